@@ -175,6 +175,7 @@ const SECRET_VARIABLES = {
     secret: 'BORE_SECRET',
     'access-key': 'EXPOSE_ACCESS_KEY',
     'basic-auth': 'EXPOSE_BASIC_AUTH',
+    verify: 'EXPOSE_VERIFY',
 };
 function isSecret(name) {
     return Object.hasOwn(SECRET_VARIABLES, name);
@@ -189,6 +190,7 @@ function readShell(environment) {
             secret: readSecret('secret'),
             'access-key': readSecret('access-key'),
             'basic-auth': readSecret('basic-auth'),
+            verify: readSecret('verify'),
         },
         variables: environment,
     };

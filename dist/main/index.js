@@ -4651,11 +4651,11 @@ const HASH_LENGTHS = {
 	adler32: 8
 };
 /* @__NO_SIDE_EFFECTS__ */
-function dist_hash(types, message$1) {
+function hash(types, message$1) {
 	return {
 		kind: "validation",
 		type: "hash",
-		reference: dist_hash,
+		reference: hash,
 		expects: null,
 		async: false,
 		requirement: RegExp(types.map((type) => `^[a-fA-F0-9]{${HASH_LENGTHS[type]}}$`).join("|"), "u"),
@@ -10682,11 +10682,11 @@ const DIRECT = new external_node_http_.Agent();
  * Sends a request over a new connection, never through a proxy. Resolves with the response when its head has arrived;
  * the signal also aborts the body.
  */
-function requestLoopback(url, options) {
+function requestLoopback(url, { body, ...options }) {
     return new Promise((resolve, reject) => {
         (0,external_node_http_.request)(url, { ...options, agent: DIRECT }, resolve)
             .on('error', reject)
-            .end();
+            .end(body);
     });
 }
 
@@ -10751,8 +10751,12 @@ const state_json_StateMessageSchema = object({
     /** Null unless the tunnel is Connected or Reconnecting. */
     public_url: nullable(string()),
     preview_url: nullable(string()),
+    /** Null without a public inspector, and where a given key or password protects the preview. */
+    inspector_url: nullable(string()),
     public_host: nullable(string()),
     public_port: nullable(number()),
+    /** Null unless the tunnel is Connected. */
+    connected_at: nullable(string()),
     tunnel_reason: nullable(string()),
     verified: nullable(dist_boolean()),
     doubt: nullable(picklist(UNVERIFIED_REASONS)),
@@ -10776,8 +10780,10 @@ function state_json_describeState(state) {
         status: tunnel.status,
         public_url: hasAddress && address.kind !== 'none' ? address.url : null,
         preview_url: hasAddress ? (state.link ?? null) : null,
+        inspector_url: state.inspectorLink ?? null,
         public_host: hasAddress ? tunnel.host : null,
         public_port: hasAddress ? tunnel.port : null,
+        connected_at: (tunnel.status === 'Connected' && state.connectedAt?.toISOString()) || null,
         tunnel_reason: ('reason' in tunnel ? tunnel.reason : undefined) ?? null,
         verified: isVerified(address),
         doubt: address.kind === 'unverified' ? address.reason : null,
@@ -10824,15 +10830,27 @@ function isVerified({ kind }) {
 const ErrorSchema = object({ success: literal(false), error: string() });
 /** How long a response may take; ending an exposure drains its visitors for up to 5 s. */
 const ANSWER_TIMEOUT_MS = 10_000;
-/** Calls a route such as `POST /api/stop`; resolves with its JSON. Rejects with the API's own error text. */
-async function client_callControl(address, route, timeoutMs = ANSWER_TIMEOUT_MS) {
+/** The API's refusal; `status` is the HTTP status. */
+class ControlError extends Error {
+    status;
+    constructor(status, message) {
+        super(message);
+        this.name = 'ControlError';
+        this.status = status;
+    }
+}
+/**
+ * Calls a route such as `POST /api/stop`, with `sent` as the JSON of its body; resolves with its JSON. Rejects with a
+ * ControlError that has the API's own text.
+ */
+async function client_callControl(address, route, timeoutMs = ANSWER_TIMEOUT_MS, sent) {
     const signal = AbortSignal.timeout(timeoutMs);
     try {
-        const response = await send(address, route, signal);
-        const body = await json(response);
+        const response = await send(address, route, signal, { sent });
+        const body = await (0,consumers_namespaceObject.json)(response);
         if (isSuccess(response))
             return body;
-        throw new Error(v.is(ErrorSchema, body) ? body.error : `the API answered ${response.statusCode}`);
+        throw toError(response, body);
     }
     catch (error) {
         // Node's own error only says that the request was aborted.
@@ -10840,10 +10858,18 @@ async function client_callControl(address, route, timeoutMs = ANSWER_TIMEOUT_MS)
         throw error;
     }
 }
-function send(address, route, signal) {
+function toError({ statusCode = 0 }, body) {
+    return new ControlError(statusCode, is(ErrorSchema, body) ? body.error : `the API answered ${statusCode}`);
+}
+function send(address, route, signal, { sent, accept } = {}) {
     const [method = '', path = ''] = route.split(' ');
-    const headers = { Authorization: `Bearer ${address.controlToken}` };
-    return requestLoopback(`${address.controlUrl}${path}`, { method, headers, signal });
+    const body = sent && JSON.stringify(sent);
+    const headers = {
+        Authorization: `Bearer ${address.controlToken}`,
+        ...(body !== undefined && { 'Content-Type': 'application/json' }),
+        ...(accept !== undefined && { Accept: accept }),
+    };
+    return requestLoopback(`${address.controlUrl}${path}`, { method, headers, signal, body });
 }
 function isSuccess({ statusCode = 0 }) {
     return statusCode >= 200 && statusCode < 300;
@@ -10852,14 +10878,21 @@ function isSuccess({ statusCode = 0 }) {
 async function readState(address) {
     return v.parse(StateMessageSchema, await client_callControl(address, 'GET /api/tunnel/status'));
 }
+const InspectorSchema = object({ public_inspector_url: nullable(string()) });
+/** The public inspector's link, with its key, even where it is not published; undefined if there is none. */
+async function readInspectorUrl(address) {
+    const document = parse(InspectorSchema, await client_callControl(address, 'GET /api/inspector'));
+    return document.public_inspector_url ?? undefined;
+}
 /** Every state from the current one on; ends with the exposure's process, or with the signal. */
 async function* followStates(address, signal) {
     try {
         const response = await send(address, 'GET /api/events', signal);
         if (!isSuccess(response))
             return void response.destroy();
-        for await (const data of readEvents(response))
-            yield parse(state_json_StateMessageSchema, JSON.parse(data));
+        for await (const { type, data } of readEvents(response))
+            if (type === 'state')
+                yield parse(state_json_StateMessageSchema, JSON.parse(data));
     }
     catch (error) {
         // A stream that breaks off means that its process is gone, which callers check themselves.
@@ -10867,21 +10900,39 @@ async function* followStates(address, signal) {
             throw error;
     }
 }
+/** Whether the process at the other end is gone. */
 function isConnectionLost(error) {
     return errors_hasCode(error, 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE');
 }
-/** The `data` of each server-sent event. The API writes one data line per event. */
+/**
+ * The server-sent events of a route. Rejects with a ControlError if the API refuses, and as the connection does if it
+ * breaks off.
+ */
+async function* openEvents(address, route, signal) {
+    const response = await send(address, route, signal, { accept: 'text/event-stream' });
+    if (!isSuccess(response))
+        throw toError(response, await json(response).catch(() => undefined));
+    yield* readEvents(response);
+}
+/** Server-sent events. The API writes one `event` line and one `data` line for each; a line may have 100 MB. */
 async function* readEvents(body) {
-    let rest = '';
+    let parts = [];
     // Decoded by the stream: a character may be split over two chunks.
     body.setEncoding('utf8');
     for await (const text of body) {
-        const events = `${rest}${text}`.split('\n\n');
-        rest = events.pop() ?? '';
+        const end = `${parts.at(-1)?.at(-1) ?? ''}${text}`;
+        parts.push(String(text));
+        // Joined once for each event: for each chunk, a long event would take minutes.
+        if (!end.includes('\n\n'))
+            continue;
+        const events = parts.join('').split('\n\n');
+        parts = [events.pop() ?? ''];
         for (const event of events) {
-            const line = event.split('\n').find(part => part.startsWith('data: '));
-            if (line !== undefined)
-                yield line.slice('data: '.length);
+            const lines = event.split('\n');
+            const read = (field) => lines.find(line => line.startsWith(`${field}: `))?.slice(field.length + 2);
+            const data = read('data');
+            if (data !== undefined)
+                yield { type: read('event') ?? 'message', data };
         }
     }
 }
@@ -11331,6 +11382,13 @@ function addBrackets(host) {
 function stripBrackets(hostname) {
     return hostname.replace(/^\[|\]$/g, '');
 }
+/**
+ * The link to an inspector: its key is in the fragment, which browsers send to nobody. `url` is without a trailing
+ * slash.
+ */
+function renderKeyFragment(url, key) {
+    return `${url}/#key=${key}`;
+}
 /** The command to paste for `tcp://host:port`; undefined for an http(s) URL. */
 function renderClientLine(url) {
     const parsed = URL.parse(url);
@@ -11435,6 +11493,7 @@ async function process_journal_reapJournal(file, graceMs) {
 //     journal        every process it started
 //     expose.log     its log
 //     outcome.json   its last state, written when it ends; until then blanks, which reserve the space on the disk
+//     requests.ndjson  the captured requests (0600)
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
 
@@ -11461,6 +11520,7 @@ function session_folder_sessionFiles(folder) {
         journal: (0,external_node_path_.join)(folder, 'journal'),
         log: (0,external_node_path_.join)(folder, 'expose.log'),
         outcome: (0,external_node_path_.join)(folder, 'outcome.json'),
+        requests: (0,external_node_path_.join)(folder, 'requests.ndjson'),
         bin: (0,external_node_path_.join)(folder, 'bin'),
         app: (0,external_node_path_.join)(folder, 'app'),
     };
@@ -12460,6 +12520,8 @@ const INSTALL_TIMEOUT_MS = 15 * 60_000;
 const MAX_LEFT_OUT = 500;
 /** 256 bits. */
 const TOKEN_BYTES = 32;
+/** 192 bits. */
+const INSPECTOR_KEY_BYTES = 24;
 /** The bundle or source file of another program, beside the one that runs now. */
 function resolveBundle(name) {
     const running = (0,external_node_fs_namespaceObject.realpathSync)(process.argv[1] ?? '');
@@ -12470,7 +12532,7 @@ function resolveBundle(name) {
 /** The whole document, with a control token of its own. */
 function planSupervisor(plan) {
     const { inputs, host, wasmrun, folder, name, identity, access } = plan;
-    const { protocol, app, gateway, tunnel, tls } = inputs;
+    const { protocol, app, gateway, webhooks, tunnel, tls } = inputs;
     return {
         folder,
         name,
@@ -12486,8 +12548,9 @@ function planSupervisor(plan) {
             startupTimeoutMs: app.startupTimeoutMs,
             stopTimeoutMs: app.stopTimeoutMs,
             durationMs: inputs.durationMs,
-            gateway: { ...gateway, access },
+            gateway: { ...gateway, ...webhooks, access },
             tls: tls && { cert: tls.cert, key: tls.key },
+            inspector: planInspector(inputs, access),
             tunnel: {
                 servers: [...tunnel.servers],
                 identity,
@@ -12500,6 +12563,19 @@ function planSupervisor(plan) {
         continueFile: plan.continueFile,
         runner: plan.runner,
         comment: plan.comment,
+    };
+}
+/**
+ * The public inspector, with a key of its own. Its link is shown where the preview's own link is enough to get in; with
+ * a given key or a password, that is nowhere.
+ */
+function planInspector({ inspector, tunnel }, access) {
+    if (!inspector)
+        return undefined;
+    return {
+        key: (0,external_node_crypto_.randomBytes)(INSPECTOR_KEY_BYTES).toString('base64url'),
+        isPublished: access.kind === 'open' || (access.kind === 'link' && access.isGenerated),
+        remotePort: tunnel.inspectorPort,
     };
 }
 /**
@@ -12569,8 +12645,33 @@ function describeSpec({ app, gateway }, wasmrun) {
     }
 }
 
+;// CONCATENATED MODULE: ./build/js/shared/secrets.js
+// Compares secrets in constant time, and hides them in logs and pages. Used by gateway, control, tunnel, exposure,
+// supervisor and step.
+
+/** A shorter line of a key reveals nothing, and masking it would blank out half of the log. */
+const MIN_HIDDEN_LENGTH = 8;
+/** Takes the same time for every guess, of any length. For keys, passwords and MACs. */
+function secrets_isSame(given, wanted) {
+    return (0,external_node_crypto_.timingSafeEqual)((0,external_node_crypto_.hash)('sha256', given, 'buffer'), (0,external_node_crypto_.hash)('sha256', wanted, 'buffer'));
+}
+/** A function that replaces each of the texts by `***`, wherever it stands. */
+function createMask(hidden) {
+    // The longest first: otherwise a secret that begins with another one would leave its end behind.
+    const longestFirst = hidden.filter(text => text !== '').sort((a, b) => b.length - a.length);
+    return text => longestFirst.reduce((masked, secret) => masked.replaceAll(secret, '***'), text);
+}
+/**
+ * The texts of a PEM key to hide in logs: the whole key, and each of its lines, because the runner masks line by line.
+ */
+function secrets_listKeyTexts(key) {
+    const lines = key.split('\n').map(line => line.trim());
+    return [key.trim(), ...lines].filter(text => text.length >= MIN_HIDDEN_LENGTH && !/^-----.*-----$/.test(text));
+}
+
 ;// CONCATENATED MODULE: ./build/js/shared/log.js
 // The logger. Used in every folder; each program decides where the lines go.
+
 
 const LOG_LEVELS = ['quiet', 'info', 'debug'];
 /**
@@ -12578,8 +12679,7 @@ const LOG_LEVELS = ['quiet', 'info', 'debug'];
  * length limit, and each of the `hidden` texts is replaced by `***`.
  */
 function createLogger(options) {
-    // The longest first: otherwise a secret that begins with another one would leave its end behind.
-    const hidden = (options.hidden ?? []).filter(text => text !== '').sort((a, b) => b.length - a.length);
+    const mask = createMask(options.hidden ?? []);
     const logAt = (level) => (message) => {
         if (level === 'debug' && options.level !== 'debug')
             return;
@@ -12587,8 +12687,7 @@ function createLogger(options) {
             return;
         if (level !== 'error' && options.isFull?.())
             return;
-        const clean = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), message);
-        for (const line of clean.split('\n'))
+        for (const line of mask(message).split('\n'))
             options.write(sanitise_sanitise(line, Number.POSITIVE_INFINITY), level);
     };
     return { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') };
@@ -18953,11 +19052,13 @@ function checkTcpPages({ spa, isolation, basePath, }) {
         throw new errors_InputError(problems);
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/access/public-paths.js
-// Patterns of paths that need no key, such as `/webhooks/**`. Used by access.ts, and by inputs/ to check the patterns.
+;// CONCATENATED MODULE: ./build/js/shared/path-patterns.js
+// Patterns of request paths, such as `/webhooks/**`: of paths that need no key, that need a signature, and whose requests
+// are recorded. Used by gateway/, and by inputs/ to check the patterns.
 //
 // The app may read a path differently: decode it, even twice, treat `\` as `/`, or drop what follows a `;`. So a path
-// is public only if every such reading of it matches. A path with dot segments is never public.
+// is public only if every such reading of it matches. A path with dot segments is never public. A request is recorded if
+// any reading matches: that opens nothing.
 
 /** No app encodes its paths more often than this; a path that is encoded more often is not public. */
 const MAX_DECODINGS = 4;
@@ -18999,23 +19100,140 @@ function compilePatterns(patterns) {
     return path => {
         if (path.length > MAX_LENGTH)
             return false;
-        const readings = listReadings(path);
-        return readings?.every(reading => matches(reading)) ?? false;
+        const { readings, isDoubtful } = listReadings(path);
+        return !isDoubtful && readings.every(reading => matches(reading));
     };
 }
-/** Every way to read the path; undefined if readers are too likely to disagree. */
+/**
+ * Returns a function: could an app read a request's path (target without query) as one that matches one of the patterns?
+ * For paths that need a signature, doubt must count against the request: another spelling of the path must not lead
+ * around the check. So letter case, a slash at the end and the format that some frameworks take from the end of a path
+ * (`.json`) make no difference here.
+ */
+function compileAnySpelling(patterns) {
+    if (patterns.length === 0)
+        return () => false;
+    const compiled = patterns.map(pattern => splitNames(pattern.toLowerCase()).map(compileName));
+    return path => {
+        const readings = listLooseReadings(path);
+        return readings?.some(names => compiled.some(pattern => matchNames(pattern, names))) ?? true;
+    };
+}
+/** A path is rarely encoded twice; if it is still encoded after so many rounds, somebody is trying something. */
+const MAX_LOOSE_DECODINGS = 8;
+/** Every way to read the path, as lists of names; undefined if there are too many. */
+function listLooseReadings(path) {
+    const texts = [path.toLowerCase()];
+    for (let round = 0;; round += 1) {
+        const decoded = decodeLeniently(texts.at(-1) ?? '').toLowerCase();
+        if (decoded === texts.at(-1))
+            break;
+        if (round === MAX_LOOSE_DECODINGS)
+            return undefined;
+        texts.push(decoded);
+    }
+    return texts
+        .flatMap(text => [text, text.replaceAll(/;[^/\\]*/g, '')])
+        .map(text => splitNames(mergeSlashes(text)))
+        .flatMap(names => [names, resolveDots(names)])
+        .flatMap(names => [names, dropFormat(names)]);
+}
+/** Decodes what can be decoded, and leaves the rest: some servers do. */
+function decodeLeniently(text) {
+    return text.replaceAll(/(?:%[\da-f]{2})+/gi, run => Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'));
+}
+function splitNames(path) {
+    return path.split('/').filter(name => name !== '');
+}
+function resolveDots(names) {
+    const resolved = [];
+    for (const name of names)
+        if (name === '..')
+            resolved.pop();
+        else if (name !== '.')
+            resolved.push(name);
+    return resolved;
+}
+function dropFormat(names) {
+    return names.length === 0 ? [] : names.with(-1, (names.at(-1) ?? '').replace(/(?<=.)\.\w+$/, ''));
+}
+function compileName(name) {
+    if (name === '**')
+        return undefined;
+    const source = name
+        .replaceAll(/[.+^$|]/g, '\\$&')
+        .replaceAll('?', '.')
+        .replace('*', '.*');
+    return new RegExp(`^${source}$`, 's');
+}
+/** If a name does not match, the last `**` takes one more: no path takes more than its length times the pattern's. */
+function matchNames(pattern, names) {
+    let [next, from, taken] = [0, -1, 0];
+    for (let index = 0; index < names.length;) {
+        const wanted = pattern[next];
+        if (next < pattern.length && wanted === undefined) {
+            next += 1;
+            [from, taken] = [next, index];
+        }
+        else if (wanted?.test(names[index] ?? '')) {
+            next += 1;
+            index += 1;
+        }
+        else if (from >= 0) {
+            next = from;
+            taken += 1;
+            index = taken;
+        }
+        else
+            return false;
+    }
+    return pattern.slice(next).every(one => one === undefined);
+}
+/** Returns a function: does a request's path match one of the patterns in any reading? */
+function compileLoosePatterns(patterns) {
+    if (patterns.length === 0)
+        return () => false;
+    const matches = picomatch([...patterns], OPTIONS);
+    return path => path.length <= MAX_LENGTH && listReadings(path).readings.some(reading => matches(reading));
+}
+/** Whether some path may match both patterns. */
+function canOverlap(one, other) {
+    return overlapNames(one.split('/'), other.split('/'));
+}
+/** The same for lists of names, where `**` stands for any number of them. */
+function overlapNames(one, other) {
+    const [[first, ...rest], [second, ...others]] = [one, other];
+    if (first === '**')
+        return overlapNames(rest, other) || (second !== undefined && overlapNames(one, others));
+    if (second === '**')
+        return overlapNames(other, one);
+    if (first === undefined || second === undefined)
+        return first === second;
+    return overlapSigns(first, second) && overlapNames(rest, others);
+}
+/** The same within a name, where `*` stands for any number of characters. */
+function overlapSigns(one, other) {
+    if (one.startsWith('*'))
+        return overlapSigns(one.slice(1), other) || (other !== '' && overlapSigns(one, other.slice(1)));
+    if (other.startsWith('*'))
+        return overlapSigns(other, one);
+    if (one === '' || other === '')
+        return one === other;
+    return ((one[0] === '?' || other[0] === '?' || one[0] === other[0]) && overlapSigns(one.slice(1), other.slice(1)));
+}
+/** Ways to read the path; doubtful if readers are too likely to disagree in yet other ways. */
 function listReadings(path) {
     const readings = [path];
     for (let decoded = path, round = 0;; round += 1) {
         const variants = [decoded, decoded.replaceAll(/;[^/\\]*/g, '')].map(mergeSlashes);
         if (variants.some(hasDotSegment))
-            return undefined;
+            return { readings, isDoubtful: true };
         readings.push(...variants);
         const next = decode(decoded);
         if (next === decoded)
-            return readings;
+            return { readings, isDoubtful: false };
         if (next === undefined || round === MAX_DECODINGS)
-            return undefined;
+            return { readings, isDoubtful: true };
         decoded = next;
     }
 }
@@ -19050,7 +19268,7 @@ const MIN_KEY_LENGTH = 16;
 function parseGatewayInputs(read, protocol, problems) {
     const text = (name) => read(name).trim();
     const access = problems.check(() => parseAccess(text('access'), text('access-key'), text('basic-auth')));
-    const publicPaths = problems.check(() => parsePatterns(read('public-paths')));
+    const publicPaths = problems.check(() => parsePatterns(read('public-paths'), 'public-paths'));
     const maxBodyBytes = problems.check(() => parseBytes(text('max-body') || DEFAULT_MAX_BODY, 'max-body'));
     const compress = problems.check(() => values_parseBoolean(text('compress'), 'compress', true));
     if (protocol === 'tcp') {
@@ -19103,8 +19321,8 @@ function parseBasicAuth(text) {
         return { user, password };
     throw new errors_InputError('`basic-auth` is not written like user:password, on one line');
 }
-/** One per line, or separated by commas. */
-function parsePatterns(text) {
+/** The path patterns of an input: one per line, or separated by commas. */
+function parsePatterns(text, input) {
     const patterns = text
         .split(/[\n,]/)
         .map(pattern => pattern.trim())
@@ -19113,7 +19331,7 @@ function parsePatterns(text) {
         const problem = findPatternProblem(pattern);
         return problem === undefined
             ? []
-            : [`\`public-paths\` has '${pattern}', which ${problem}: write patterns like /webhooks/**`];
+            : [`\`${input}\` has '${pattern}', which ${problem}: write patterns like /webhooks/**`];
     });
     if (problems.length > 0)
         throw new errors_InputError(problems);
@@ -19124,6 +19342,7 @@ function checkTcpAccess({ kind }) {
     if (kind === 'link' || kind === 'basic')
         throw new errors_InputError(`\`access\` is ${kind}, and \`protocol\` is tcp, which has no gateway to ask for it: write access: open, and let the app have a password of its own`);
 }
+/** Throws if an input that needs a gateway is given with `protocol: tcp`. */
 function checkTcpUse(input, text, fallback, why) {
     if (text !== '' && text !== fallback)
         throw new errors_InputError(`\`${input}\` cannot be used with \`protocol: tcp\`: ${why}; leave it out`);
@@ -19158,6 +19377,28 @@ function findHttpsOnlyHost(publicUrl, server) {
     // A name may end with the dot of the root.
     const host = url.hostname.replace(/\.$/, '');
     return HTTPS_ONLY.has(host.slice(host.lastIndexOf('.') + 1)) ? host : undefined;
+}
+
+;// CONCATENATED MODULE: ./build/js/inputs/inspector.js
+// The `inspector` input: whether the inspector also gets a public port of its own. Used by inputs.
+
+
+/** The public inspector needs a second port on the bore server, and an address that leads there. */
+function parseInspector(text, { protocol, tunnel }) {
+    const isWanted = values_parseBoolean(text, 'inspector', false);
+    if (!isWanted)
+        return false;
+    if (protocol === 'tcp')
+        throw new errors_InputError('`inspector` cannot be used with `protocol: tcp`: there are no requests to show; leave it out');
+    // Their own problem is reported.
+    if (tunnel === undefined)
+        return false;
+    const { publicUrl, inspectorPort: port } = tunnel;
+    if (!publicUrl.includes('{port}'))
+        throw new errors_InputError(`\`inspector\` is true, and \`public-url\` is '${publicUrl}', which leads to one port only, but the inspector has a port of its own: write a template with {port}, like https://{port}.preview.example.com, or leave \`inspector\` out`);
+    if (port.kind === 'auto' && port.min === port.max)
+        throw new errors_InputError(`\`inspector\` is true, and \`port-range\` has one port only, ${port.min}, which the preview takes: give it two or more, or leave \`inspector\` out`);
+    return true;
 }
 
 ;// CONCATENATED MODULE: ./build/js/inputs/problems.js
@@ -19557,7 +19798,8 @@ function parseTunnelInputs(read, protocol, problems) {
         address,
         secret: secrets.value[index] ?? secrets.value[0],
     }));
-    return { servers, remotePort: remotePort.value, publicUrl: publicUrl.value };
+    const inspectorPort = remotePort.value.kind === 'fixed' ? { kind: 'auto', ...range.value } : remotePort.value;
+    return { servers, remotePort: remotePort.value, inspectorPort, publicUrl: publicUrl.value };
 }
 /**
  * Split at commas and line ends; a comma may stand before a line end. An empty entry is kept, because it means a
@@ -19819,9 +20061,919 @@ function isIsolatedByFile(folder) {
     return names.includes('cross-origin-embedder-policy') && names.includes('cross-origin-opener-policy');
 }
 
+;// CONCATENATED MODULE: ./build/js/gateway/raw-headers.js
+// Header fields as Node and undici give them: names and values in turn, as on the wire. Used by every file of the
+// gateway that reads, changes or writes a whole head. Pure.
+/** Calls `onField` for each field, in order. */
+function forEachField(raw, onField) {
+    for (let index = 0; index + 1 < raw.length; index += 2)
+        onField(raw[index] ?? '', raw[index + 1] ?? '');
+}
+/** How many fields have this lower-case name. */
+function countFields(raw, wanted) {
+    let count = 0;
+    forEachField(raw, name => {
+        if (name.toLowerCase() === wanted)
+            count += 1;
+    });
+    return count;
+}
+/** Changes the value of each field of this lower-case name; a field whose value becomes empty is removed. */
+function rewriteFields(raw, wanted, rewrite) {
+    for (let index = raw.length - 2; index >= 0; index -= 2) {
+        if (raw[index]?.toLowerCase() !== wanted)
+            continue;
+        const value = rewrite(raw[index + 1] ?? '');
+        if (value === '')
+            raw.splice(index, 2);
+        else
+            raw[index + 1] = value;
+    }
+}
+/** undici gives fields as buffers, and nothing if there are no fields. */
+function decodeFields(raw) {
+    if (!Array.isArray(raw))
+        return [];
+    return raw.map(part => (Buffer.isBuffer(part) ? part.toString('latin1') : String(part)));
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/whole-request.js
+// A request with its whole body, as signatures cover it, and how its fields are read. Used by the files of this folder;
+// a CapturedRequest is one too.
+
+
+/** The request of a visit; its body is empty unless a pass has read it. */
+function readRequest({ request, body }) {
+    return {
+        method: request.method ?? '',
+        target: readTarget(request),
+        rawHeaders: request.rawHeaders,
+        body: body ?? Buffer.alloc(0),
+    };
+}
+/** The values of each field with this lower-case name. */
+function whole_request_listValues(raw, wanted) {
+    const values = [];
+    forEachField(raw, (name, value) => {
+        if (name.toLowerCase() === wanted)
+            values.push(value.trim());
+    });
+    return values;
+}
+/** The value of the field with this lower-case name; undefined if there is none, or more than one. */
+function whole_request_readValue(raw, wanted) {
+    const [value, another] = whole_request_listValues(raw, wanted);
+    return another === undefined ? value : undefined;
+}
+/** The body's JSON if it is an object; undefined if it is anything else. */
+function parseObject(body) {
+    try {
+        const value = JSON.parse(body.toString('utf8'));
+        return isObject(value) ? value : undefined;
+    }
+    catch {
+        return undefined;
+    }
+}
+function isObject(value) {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/handshakes.js
+// Handshakes: requests with which a provider asks whether the address exists, before it sends deliveries. Only the app
+// can answer them, mostly by sending a part of them back within seconds. Used by the verifier, which lets the unsigned
+// ones through if a rule names them, and by the queue, which never keeps one for later.
+
+/** A body of a handshake has a few hundred bytes; a longer one is not parsed. */
+const MAX_BODY_BYTES = 16 * 1024;
+const WORDS = ['"challenge"', 'endpoint.url_validation'];
+/**
+ * The unsigned ones, which a rule lets through with `handshake=`. Each is exact about method and query, has no body, and
+ * none has a cookie or a password: so it carries no authority but that of a stranger.
+ */
+const UNSIGNED = {
+    /** Microsoft Graph, Bot Framework: the token comes back as plain text. */
+    graph: ({ method }, query) => method === 'POST' && hasOne(query, 'validationToken'),
+    /** Meta: Facebook, Instagram, WhatsApp, Messenger; also Strava. */
+    meta: ({ method }, query) => method === 'GET' &&
+        query.get('hub.mode') === 'subscribe' &&
+        ['hub.mode', 'hub.challenge', 'hub.verify_token'].every(name => hasOne(query, name)),
+    /** WebSub hubs, such as YouTube's (W3C WebSub, 5.3). */
+    websub: ({ method }, query) => method === 'GET' &&
+        ['subscribe', 'unsubscribe'].includes(query.get('hub.mode') ?? '') &&
+        ['hub.mode', 'hub.topic', 'hub.challenge'].every(name => hasOne(query, name)),
+    dropbox: ({ method }, query) => method === 'GET' && hasOne(query, 'challenge'),
+    /** Trello, Mandrill: is there anything at all? */
+    head: ({ method }) => method === 'HEAD',
+    /** Mailchimp, SurveyMonkey: the same with GET. */
+    get: ({ method }) => method === 'GET',
+};
+/** The signed ones: they pass by their signature, and only need to be known as what they are. */
+const SIGNED = {
+    slack: ({ method, body }) => {
+        const message = method === 'POST' ? parseSmall(body) : undefined;
+        return message?.type === 'url_verification' && typeof message.challenge === 'string';
+    },
+    zoom: ({ method, body }) => method === 'POST' && parseSmall(body)?.event === 'endpoint.url_validation',
+    twitch: ({ method, rawHeaders }) => method === 'POST' &&
+        whole_request_readValue(rawHeaders, 'twitch-eventsub-message-type') === 'webhook_callback_verification',
+};
+/** Those of providers for which `verify` has no rule: only the queue needs to know them. */
+const OTHER = {
+    /** The secret has to come back in the same field. */
+    asana: ({ rawHeaders }) => whole_request_readValue(rawHeaders, 'x-hook-secret') !== undefined,
+    /** Azure Event Grid. */
+    eventgrid: ({ rawHeaders }) => whole_request_readValue(rawHeaders, 'aeg-event-type') === 'SubscriptionValidation',
+    /** monday.com: the same object has to come back. */
+    monday: ({ method, body }) => {
+        const { challenge, ...rest } = (method === 'POST' && parseSmall(body)) || {};
+        return typeof challenge === 'string' && Object.keys(rest).length === 0;
+    },
+};
+/** The words of `handshake=`. */
+const UNSIGNED_HANDSHAKES = Object.keys(UNSIGNED).filter(isUnsigned);
+const SIGNED_HANDSHAKES = Object.keys(SIGNED).filter(word => isSigned(word));
+const OTHER_HANDSHAKES = Object.keys(OTHER).filter(word => isOther(word));
+/** A plain GET or HEAD is one only where a rule says so; `wait` does not count them anyway. */
+const ONLY_WITH_RULE = new Set(['head', 'get']);
+function isUnsigned(word) {
+    return Object.hasOwn(UNSIGNED, word);
+}
+function isSigned(word) {
+    return Object.hasOwn(SIGNED, word);
+}
+function isOther(word) {
+    return Object.hasOwn(OTHER, word);
+}
+/** Which handshake the request looks like, on any path and without any rule; undefined if it looks like none. */
+function findHandshake(request) {
+    const known = UNSIGNED_HANDSHAKES.filter(word => !ONLY_WITH_RULE.has(word));
+    return (findUnsignedHandshake(request, known) ??
+        findSignedHandshake(request) ??
+        OTHER_HANDSHAKES.find(word => OTHER[word](request)));
+}
+/** Which of these unsigned handshakes it is. `body` must have been read, unless none is announced. */
+function findUnsignedHandshake(request, allowed) {
+    if (allowed.length === 0 || request.body.length > 0 || hasCredential(request.rawHeaders))
+        return undefined;
+    const query = readQuery(request.target);
+    return allowed.find(word => UNSIGNED[word](request, query));
+}
+/** Which handshake a rightly signed request is. */
+function findSignedHandshake(request) {
+    return SIGNED_HANDSHAKES.find(word => SIGNED[word](request));
+}
+function hasOne(query, name) {
+    const values = query.getAll(name);
+    return values.length === 1 && values[0] !== '';
+}
+function hasCredential(raw) {
+    return ['authorization', 'cookie'].some(name => listValues(raw, name).length > 0);
+}
+function readQuery(target) {
+    const start = target.indexOf('?');
+    return new URLSearchParams(start === -1 ? '' : target.slice(start + 1));
+}
+/** Only what has a word of a handshake: to parse each body would slow down the recorder. */
+function parseSmall(body) {
+    const mayBe = body.length <= MAX_BODY_BYTES && WORDS.some(word => body.includes(word));
+    return mayBe ? parseObject(body) : undefined;
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/signer.js
+// What the verifier needs of one provider with one secret, and what the providers have in common. Implemented by
+// body-hmac.ts, timestamped.ts and url-hmac.ts.
+
+
+
+const signer_RIGHT = { kind: 'right' };
+const signer_MISMATCH = { kind: 'mismatch' };
+/** The tolerance of Stripe, Slack and Standard Webhooks. */
+const TOLERANCE_S = 5 * 60;
+function signer_sign(algorithm, key, parts, encoding) {
+    const hmac = (0,external_node_crypto_.createHmac)(algorithm, key);
+    for (const part of parts)
+        hmac.update(part);
+    return hmac.digest(encoding);
+}
+/**
+ * Each of the fields must be there once. Libraries read a repeated one in different ways (the first, the last, both
+ * joined), so the app could check another signature than we did.
+ */
+function signer_findFieldProblem(raw, names) {
+    for (const name of names) {
+        const values = whole_request_listValues(raw, name.toLowerCase());
+        if (values.length > 1)
+            return { kind: 'malformed', reason: `it has ${name} more than once` };
+        if (!values[0])
+            return { kind: 'missing', header: name };
+    }
+    return undefined;
+}
+/** Seconds since 1970 at the start of the text, as the SDKs read them; undefined if there are none. */
+function parseTimestamp(text) {
+    const seconds = Number.parseInt(text ?? '', 10);
+    return Number.isSafeInteger(seconds) ? seconds : undefined;
+}
+/**
+ * To be called only with a right signature: otherwise the timestamp means nothing. `mayBeAhead`: whether a time in the
+ * future is accepted, which only whoever has the secret can write.
+ */
+function checkAge(timestamp, nowS, mayBeAhead) {
+    const ageS = nowS - timestamp;
+    if (ageS <= TOLERANCE_S && (mayBeAhead || ageS >= -TOLERANCE_S))
+        return signer_RIGHT;
+    const distance = formatDuration(Math.abs(ageS) * 1000);
+    const where = ageS > 0 ? `${distance} old` : `${distance} in the future`;
+    return {
+        kind: 'stale',
+        reason: `its signature is right, but its timestamp is ${where}, and the limit is 5m: it was sent again without a new signature, or a clock is wrong`,
+    };
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/body-hmac.js
+// Providers that sign nothing but the body: GitHub, Shopify, and every other one by `hmac-sha256` and `hmac-sha1`.
+
+
+
+const OLD_GITHUB = 'it has only the old X-Hub-Signature, which is made with SHA-1: X-Hub-Signature-256 is required, which GitHub sends with it';
+/** docs.github.com, "Validating webhook deliveries": `sha256=` and lower-case hex. */
+function signGitHub(secret) {
+    const render = (body) => `sha256=${signer_sign('sha256', secret, [body], 'hex')}`;
+    return {
+        headers: ['x-hub-signature-256'],
+        check: ({ rawHeaders, body }) => {
+            const problem = signer_findFieldProblem(rawHeaders, ['X-Hub-Signature-256']);
+            if (problem?.kind === 'missing' && whole_request_readValue(rawHeaders, 'x-hub-signature') !== undefined)
+                return { kind: 'malformed', reason: OLD_GITHUB };
+            if (problem !== undefined)
+                return problem;
+            return secrets_isSame(whole_request_readValue(rawHeaders, 'x-hub-signature-256') ?? '', render(body)) ? signer_RIGHT : signer_MISMATCH;
+        },
+        sign: ({ body }) => [['X-Hub-Signature-256', render(body)]],
+        // Two hooks get the same event with the same delivery id, if each belongs to another App (github/docs #32822).
+        findDelivery: ({ rawHeaders }) => {
+            const delivery = whole_request_readValue(rawHeaders, 'x-github-delivery');
+            return delivery && `${delivery} ${whole_request_readValue(rawHeaders, 'x-github-hook-id') ?? ''}`;
+        },
+    };
+}
+/** The second name is that of Shopify's newer events. */
+const SHOPIFY_HEADERS = ['X-Shopify-Hmac-Sha256', 'Shopify-Hmac-Sha256'];
+/** shopify.dev, "Verify webhook deliveries": base64. */
+function signShopify(secret) {
+    const render = (body) => signer_sign('sha256', secret, [body], 'base64');
+    return {
+        headers: SHOPIFY_HEADERS.map(name => name.toLowerCase()),
+        check: ({ rawHeaders, body }) => {
+            const problems = SHOPIFY_HEADERS.map(name => signer_findFieldProblem(rawHeaders, [name]));
+            const problem = problems.find(one => one?.kind === 'malformed');
+            if (problem !== undefined)
+                return problem;
+            const given = SHOPIFY_HEADERS.flatMap(name => whole_request_readValue(rawHeaders, name.toLowerCase()) || []);
+            if (given.length === 0)
+                return { kind: 'missing', header: SHOPIFY_HEADERS[0] };
+            return given.every(one => secrets_isSame(one, render(body))) ? signer_RIGHT : signer_MISMATCH;
+        },
+        sign: ({ rawHeaders, body }) => [
+            [
+                SHOPIFY_HEADERS.find(name => whole_request_readValue(rawHeaders, name.toLowerCase())) ?? SHOPIFY_HEADERS[0],
+                render(body),
+            ],
+        ],
+        // Several subscriptions of one topic share the event's id.
+        findDelivery: ({ rawHeaders }) => ['x-shopify-webhook-id', 'shopify-webhook-id', 'x-shopify-event-id'].reduce((found, name) => found ?? whole_request_readValue(rawHeaders, name), undefined),
+    };
+}
+/** Any provider that puts the HMAC of the body into a header of its own. */
+function body_hmac_signBody(secret, algorithm, { header, encoding, prefix, separator }) {
+    const name = header.toLowerCase();
+    const normalise = encoding === 'hex' ? normaliseHex : normaliseBase64;
+    const render = (body) => sign(algorithm, secret, [body], encoding);
+    return {
+        headers: [name],
+        check: ({ rawHeaders, body }) => {
+            const problem = findFieldProblem(rawHeaders, [header]);
+            if (problem !== undefined)
+                return problem;
+            const value = readValue(rawHeaders, name) ?? '';
+            const parts = separator === '' ? [value] : value.split(separator).map(part => part.trim());
+            const signatures = parts.filter(part => part.startsWith(prefix));
+            if (signatures.length === 0)
+                return {
+                    kind: 'malformed',
+                    reason: `its ${header} has no signature that begins with the prefix of the rule`,
+                };
+            const wanted = normalise(render(body));
+            return signatures.some(one => isSame(normalise(one.slice(prefix.length)), wanted)) ? RIGHT : MISMATCH;
+        },
+        sign: ({ body }) => [[header, `${prefix}${render(body)}`]],
+        findDelivery: () => undefined,
+    };
+}
+/** Providers write hex in either case. */
+function normaliseHex(text) {
+    return text.toLowerCase();
+}
+/** With or without padding, in either alphabet (RFC 4648, 4 and 5). */
+function normaliseBase64(text) {
+    return text
+        .replaceAll('-', '+')
+        .replaceAll('_', '/')
+        .replace(/={1,2}$/, '');
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/timestamped.js
+// Providers that sign the time with the body: Stripe, Slack, and all that follow Standard Webhooks.
+
+
+
+/**
+ * docs.stripe.com/webhooks/signature: `t=TIME,v1=HEX,v1=HEX,v0=HEX`. There are several v1 while a secret is rolled; v0
+ * is for test events, and never enough. As stripe-node, this accepts a time in the future.
+ */
+function signStripe(secret) {
+    const render = (timestamp, body) => signer_sign('sha256', secret, [`${timestamp}.`, body], 'hex');
+    return {
+        headers: ['stripe-signature'],
+        check: ({ rawHeaders, body }, nowS) => {
+            const problem = signer_findFieldProblem(rawHeaders, ['Stripe-Signature']);
+            if (problem !== undefined)
+                return problem;
+            const { timestamp, signatures } = parseStripe(whole_request_readValue(rawHeaders, 'stripe-signature') ?? '');
+            if (timestamp === undefined)
+                return { kind: 'malformed', reason: 'its Stripe-Signature has no time (t=…)' };
+            if (signatures.length === 0)
+                return { kind: 'malformed', reason: 'its Stripe-Signature has no signature of version v1' };
+            const wanted = render(timestamp, body);
+            return signatures.some(one => secrets_isSame(one, wanted)) ? checkAge(timestamp, nowS, true) : signer_MISMATCH;
+        },
+        sign: ({ body }, nowS) => [['Stripe-Signature', `t=${nowS},v1=${render(nowS, body)}`]],
+        findDelivery: ({ body }) => timestamped_readText(body, 'id'),
+    };
+}
+/** A part that is malformed is skipped (stripe-go, pull request 413); the last time counts, as in stripe-node. */
+function parseStripe(value) {
+    const pairs = value.split(',').map(part => part.split('='));
+    const last = pairs.findLast(([name]) => name === 't');
+    return {
+        timestamp: parseTimestamp(last?.[1]),
+        signatures: pairs.flatMap(([name, signature]) => (name === 'v1' && signature ? [signature] : [])),
+    };
+}
+const SLACK_TIME = 'X-Slack-Request-Timestamp';
+const SLACK_SIGNATURE = 'X-Slack-Signature';
+/** docs.slack.dev, "Verifying requests from Slack": `v0=` and the HMAC of `v0:TIME:BODY` in hex. */
+function signSlack(secret) {
+    const render = (timestamp, body) => signer_sign('sha256', secret, [`v0:${timestamp}:`, body], 'hex');
+    return {
+        headers: [SLACK_SIGNATURE.toLowerCase()],
+        check: ({ rawHeaders, body }, nowS) => {
+            const problem = signer_findFieldProblem(rawHeaders, [SLACK_SIGNATURE, SLACK_TIME]);
+            if (problem !== undefined)
+                return problem;
+            const time = whole_request_readValue(rawHeaders, SLACK_TIME.toLowerCase()) ?? '';
+            const [version, given = ''] = (whole_request_readValue(rawHeaders, SLACK_SIGNATURE.toLowerCase()) ?? '').split('=');
+            if (!/^\d{1,15}$/.test(time))
+                return { kind: 'malformed', reason: `its ${SLACK_TIME} is not a number of seconds` };
+            if (version !== 'v0')
+                return { kind: 'malformed', reason: `its ${SLACK_SIGNATURE} is not of version v0` };
+            return secrets_isSame(given, render(time, body)) ? checkAge(Number(time), nowS, false) : signer_MISMATCH;
+        },
+        sign: ({ body }, nowS) => [
+            [SLACK_TIME, `${nowS}`],
+            [SLACK_SIGNATURE, `v0=${render(`${nowS}`, body)}`],
+        ],
+        findDelivery: ({ body }) => timestamped_readText(body, 'event_id'),
+    };
+}
+/** Both families of names; Svix, who began it, still sends the second. */
+const FAMILIES = ['webhook', 'svix'];
+/**
+ * standardwebhooks.com: the HMAC of `ID.TIME.BODY` in base64, as `v1,SIGNATURE`, several with spaces between them. Other
+ * versions are skipped; v1a is made with a key pair.
+ */
+function signStandardWebhooks(secret) {
+    const key = Buffer.from(stripPrefix(secret), 'base64');
+    const render = (id, timestamp, body) => signer_sign('sha256', key, [`${id}.${timestamp}.`, body], 'base64');
+    return {
+        headers: FAMILIES.map(family => `${family}-signature`),
+        check: ({ rawHeaders, body }, nowS) => {
+            const family = findFamily(rawHeaders);
+            const names = ['signature', 'id', 'timestamp'].map(part => `${family}-${part}`);
+            const problem = signer_findFieldProblem(rawHeaders, names);
+            if (problem !== undefined)
+                return problem;
+            const { id, timestamp: time, signature } = readMessage(rawHeaders, family);
+            const timestamp = parseTimestamp(time);
+            if (timestamp === undefined)
+                return { kind: 'malformed', reason: `its ${family}-timestamp is not a number of seconds` };
+            const signatures = signature.split(' ').flatMap(part => {
+                const [version, given] = part.split(',');
+                return version === 'v1' && given ? [given] : [];
+            });
+            if (signatures.length === 0)
+                return { kind: 'malformed', reason: `its ${family}-signature has no signature of version v1` };
+            const wanted = render(id, timestamp, body);
+            return signatures.some(one => secrets_isSame(one, wanted)) ? checkAge(timestamp, nowS, false) : signer_MISMATCH;
+        },
+        sign: ({ rawHeaders, body }, nowS) => {
+            const family = findFamily(rawHeaders);
+            const id = readMessage(rawHeaders, family).id || `msg_${nowS}`;
+            return [
+                [`${family}-id`, id],
+                [`${family}-timestamp`, `${nowS}`],
+                [`${family}-signature`, `v1,${render(id, nowS, body)}`],
+            ];
+        },
+        findDelivery: ({ rawHeaders }) => readMessage(rawHeaders, findFamily(rawHeaders)).id || undefined,
+    };
+}
+/** The base64 of a secret, which is written with `whsec_` before it, by Supabase even with `v1,whsec_`. */
+function stripPrefix(secret) {
+    return secret.replace(/^(?:v1,)?whsec_/, '');
+}
+/** `svix` if only its names are there. */
+function findFamily(raw) {
+    const isThere = (family) => whole_request_readValue(raw, `${family}-signature`) !== undefined;
+    return !isThere('webhook') && isThere('svix') ? 'svix' : 'webhook';
+}
+function readMessage(raw, family) {
+    const read = (part) => whole_request_readValue(raw, `${family}-${part}`) ?? '';
+    return { id: read('id'), timestamp: read('timestamp'), signature: read('signature') };
+}
+function timestamped_readText(body, name) {
+    const value = parseObject(body)?.[name];
+    return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+// EXTERNAL MODULE: external "node:querystring"
+var external_node_querystring_ = __nccwpck_require__(1792);
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/url-hmac.js
+// Providers that sign the URL that they call, together with the body: Twilio and Square. They know the preview by its
+// public URL, which the gateway does not see in the request: it tries the few forms that the URL can have.
+
+
+
+
+
+const SQUARE_HEADER = 'X-Square-HmacSha256-Signature';
+/** developer.squareup.com, "Validate the notification": the HMAC of URL and body, in base64. */
+function signSquare(secret) {
+    const render = (url, body) => signer_sign('sha256', secret, [url, body], 'base64');
+    return {
+        headers: [SQUARE_HEADER.toLowerCase()],
+        check: ({ rawHeaders, body, origins, target }) => {
+            const problem = signer_findFieldProblem(rawHeaders, [SQUARE_HEADER]);
+            if (problem !== undefined)
+                return problem;
+            const given = whole_request_readValue(rawHeaders, SQUARE_HEADER.toLowerCase()) ?? '';
+            const urls = unique(origins.map(origin => `${origin}${target}`).flatMap(url => [url, addPort(url)]));
+            return urls.some(url => secrets_isSame(given, render(url, body))) ? signer_RIGHT : signer_MISMATCH;
+        },
+        sign: ({ body, origins, target }) => [[SQUARE_HEADER, render(`${origins[0] ?? ''}${target}`, body)]],
+        findDelivery: ({ body }) => {
+            const id = parseObject(body)?.event_id;
+            return typeof id === 'string' && id !== '' ? id : undefined;
+        },
+    };
+}
+const TWILIO_HEADER = 'X-Twilio-Signature';
+/** Only with a shared key in place of the auth token; names the algorithm. */
+const TWILIO_SETTINGS = 'x-twilio-webhooks-signature-settings';
+/**
+ * twilio.com/docs/usage/security, "Validating requests": the HMAC of the URL and the sorted fields of the form, in
+ * base64. A body that is not a form is covered by its hash in the URL (`bodySHA256`); without it, it is not covered, and
+ * refused.
+ */
+function signTwilio(secret) {
+    return {
+        headers: [TWILIO_HEADER.toLowerCase()],
+        check: request => {
+            const { rawHeaders, origins, target } = request;
+            const problem = signer_findFieldProblem(rawHeaders, [TWILIO_HEADER]);
+            if (problem !== undefined)
+                return problem;
+            const algorithm = findAlgorithm(whole_request_readValue(rawHeaders, TWILIO_SETTINGS) ?? '');
+            if (algorithm === undefined)
+                return { kind: 'malformed', reason: 'it is signed with an algorithm that is not known here' };
+            const content = readContent(request);
+            if (typeof content !== 'string')
+                return content;
+            const given = whole_request_readValue(rawHeaders, TWILIO_HEADER.toLowerCase()) ?? '';
+            const urls = unique(origins.flatMap(origin => listTwilioUrls(`${origin}${target}`)));
+            const isRight = urls.some(url => secrets_isSame(given, signer_sign(algorithm, secret, [url, content], 'base64')));
+            return isRight ? signer_RIGHT : signer_MISMATCH;
+        },
+        sign: request => {
+            const algorithm = findAlgorithm(whole_request_readValue(request.rawHeaders, TWILIO_SETTINGS) ?? '') ?? 'sha1';
+            const content = readContent(request);
+            const url = `${request.origins[0] ?? ''}${request.target}`;
+            const parts = [url, typeof content === 'string' ? content : ''];
+            return [[TWILIO_HEADER, signer_sign(algorithm, secret, parts, 'base64')]];
+        },
+        findDelivery: ({ rawHeaders }) => whole_request_readValue(rawHeaders, 'i-twilio-idempotency-token'),
+    };
+}
+function findAlgorithm(settings) {
+    const parts = settings.split(',').map(part => part.split('=').map(text => text.trim()));
+    const [, name = ''] = parts.find(([key, value]) => key === 'algorithm' && value) ?? [];
+    switch (name.toUpperCase()) {
+        case '':
+        case 'HMAC_SHA1':
+            return 'sha1';
+        case 'HMAC_SHA256':
+            return 'sha256';
+        default:
+            return undefined;
+    }
+}
+/** What is signed behind the URL; a verdict if the body is not what the URL says, or is not covered. */
+function readContent({ rawHeaders, target, body }) {
+    if (target.includes('bodySHA256')) {
+        const query = target.includes('?') ? target.slice(target.indexOf('?') + 1) : '';
+        const wanted = parseForm(query).get('bodySHA256') ?? '';
+        return secrets_isSame((0,external_node_crypto_.hash)('sha256', body, 'hex'), wanted)
+            ? ''
+            : { kind: 'malformed', reason: 'its body is not the one whose SHA-256 is in its URL (bodySHA256)' };
+    }
+    if (body.length === 0)
+        return '';
+    const type = whole_request_readValue(rawHeaders, 'content-type') ?? '';
+    if (!/^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(type))
+        return {
+            kind: 'malformed',
+            reason: 'its body is not a form, and its URL has no bodySHA256: the signature would not cover the body',
+        };
+    return renderForm(parseForm(body.toString('utf8')));
+}
+/** URLSearchParams drops a question mark at the start of its text; here it belongs to the first name. */
+function parseForm(text) {
+    return new URLSearchParams(`?${text}`);
+}
+/** Each name with its values, sorted; a value that is there twice counts once, as in Twilio's own library. */
+function renderForm(form) {
+    return [...new Set(form.keys())]
+        .sort()
+        .map(name => unique(form.getAll(name))
+        .sort()
+        .map(value => `${name}${value}`)
+        .join(''))
+        .join('');
+}
+/**
+ * The URLs that Twilio's own library tries (twilio-node 6, `validateRequest`): as received, and as `URL` and the old
+ * `querystring` write it, each with and without its port.
+ */
+function listTwilioUrls(url) {
+    const normalised = URL.parse(url)?.href ?? url;
+    const normalisedTwice = [removePort(normalised), addPort(normalised)];
+    return [removePort(url), addPort(url), ...normalisedTwice, ...normalisedTwice.map(rewriteQuery)];
+}
+const AUTHORITY = /^(https?):\/\/(\[[^\]]*\]|[^/?#:]*)(:\d+)?/i;
+function removePort(url) {
+    return url.replace(AUTHORITY, '$1://$2');
+}
+function addPort(url) {
+    return url.replace(AUTHORITY, (_, scheme, host, port) => `${scheme}://${host}${port ?? (scheme.toLowerCase() === 'https' ? ':443' : ':80')}`);
+}
+function rewriteQuery(url) {
+    const start = url.indexOf('?');
+    if (start === -1 || start === url.length - 1)
+        return url;
+    return `${url.slice(0, start)}?${(0,external_node_querystring_.stringify)((0,external_node_querystring_.parse)(url.slice(start + 1)))}`;
+}
+function unique(texts) {
+    return [...new Set(texts)];
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/providers.js
+// The table of providers: how each one signs, and what a rule for it must know. Used by verifier.ts and parse-rules.ts.
+
+
+
+const PROVIDERS = {
+    github: { title: 'GitHub', open: signGitHub },
+    stripe: {
+        title: 'Stripe',
+        open: signStripe,
+        findSecretProblem: secret => /^(?:sk|rk|pk)_/.test(secret)
+            ? "is an API key: take the endpoint's signing secret, which begins with whsec_"
+            : undefined,
+        // 'URLs in livemode must begin with "https://"', its API says; test mode takes http.
+        httpsOnly: 'webhooks of live mode',
+    },
+    slack: {
+        title: 'Slack',
+        open: signSlack,
+        findSecretProblem: secret => /^xox[a-z]-|^xapp-/.test(secret)
+            ? "is a token: take the app's Signing Secret, under Basic Information"
+            : undefined,
+        httpsOnly: 'webhooks',
+    },
+    'standard-webhooks': {
+        title: 'Standard Webhooks',
+        open: signStandardWebhooks,
+        findSecretProblem: findBase64Problem,
+    },
+    shopify: { title: 'Shopify', open: signShopify, httpsOnly: 'webhooks' },
+    twilio: { title: 'Twilio', open: signTwilio },
+    square: { title: 'Square', open: signSquare, httpsOnly: 'webhooks' },
+};
+function openSigner(rule) {
+    switch (rule.provider) {
+        case 'hmac-sha256':
+            return signBody(rule.secret, 'sha256', rule);
+        case 'hmac-sha1':
+            return signBody(rule.secret, 'sha1', rule);
+        default:
+            return PROVIDERS[rule.provider].open(rule.secret);
+    }
+}
+function findBase64Problem(secret) {
+    if (/^wh[ps]k_/.test(secret))
+        return 'is a key of a key pair (v1a), which is not supported: take the one that begins with whsec_';
+    const encoded = stripPrefix(secret);
+    // The library of Standard Webhooks takes a missing padding, and nothing else that is not base64.
+    const isBase64 = /^[A-Za-z\d+/]{2,}={0,2}$/.test(encoded) && encoded.replace(/=+$/, '').length % 4 !== 1;
+    return isBase64 ? undefined : 'is not base64, with or without whsec_ before it';
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/rule.js
+// What one line of `verify` says. Made by parse-rules.ts; part of the configuration of an exposure.
+const NAMED_PROVIDERS = [
+    'github',
+    'stripe',
+    'slack',
+    'standard-webhooks',
+    'shopify',
+    'twilio',
+    'square',
+];
+const HMAC_PROVIDERS = ['hmac-sha256', 'hmac-sha1'];
+const ENCODINGS = ['hex', 'base64'];
+const PROVIDER_NAMES = [...NAMED_PROVIDERS, ...HMAC_PROVIDERS];
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/parse-rules.js
+// Turns the text of `verify` into rules. Used by inputs/webhooks.ts, and by exposure/verification.ts for a rule that is
+// given to the control API or the command line. No message contains a secret, nor a word that may be a part of one.
+
+
+
+
+
+const parse_rules_OPTIONS = ['header', 'encoding', 'prefix', 'separator', 'handshake'];
+const EXAMPLE = 'write PROVIDER PATH SECRET, like github /webhooks/github SECRET';
+/** One rule a line; empty lines and those that begin with # are skipped. Throws an InputError with every problem. */
+function parseRules(text) {
+    const problems = [];
+    const rules = [];
+    const seen = new Map();
+    for (const line of splitLines(text)) {
+        const fail = (problem) => problems.push(`\`verify\`, line ${line.number}${problem}`);
+        try {
+            const rule = parseRule(line);
+            const key = JSON.stringify([rule.provider, rule.path, rule.secret]);
+            const before = seen.get(key);
+            if (before !== undefined)
+                fail(` (${rule.provider} ${rule.path}): it is the same rule as line ${before}`);
+            else
+                rules.push(rule);
+            seen.set(key, line.number);
+        }
+        catch (error) {
+            if (!(error instanceof RuleError))
+                throw error;
+            fail(error.message);
+        }
+    }
+    if (problems.length > 0)
+        throw new errors_InputError(problems);
+    return rules;
+}
+/**
+ * The texts of all lines that are secrets, or may be parts of one that is written wrongly: to be masked before anything
+ * is printed. Never throws.
+ */
+function listRuleSecrets(text) {
+    return splitLines(text).flatMap(({ provider, path, secret, options }) => [
+        ...(isPlainWord(provider) ? [] : [provider]),
+        ...(path.startsWith('/') && secret !== '' ? [] : [path]),
+        secret,
+        ...options.filter(option => !isOption(option)),
+    ]);
+}
+/** The rule, for any path. Throws an InputError. */
+function makeRule({ provider, secret, options }) {
+    const words = Object.entries(options).map(([name, value]) => `${name}=${value}`);
+    try {
+        return parseRule({ number: 0, provider, path: '/**', secret: secret.trim(), options: words });
+    }
+    catch (error) {
+        if (error instanceof RuleError)
+            throw new InputError(`the rule${error.message}`);
+        throw error;
+    }
+}
+class RuleError extends Error {
+}
+function splitLines(text) {
+    return text.split('\n').flatMap((line, index) => {
+        const words = splitWords(line);
+        const [provider = '', path = '', third = ''] = words;
+        if (provider === '' || provider.startsWith('#'))
+            return [];
+        // An expression without a value leaves no word, and the first option takes its place.
+        const isMissing = !line.includes('"') && isOption(third);
+        const secret = isMissing ? '' : third;
+        return [{ number: index + 1, provider, path, secret, options: words.slice(isMissing ? 2 : 3) }];
+    });
+}
+/** A word, or one in double quotes with `\"` and `\\` in it; the value of an option may be quoted too. */
+const WORD = /((?:header|encoding|prefix|separator|handshake)=)?"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+)/g;
+function splitWords(line) {
+    return [...line.matchAll(WORD)].map(([, name = '', quoted, plain]) => quoted === undefined ? (plain ?? '') : `${name}${quoted.replaceAll(/\\(.)/g, '$1')}`);
+}
+function isOption(word) {
+    return parse_rules_OPTIONS.some(name => word.startsWith(`${name}=`));
+}
+/** A word that nobody uses as a secret, so that a message may show it. */
+function isPlainWord(word) {
+    return /^[a-z][a-z-]{0,19}$/i.test(word) || PROVIDER_NAMES.some(name => name === word);
+}
+/** Throws a RuleError, whose message goes behind "`verify`, line N". */
+function parseRule({ provider, path, secret, options: words }) {
+    const word = provider.toLowerCase();
+    const named = NAMED_PROVIDERS.find(name => name === word);
+    const hmac = HMAC_PROVIDERS.find(name => name === word);
+    const known = named ?? hmac;
+    if (known === undefined)
+        throw new RuleError(describeUnknown(word));
+    if (!path.startsWith('/'))
+        throw new RuleError(` (${known}): there is no path that begins with / behind it: ${EXAMPLE}`);
+    if (secret === '')
+        throw new RuleError(` (${known}): the secret is empty: is the secret that it comes from set? If the provider shows it only after a first request succeeded, list the path in \`public-paths\` until then (docs/verify.md)`);
+    const fail = (problem) => new RuleError(` (${known} ${path}): ${problem}`);
+    const problem = findPatternProblem(path);
+    if (problem !== undefined)
+        throw fail(`the path ${problem}: write a pattern like /webhooks/github`);
+    if (/^".*[^"]$|^"$/.test(secret))
+        throw fail('the quotation mark before the secret is not closed');
+    const options = parseOptions(words, fail);
+    const handshakes = parseHandshakes(options.handshake, fail);
+    if (hmac !== undefined)
+        return { provider: hmac, path, secret, handshakes, ...parseFormat(hmac, options, fail) };
+    if (named === undefined)
+        throw new RuleError(describeUnknown(word));
+    const superfluous = parse_rules_OPTIONS.find(name => name !== 'handshake' && options[name] !== undefined);
+    if (superfluous !== undefined)
+        throw fail(`\`${superfluous}\` is only for ${HMAC_PROVIDERS.join(' and ')}: leave it out`);
+    const wrong = PROVIDERS[named].findSecretProblem?.(secret);
+    if (wrong !== undefined)
+        throw fail(`the secret ${wrong}`);
+    return { provider: named, path, secret, handshakes };
+}
+function parseOptions(words, fail) {
+    const options = {};
+    for (const word of words) {
+        const name = parse_rules_OPTIONS.find(one => word.startsWith(`${one}=`));
+        if (name === undefined)
+            throw fail(describeUnknownOption(word));
+        if (options[name] !== undefined)
+            throw fail(`\`${name}\` is given twice`);
+        options[name] = word.slice(name.length + 1);
+    }
+    return options;
+}
+/** The word may be a part of the secret, so only what was probably meant is shown. */
+function describeUnknownOption(word) {
+    const meant = word.includes('=') ? findNearest(word.slice(0, word.indexOf('=')), parse_rules_OPTIONS) : undefined;
+    return meant === undefined
+        ? `there is something behind the secret that is not an option (${parse_rules_OPTIONS.map(name => `${name}=…`).join(', ')}): put a secret with spaces in double quotes`
+        : `there is an option that is not known: did you mean ${meant}=…?`;
+}
+function parseHandshakes(text, fail) {
+    if (text === undefined)
+        return [];
+    const words = text.split(',').map(word => word.trim().toLowerCase());
+    const handshakes = words.filter(isUnsigned);
+    if (handshakes.length < words.length)
+        throw fail(`\`handshake\` is '${text}': write ${UNSIGNED_HANDSHAKES.join(', ')}, or several with commas between them`);
+    return [...new Set(handshakes)];
+}
+function parseFormat(provider, options, fail) {
+    const { header = '', encoding: encodingText = 'hex', prefix = '', separator = '' } = options;
+    if (header === '')
+        throw fail(`it does not say which header has the signature: write ${provider} PATH SECRET header=X-Signature encoding=hex`);
+    // RFC 9110, 5.6.2.
+    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(header))
+        throw fail('`header` is not the name of a header');
+    const encoding = ENCODINGS.find(one => one === encodingText.toLowerCase());
+    if (encoding === undefined)
+        throw fail(`\`encoding\` is '${encodingText}': write ${ENCODINGS.join(' or ')}`);
+    return { header, encoding, prefix, separator };
+}
+/** What people write who know a provider by another name → the rule for it. */
+const OTHER_NAMES = {
+    svix: 'standard-webhooks PATH SECRET',
+    gitea: 'hmac-sha256 PATH SECRET header=X-Gitea-Signature',
+    meta: 'hmac-sha256 PATH SECRET header=X-Hub-Signature-256 prefix=sha256= handshake=meta',
+    facebook: 'hmac-sha256 PATH SECRET header=X-Hub-Signature-256 prefix=sha256= handshake=meta',
+    whatsapp: 'hmac-sha256 PATH SECRET header=X-Hub-Signature-256 prefix=sha256= handshake=meta',
+    linear: 'hmac-sha256 PATH SECRET header=Linear-Signature',
+    dropbox: 'hmac-sha256 PATH SECRET header=X-Dropbox-Signature handshake=dropbox',
+};
+function describeUnknown(word) {
+    const shown = isPlainWord(word) ? `: '${word}' is not a provider` : ': it does not begin with a provider';
+    const other = Object.hasOwn(OTHER_NAMES, word) ? OTHER_NAMES[word] : findNearest(word, PROVIDER_NAMES);
+    if (other !== undefined)
+        return `${shown}: did you mean ${other}?`;
+    return `${shown}: write one of ${NAMED_PROVIDERS.join(', ')}, or for any other ${HMAC_PROVIDERS.join(' or ')}`;
+}
+/** The one that needs fewest changes, if these are few. */
+function findNearest(word, names) {
+    const ranked = names
+        .map(name => ({ name, changes: countChanges(word.toLowerCase().slice(0, 30), name) }))
+        .sort((a, b) => a.changes - b.changes);
+    return ranked.find(({ name, changes }) => changes <= Math.max(1, Math.floor(name.length / 3)))?.name;
+}
+/** Letters to insert, remove or replace (Levenshtein distance). */
+function countChanges(from, to) {
+    let row = [...Array(to.length + 1).keys()];
+    for (const [index, letter] of [...from].entries()) {
+        const next = [index + 1];
+        for (const [column, wanted] of [...to].entries())
+            next.push(Math.min((next[column] ?? 0) + 1, (row[column + 1] ?? 0) + 1, (row[column] ?? 0) + (letter === wanted ? 0 : 1)));
+        row = next;
+    }
+    return row.at(-1) ?? 0;
+}
+
+;// CONCATENATED MODULE: ./build/js/inputs/webhooks.js
+// The inputs about webhooks: which requests are recorded, whether they are kept while the app is away, what people see of
+// them, and which must be signed. Used by inputs.
+
+
+
+
+
+
+
+// For step/, which masks them before the inputs are parsed.
+
+const DEFAULT_CAPTURE = 'auto';
+/**
+ * Notes every problem in `problems`; throws if there is one. `publicPaths` is undefined if they could not be read: then
+ * their own problem is reported.
+ */
+function parseWebhookInputs(read, { protocol, publicPaths, problems }) {
+    const verify = problems.check(() => parseRules(read('verify')));
+    const exempt = [...(publicPaths ?? []), ...(verify.known ?? []).map(({ path }) => path)];
+    const capture = problems.check(() => parseCapture(read('capture'), exempt));
+    const given = read('capture').trim();
+    if (protocol === 'tcp' && given.toLowerCase() !== 'none')
+        problems.check(() => checkTcpUse('capture', given, DEFAULT_CAPTURE, 'there are no requests to record'));
+    const queue = problems.check(() => values_parseBoolean(read('queue').trim(), 'queue', true));
+    if (protocol === 'tcp')
+        problems.check(() => checkTcpUse('queue', read('queue').trim(), 'true', 'there are no requests to keep'));
+    if (protocol === 'tcp')
+        problems.check(() => checkTcpUse('verify', read('verify').trim(), '', 'there are no requests to check'));
+    const redact = problems.check(() => values_parseBoolean(read('redact').trim(), 'redact', true));
+    if (protocol === 'tcp')
+        problems.check(() => checkTcpUse('redact', read('redact').trim(), 'true', 'there are no requests to show'));
+    return { capture: capture.value, queue: queue.value, redact: redact.value, verify: verify.value };
+}
+/** `auto`: the paths that need no key, or, without any, every request that may change something. */
+function parseCapture(text, exempt) {
+    const word = text.trim().toLowerCase();
+    if (word === 'none')
+        return { kind: 'none' };
+    if (word !== '' && word !== DEFAULT_CAPTURE)
+        return { kind: 'paths', patterns: parsePatterns(text, 'capture') };
+    return exempt.length > 0 ? { kind: 'paths', patterns: [...new Set(exempt)] } : { kind: 'unsafe methods' };
+}
+/** Shorter secrets are easily guessed, and masking one blanks out the same letters elsewhere in the log. */
+const MIN_SECRET_LENGTH = 8;
+/** One warning for each provider that needs https while the link has none, and for each secret that is too short. */
+function listVerifyWarnings(rules, tunnel) {
+    const { servers, publicUrl } = tunnel;
+    const isPlain = servers.some(({ address }) => renderPublicUrl(publicUrl, address.host, SAMPLE_PORT).startsWith('http:'));
+    const used = NAMED_PROVIDERS.filter(name => rules.some(({ provider }) => provider === name));
+    const demanding = used
+        .map(name => PROVIDERS[name])
+        .filter(({ httpsOnly }) => isPlain && httpsOnly !== undefined);
+    const short = rules.filter(({ secret }) => secret.length < MIN_SECRET_LENGTH);
+    return [
+        ...demanding.map(({ title, httpsOnly }) => `${title} sends ${httpsOnly} to https addresses only, and the link has plain http: set \`tls-cert\`, or put a proxy with https in front and set \`public-url\` to https://…`),
+        ...short.map(({ provider, path }) => `the secret of \`verify\` for ${provider} ${path} is shorter than ${MIN_SECRET_LENGTH} characters: it is easily guessed`),
+    ];
+}
+
 ;// CONCATENATED MODULE: ./build/js/inputs/inputs.js
 // Turns the text of the inputs into checked values. All problems are reported together, and an empty string means "not
 // given". The action's inputs and the command line's flags pass through the same checks.
+
+
 
 
 
@@ -19839,7 +20991,7 @@ const DEFAULT_HOLD_MS = 30 * 60_000;
 /** The job's token expires after a day; from then on the comment cannot be edited. */
 const LONG_DURATION_MS = 24 * 60 * 60_000;
 /** Shorter secrets are easily guessed, and the runner does not mask them reliably. */
-const MIN_SECRET_LENGTH = 8;
+const inputs_MIN_SECRET_LENGTH = 8;
 /** Every input that `action.yml` declares, with its default; a test compares the two. */
 const INPUT_DEFAULTS = {
     path: '.',
@@ -19870,6 +21022,11 @@ const INPUT_DEFAULTS = {
     'access-key': '',
     'basic-auth': '',
     'public-paths': '',
+    capture: 'auto',
+    queue: 'true',
+    redact: 'true',
+    verify: '',
+    inspector: 'false',
     'max-body': DEFAULT_MAX_BODY,
     compress: 'true',
     hold: 'false',
@@ -19892,7 +21049,9 @@ function parseInputs(read, environment, base) {
     const app = problems.check(() => parseAppInputs(read, { environment, base, protocol, problems }));
     const tunnel = problems.check(() => parseTunnelInputs(read, protocol, problems));
     const gateway = problems.check(() => parseGatewayInputs(read, protocol, problems));
+    const webhooks = problems.check(() => parseWebhookInputs(read, { protocol, publicPaths: gateway.known?.publicPaths, problems }));
     const tls = problems.check(() => parseTlsInputs(read, { protocol, tunnel, problems }));
+    const inspector = problems.check(() => parseInspector(text('inspector'), { protocol, tunnel: tunnel.known }));
     const lifetime = problems.check(() => parseLifetime(text('hold'), text('duration')));
     const prNumber = problems.check(() => parseWholeNumber(text('pr-number') || undefined, 'pr-number', 1, 2 ** 31));
     const comment = boolean('comment', true);
@@ -19908,6 +21067,8 @@ function parseInputs(read, environment, base) {
         tunnel: publicTunnel,
         tls: tls.value,
         gateway: gateway.value,
+        webhooks: webhooks.value,
+        inspector: inspector.value,
         ...lifetime.value,
         prNumber: prNumber.value,
         comment: comment.value,
@@ -19919,6 +21080,7 @@ function parseInputs(read, environment, base) {
             ...listWebWarnings(app.value, publicTunnel),
             ...listWarnings(tunnel.value, gateway.value, lifetime.value.durationMs),
             ...listHttpsWarnings(publicTunnel),
+            ...listVerifyWarnings(webhooks.value.verify, publicTunnel),
             ...(tls.value ? listTlsWarnings(tls.value, lifetime.value.durationMs) : []),
         ],
     };
@@ -19941,14 +21103,14 @@ function listWarnings(tunnel, { access }, durationMs) {
     const secrets = servers.flatMap(({ secret }) => secret ?? []);
     const shown = [publicUrl, ...servers.map(({ address }) => address.host)].join(' ');
     return [
-        ...(secrets.some(secret => secret.length < MIN_SECRET_LENGTH)
+        ...(secrets.some(secret => secret.length < inputs_MIN_SECRET_LENGTH)
             ? [
-                `the secret is shorter than ${MIN_SECRET_LENGTH} characters: it is easily guessed, and the runner masks it wherever the same characters occur`,
+                `the secret is shorter than ${inputs_MIN_SECRET_LENGTH} characters: it is easily guessed, and the runner masks it wherever the same characters occur`,
             ]
             : []),
-        ...(access.kind === 'basic' && access.password.length < MIN_SECRET_LENGTH
+        ...(access.kind === 'basic' && access.password.length < inputs_MIN_SECRET_LENGTH
             ? [
-                `the password of \`basic-auth\` is shorter than ${MIN_SECRET_LENGTH} characters: it is easily guessed`,
+                `the password of \`basic-auth\` is shorter than ${inputs_MIN_SECRET_LENGTH} characters: it is easily guessed`,
             ]
             : []),
         ...(secrets.some(secret => shown.includes(secret))
@@ -19969,26 +21131,9 @@ function listWarnings(tunnel, { access }, durationMs) {
     ];
 }
 
-;// CONCATENATED MODULE: ./build/js/shared/secrets.js
-// Compares secrets in constant time, and lists the texts of a key that logs must hide. Used by gateway, control,
-// tunnel, exposure and step.
-
-/** A shorter line of a key reveals nothing, and masking it would blank out half of the log. */
-const MIN_HIDDEN_LENGTH = 8;
-/** Takes the same time for every guess, of any length. For keys, passwords and MACs. */
-function isSame(given, wanted) {
-    return timingSafeEqual(hash('sha256', given, 'buffer'), hash('sha256', wanted, 'buffer'));
-}
-/**
- * The texts of a PEM key to hide in logs: the whole key, and each of its lines, because the runner masks line by line.
- */
-function secrets_listKeyTexts(key) {
-    const lines = key.split('\n').map(line => line.trim());
-    return [key.trim(), ...lines].filter(text => text.length >= MIN_HIDDEN_LENGTH && !/^-----.*-----$/.test(text));
-}
-
 ;// CONCATENATED MODULE: ./build/js/step/action-inputs.js
 // Reads the inputs of the action, and masks the secrets among them at once. Used by preview.
+
 
 
 
@@ -19996,7 +21141,12 @@ function secrets_listKeyTexts(key) {
 /** Reads and checks all inputs of the step. Throws an InputError. */
 function readActionInputs({ variables, workspace, isDebug }) {
     // One by one: the runner masks only the exact texts that it gets, and each of these could be printed alone.
-    for (const secret of [...splitSecrets(readUntrimmed('secret')), ...readCredentials(), ...readKeyTexts()])
+    for (const secret of [
+        ...splitSecrets(readUntrimmed('secret')),
+        ...readCredentials(),
+        ...readKeyTexts(),
+        ...listRuleSecrets(readUntrimmed('verify')),
+    ])
         if (secret !== '')
             core_setSecret(secret);
     const source = name => (LISTS.has(name) ? readUntrimmed(name) : getInput(name));
@@ -20023,8 +21173,8 @@ function readUntrimmed(name) {
 
 ;// CONCATENATED MODULE: ./build/js/step/job-environment.js
 // The only reader of the job's environment. Also reads the inputs that are needed before all others: those of the fork
-// rules, and those of the `stop` action. That action needs nothing else, so this file imports little; machine.ts has
-// the rest. Secrets are masked when they are read.
+// rules, and those of the `stop` and `wait` actions. These need nothing else, so this file imports little; machine.ts
+// has the rest. Secrets are masked when they are read.
 
 
 
@@ -20044,6 +21194,18 @@ function readForkRuleInputs() {
 /** Which session the `stop` action must end; undefined means the only one. */
 function readStopInputs() {
     return { session: core.getInput('session') || undefined };
+}
+function readWaitInputs() {
+    const read = (name) => core.getInput(name) || undefined;
+    return {
+        session: read('session'),
+        path: read('path'),
+        method: read('method'),
+        count: read('count'),
+        timeout: read('timeout'),
+        since: read('since'),
+        match: core.getMultilineInput('match'),
+    };
 }
 /** The job as the runner describes it, for the fork rules and the comment. Throws if the payload cannot be read. */
 function readJob() {
@@ -20167,9 +21329,9 @@ class LineReader {
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/print.js
-// All output of main, post and stop goes through this file, which sanitises it: names, paths and messages contain
-// untrusted text, and the runner executes commands that it finds in the log. Nothing else in step/, main, post or stop
-// prints.
+// All output of main, post, stop and wait goes through this file, which sanitises it: names, paths and messages contain
+// untrusted text, and the runner executes commands that it finds in the log. Nothing else in step/ and these
+// programs prints.
 
 
 
@@ -23593,9 +24755,32 @@ async function findPullRequestToReport(job, github, inputs, signal) {
 
 
 
+
+
 const config_Port = pipe(number(), integer(), minValue(1), maxValue(65_535));
 const Milliseconds = pipe(number(), minValue(0), maxValue(MAX_DURATION_MS));
+const RemotePort = variant('kind', [
+    object({ kind: literal('fixed'), port: config_Port }),
+    object({ kind: literal('random') }),
+    object({ kind: literal('auto'), min: config_Port, max: config_Port }),
+]);
 const Environment = record(string(), string());
+const CommonRule = {
+    path: string(),
+    secret: string(),
+    handshakes: array(picklist(UNSIGNED_HANDSHAKES)),
+};
+const SignatureRuleSchema = union([
+    object({ provider: picklist(NAMED_PROVIDERS), ...CommonRule }),
+    object({
+        provider: picklist(HMAC_PROVIDERS),
+        ...CommonRule,
+        header: string(),
+        encoding: picklist(ENCODINGS),
+        prefix: string(),
+        separator: string(),
+    }),
+]);
 const ExposureConfigSchema = object({
     /** `tcp`: visitors' bytes reach the app unread. */
     protocol: picklist(PROTOCOLS),
@@ -23626,6 +24811,18 @@ const ExposureConfigSchema = object({
         publicPaths: array(string()),
         maxBodyBytes: pipe(number(), minValue(1)),
         compress: dist_boolean(),
+        /** The paths on which only signed requests reach the app; absent: none. */
+        verify: optional(array(SignatureRuleSchema)),
+        /** Which requests are recorded; absent: none. */
+        capture: optional(variant('kind', [
+            object({ kind: literal('paths'), patterns: array(string()) }),
+            object({ kind: literal('unsafe methods') }),
+            object({ kind: literal('none') }),
+        ])),
+        /** Whether these are kept while the app is away; absent: no. */
+        queue: optional(dist_boolean()),
+        /** Whether pages and files show them without credentials and signatures; absent: yes. */
+        redact: optional(dist_boolean()),
     }),
     /** PEM; absent: plain HTTP. */
     tls: optional(object({ cert: string(), key: string() })),
@@ -23636,11 +24833,7 @@ const ExposureConfigSchema = object({
         })), minLength(1)),
         /** Identifies the preview in every run. */
         identity: string(),
-        remotePort: variant('kind', [
-            object({ kind: literal('fixed'), port: config_Port }),
-            object({ kind: literal('random') }),
-            object({ kind: literal('auto'), min: config_Port, max: config_Port }),
-        ]),
+        remotePort: RemotePort,
         /** Template with `{host}` and `{port}`. */
         publicUrl: string(),
         /** Whether connections to a far server may be opened ahead of visitors; absent: yes. */
@@ -23648,14 +24841,33 @@ const ExposureConfigSchema = object({
         /** The program of a second thread for raw visitors; absent: one thread for all. */
         threadScript: optional(string()),
     }),
+    /** The public inspector; absent: none. */
+    inspector: optional(object({
+        key: string(),
+        /** Whether its link is as public as the preview's: then it is shown in comment, summary and log. */
+        isPublished: dist_boolean(),
+        remotePort: RemotePort,
+    })),
 });
+/** A shorter value is a word or a number, and could not be kept secret anyway. */
+const MIN_MASKED_LENGTH = 8;
+/**
+ * The texts to hide in pages that strangers may open: also the values of `env`, because nobody knows here which of them
+ * come from secrets.
+ */
+function listPageSecrets(config) {
+    const values = Object.values(config.env).flatMap(value => value.split('\n').map(line => line.trim()));
+    return [...listSecrets(config), ...values.filter(value => value.length >= MIN_MASKED_LENGTH)];
+}
 /** The texts to hide in logs. A generated key is not one: it is part of the link. */
-function listSecrets({ tunnel, gateway, tls }) {
+function listSecrets({ tunnel, gateway, tls, inspector }) {
     const { access } = gateway;
     return [
         ...tunnel.servers.flatMap(({ secret }) => secret ?? []),
         ...(access.kind === 'link' && !access.isGenerated ? [access.key] : []),
         ...(access.kind === 'basic' ? [access.password] : []),
+        ...(gateway.verify ?? []).map(({ secret }) => secret),
+        ...(inspector === undefined || inspector.isPublished ? [] : [inspector.key]),
         ...listKeyTexts(tls?.key ?? ''),
     ];
 }
@@ -23789,7 +25001,7 @@ function renderCodeBlock(lines) {
 /** Longer than any sentence, so that `renderCode` cuts nothing: `renderSentence` has already limited the text. */
 const MAX_CODE_LENGTH = 2_000;
 /** Plain words, short numbers, and the punctuation around them: nothing of this is Markdown, a link or a mention. */
-const WORD = /^[("']*[A-Za-z]+(?:['’][A-Za-z]+|-[A-Za-z]+)*[)"']*[.,:;!?]?[)"']*$|^\d{1,4}[,;%]?$|^[–—.,:;]$/;
+const escaping_WORD = /^[("']*[A-Za-z]+(?:['’][A-Za-z]+|-[A-Za-z]+)*[)"']*[.,:;!?]?[)"']*$|^\d{1,4}[,;%]?$|^[–—.,:;]$/;
 /** One of our own sentences. Names and values in it, and text in backticks, become inline code. */
 function renderSentence(text, maxLength = 500) {
     const pieces = sanitise_sanitise(text, maxLength).split('`');
@@ -23804,7 +25016,7 @@ function renderSentence(text, maxLength = 500) {
 function renderWords(text) {
     const runs = [];
     for (const word of text.split(' ').filter(word => word !== '')) {
-        const plain = WORD.test(word);
+        const plain = escaping_WORD.test(word);
         const last = runs.at(-1);
         if (last?.plain === plain)
             last.words.push(word);
@@ -23912,6 +25124,8 @@ function renderLive(preview, state) {
         : `Connect to **${host}**, for instance with`;
     const line = renderClientLine(state.url);
     const lines = [address, ...(line === undefined ? [] : [renderCodeBlock([line])])];
+    if (state.inspectorUrl !== undefined)
+        lines.push(`${renderLink('Open the inspector', state.inspectorUrl)} to see its requests and console as they come.`);
     lines.push(renderEnd(preview, state.endsAt));
     if (preview.entry !== undefined)
         lines.push(renderSentence(preview.entry));
@@ -24036,7 +25250,8 @@ function viewLive(state, expiresAt, context) {
     if (url === undefined)
         return { kind: 'starting', ...endsAt };
     const unverified = state.doubt === null ? {} : { unverifiedReason: state.doubt };
-    return { kind: 'live', url: state.preview_url ?? lastLink ?? url, ...unverified, ...endsAt };
+    const inspector = state.inspector_url === null ? {} : { inspectorUrl: state.inspector_url };
+    return { kind: 'live', url: state.preview_url ?? lastLink ?? url, ...inspector, ...unverified, ...endsAt };
 }
 /** The tunnel comes first: without it, visitors cannot reach the app, whatever its state is. */
 function readOutage({ status, app }) {
@@ -24091,6 +25306,7 @@ function measureLife({ exposure }) {
 ;// CONCATENATED MODULE: ./build/js/step/preview.js
 // What the main step does: checks the fork rules, reads the inputs, starts the supervisor, waits until the preview is
 // live, writes the outputs, and in a hold waits for the end. Used by main.
+
 
 
 
@@ -24198,6 +25414,9 @@ async function startSupervisor(options) {
         runner: findAncestor('Runner.Worker'),
     });
     core_setSecret(config.controlToken);
+    const { inspector } = config.exposure;
+    if (inspector?.isPublished === false)
+        core_setSecret(inspector.key);
     try {
         const session = await startBackground({
             script: resolveBundle('supervisor'),
@@ -24232,7 +25451,10 @@ async function expose(job, inputs, started) {
     try {
         last = await awaitState(states, ({ exposure }) => exposure.phase !== 'starting');
         if (last?.exposure.phase === 'live') {
-            publish(last, started, inputs.hold);
+            const inspectorUrl = inputs.inspector
+                ? await readInspectorUrl(session).catch(() => undefined)
+                : undefined;
+            publish(last, started, { hold: inputs.hold, inspectorUrl });
             const endGraceMs = END_GRACE_MS + inputs.app.stopTimeoutMs;
             if (inputs.hold)
                 last = await hold(states, last, { over, endGraceMs });
@@ -24257,9 +25479,9 @@ async function awaitState(states, isWanted) {
     return undefined;
 }
 /** Writes the outputs and prints the link. Outputs are files, so the runner's command parser may be off. */
-function publish(state, started, hold) {
+function publish(state, started, { hold, inspectorUrl }) {
     try {
-        writeOutputs(state, started);
+        writeOutputs(state, started, inspectorUrl);
     }
     catch (error) {
         // Without outputs, later steps would have no address. In a hold, no later step runs before the end: a warning is
@@ -24269,13 +25491,15 @@ function publish(state, started, hold) {
         print_print.info(`warning: the outputs could not be written: ${errors_describeError(error)}`);
     }
     const url = state.preview_url ?? '';
-    print_print.info(`\n  Preview: ${url}\n${renderClientRow(url)}`);
+    const inspector = state.inspector_url === null ? '' : `  Inspector: ${state.inspector_url}\n`;
+    print_print.info(`\n  Preview: ${url}\n${renderClientRow(url)}${inspector}`);
 }
-function writeOutputs(state, { session, folder, key }) {
+function writeOutputs(state, { session, folder, key }, inspectorUrl) {
     const expiresAt = state.exposure.phase === 'live' ? state.exposure.expires_at : null;
     const outputs = {
         url: state.public_url,
         'preview-url': state.preview_url,
+        'inspector-url': inspectorUrl,
         host: state.public_host,
         port: state.public_port,
         status: state.status,
@@ -24286,6 +25510,7 @@ function writeOutputs(state, { session, folder, key }) {
         'control-url': session.controlUrl,
         'control-token': session.controlToken,
         session: session_folder_sessionFiles(folder).session,
+        'requests-file': (0,external_node_fs_namespaceObject.existsSync)(session_folder_sessionFiles(folder).requests) ? session_folder_sessionFiles(folder).requests : '',
         'log-file': session_folder_sessionFiles(folder).log,
     };
     for (const [name, value] of Object.entries(outputs))

@@ -3072,9 +3072,9 @@ function escapeCharacter(character) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/print.js
-// All output of main, post and stop goes through this file, which sanitises it: names, paths and messages contain
-// untrusted text, and the runner executes commands that it finds in the log. Nothing else in step/, main, post or stop
-// prints.
+// All output of main, post, stop and wait goes through this file, which sanitises it: names, paths and messages contain
+// untrusted text, and the runner executes commands that it finds in the log. Nothing else in step/ and these
+// programs prints.
 
 
 
@@ -3155,7 +3155,8 @@ function viewLive(state, expiresAt, context) {
     if (url === undefined)
         return { kind: 'starting', ...endsAt };
     const unverified = state.doubt === null ? {} : { unverifiedReason: state.doubt };
-    return { kind: 'live', url: state.preview_url ?? lastLink ?? url, ...unverified, ...endsAt };
+    const inspector = state.inspector_url === null ? {} : { inspectorUrl: state.inspector_url };
+    return { kind: 'live', url: state.preview_url ?? lastLink ?? url, ...inspector, ...unverified, ...endsAt };
 }
 /** The tunnel comes first: without it, visitors cannot reach the app, whatever its state is. */
 function readOutage({ status, app }) {
@@ -11054,11 +11055,11 @@ const DIRECT = new external_node_http_.Agent();
  * Sends a request over a new connection, never through a proxy. Resolves with the response when its head has arrived;
  * the signal also aborts the body.
  */
-function requestLoopback(url, options) {
+function requestLoopback(url, { body, ...options }) {
     return new Promise((resolve, reject) => {
         (0,external_node_http_.request)(url, { ...options, agent: DIRECT }, resolve)
             .on('error', reject)
-            .end();
+            .end(body);
     });
 }
 
@@ -11123,8 +11124,12 @@ const state_json_StateMessageSchema = object({
     /** Null unless the tunnel is Connected or Reconnecting. */
     public_url: nullable(string()),
     preview_url: nullable(string()),
+    /** Null without a public inspector, and where a given key or password protects the preview. */
+    inspector_url: nullable(string()),
     public_host: nullable(string()),
     public_port: nullable(number()),
+    /** Null unless the tunnel is Connected. */
+    connected_at: nullable(string()),
     tunnel_reason: nullable(string()),
     verified: nullable(dist_boolean()),
     doubt: nullable(picklist(UNVERIFIED_REASONS)),
@@ -11148,8 +11153,10 @@ function state_json_describeState(state) {
         status: tunnel.status,
         public_url: hasAddress && address.kind !== 'none' ? address.url : null,
         preview_url: hasAddress ? (state.link ?? null) : null,
+        inspector_url: state.inspectorLink ?? null,
         public_host: hasAddress ? tunnel.host : null,
         public_port: hasAddress ? tunnel.port : null,
+        connected_at: (tunnel.status === 'Connected' && state.connectedAt?.toISOString()) || null,
         tunnel_reason: ('reason' in tunnel ? tunnel.reason : undefined) ?? null,
         verified: isVerified(address),
         doubt: address.kind === 'unverified' ? address.reason : null,
@@ -11196,15 +11203,27 @@ function isVerified({ kind }) {
 const ErrorSchema = object({ success: literal(false), error: string() });
 /** How long a response may take; ending an exposure drains its visitors for up to 5 s. */
 const ANSWER_TIMEOUT_MS = 10_000;
-/** Calls a route such as `POST /api/stop`; resolves with its JSON. Rejects with the API's own error text. */
-async function callControl(address, route, timeoutMs = ANSWER_TIMEOUT_MS) {
+/** The API's refusal; `status` is the HTTP status. */
+class ControlError extends Error {
+    status;
+    constructor(status, message) {
+        super(message);
+        this.name = 'ControlError';
+        this.status = status;
+    }
+}
+/**
+ * Calls a route such as `POST /api/stop`, with `sent` as the JSON of its body; resolves with its JSON. Rejects with a
+ * ControlError that has the API's own text.
+ */
+async function callControl(address, route, timeoutMs = ANSWER_TIMEOUT_MS, sent) {
     const signal = AbortSignal.timeout(timeoutMs);
     try {
-        const response = await send(address, route, signal);
+        const response = await send(address, route, signal, { sent });
         const body = await (0,consumers_namespaceObject.json)(response);
         if (isSuccess(response))
             return body;
-        throw new Error(is(ErrorSchema, body) ? body.error : `the API answered ${response.statusCode}`);
+        throw toError(response, body);
     }
     catch (error) {
         // Node's own error only says that the request was aborted.
@@ -11212,10 +11231,18 @@ async function callControl(address, route, timeoutMs = ANSWER_TIMEOUT_MS) {
         throw error;
     }
 }
-function send(address, route, signal) {
+function toError({ statusCode = 0 }, body) {
+    return new ControlError(statusCode, is(ErrorSchema, body) ? body.error : `the API answered ${statusCode}`);
+}
+function send(address, route, signal, { sent, accept } = {}) {
     const [method = '', path = ''] = route.split(' ');
-    const headers = { Authorization: `Bearer ${address.controlToken}` };
-    return requestLoopback(`${address.controlUrl}${path}`, { method, headers, signal });
+    const body = sent && JSON.stringify(sent);
+    const headers = {
+        Authorization: `Bearer ${address.controlToken}`,
+        ...(body !== undefined && { 'Content-Type': 'application/json' }),
+        ...(accept !== undefined && { Accept: accept }),
+    };
+    return requestLoopback(`${address.controlUrl}${path}`, { method, headers, signal, body });
 }
 function isSuccess({ statusCode = 0 }) {
     return statusCode >= 200 && statusCode < 300;
@@ -11224,14 +11251,21 @@ function isSuccess({ statusCode = 0 }) {
 async function readState(address) {
     return v.parse(StateMessageSchema, await callControl(address, 'GET /api/tunnel/status'));
 }
+const InspectorSchema = object({ public_inspector_url: nullable(string()) });
+/** The public inspector's link, with its key, even where it is not published; undefined if there is none. */
+async function readInspectorUrl(address) {
+    const document = v.parse(InspectorSchema, await callControl(address, 'GET /api/inspector'));
+    return document.public_inspector_url ?? undefined;
+}
 /** Every state from the current one on; ends with the exposure's process, or with the signal. */
 async function* followStates(address, signal) {
     try {
         const response = await send(address, 'GET /api/events', signal);
         if (!isSuccess(response))
             return void response.destroy();
-        for await (const data of readEvents(response))
-            yield v.parse(StateMessageSchema, JSON.parse(data));
+        for await (const { type, data } of readEvents(response))
+            if (type === 'state')
+                yield v.parse(StateMessageSchema, JSON.parse(data));
     }
     catch (error) {
         // A stream that breaks off means that its process is gone, which callers check themselves.
@@ -11239,21 +11273,39 @@ async function* followStates(address, signal) {
             throw error;
     }
 }
+/** Whether the process at the other end is gone. */
 function isConnectionLost(error) {
     return hasCode(error, 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE');
 }
-/** The `data` of each server-sent event. The API writes one data line per event. */
+/**
+ * The server-sent events of a route. Rejects with a ControlError if the API refuses, and as the connection does if it
+ * breaks off.
+ */
+async function* openEvents(address, route, signal) {
+    const response = await send(address, route, signal, { accept: 'text/event-stream' });
+    if (!isSuccess(response))
+        throw toError(response, await json(response).catch(() => undefined));
+    yield* readEvents(response);
+}
+/** Server-sent events. The API writes one `event` line and one `data` line for each; a line may have 100 MB. */
 async function* readEvents(body) {
-    let rest = '';
+    let parts = [];
     // Decoded by the stream: a character may be split over two chunks.
     body.setEncoding('utf8');
     for await (const text of body) {
-        const events = `${rest}${text}`.split('\n\n');
-        rest = events.pop() ?? '';
+        const end = `${parts.at(-1)?.at(-1) ?? ''}${text}`;
+        parts.push(String(text));
+        // Joined once for each event: for each chunk, a long event would take minutes.
+        if (!end.includes('\n\n'))
+            continue;
+        const events = parts.join('').split('\n\n');
+        parts = [events.pop() ?? ''];
         for (const event of events) {
-            const line = event.split('\n').find(part => part.startsWith('data: '));
-            if (line !== undefined)
-                yield line.slice('data: '.length);
+            const lines = event.split('\n');
+            const read = (field) => lines.find(line => line.startsWith(`${field}: `))?.slice(field.length + 2);
+            const data = read('data');
+            if (data !== undefined)
+                yield { type: read('event') ?? 'message', data };
         }
     }
 }
@@ -11308,6 +11360,7 @@ async function reapJournal(file, graceMs) {
 //     journal        every process it started
 //     expose.log     its log
 //     outcome.json   its last state, written when it ends; until then blanks, which reserve the space on the disk
+//     requests.ndjson  the captured requests (0600)
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
 
@@ -11334,6 +11387,7 @@ function session_folder_sessionFiles(folder) {
         journal: (0,external_node_path_.join)(folder, 'journal'),
         log: (0,external_node_path_.join)(folder, 'expose.log'),
         outcome: (0,external_node_path_.join)(folder, 'outcome.json'),
+        requests: (0,external_node_path_.join)(folder, 'requests.ndjson'),
         bin: (0,external_node_path_.join)(folder, 'bin'),
         app: (0,external_node_path_.join)(folder, 'app'),
     };
@@ -14475,6 +14529,13 @@ function addBrackets(host) {
 function stripBrackets(hostname) {
     return hostname.replace(/^\[|\]$/g, '');
 }
+/**
+ * The link to an inspector: its key is in the fragment, which browsers send to nobody. `url` is without a trailing
+ * slash.
+ */
+function renderKeyFragment(url, key) {
+    return `${url}/#key=${key}`;
+}
 /** The command to paste for `tcp://host:port`; undefined for an http(s) URL. */
 function renderClientLine(url) {
     const parsed = URL.parse(url);
@@ -14640,6 +14701,8 @@ function renderLive(preview, state) {
         : `Connect to **${host}**, for instance with`;
     const line = renderClientLine(state.url);
     const lines = [address, ...(line === undefined ? [] : [renderCodeBlock([line])])];
+    if (state.inspectorUrl !== undefined)
+        lines.push(`${renderLink('Open the inspector', state.inspectorUrl)} to see its requests and console as they come.`);
     lines.push(renderEnd(preview, state.endsAt));
     if (preview.entry !== undefined)
         lines.push(renderSentence(preview.entry));
@@ -15074,8 +15137,8 @@ class History {
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 ;// CONCATENATED MODULE: ./build/js/step/job-environment.js
 // The only reader of the job's environment. Also reads the inputs that are needed before all others: those of the fork
-// rules, and those of the `stop` action. That action needs nothing else, so this file imports little; machine.ts has
-// the rest. Secrets are masked when they are read.
+// rules, and those of the `stop` and `wait` actions. These need nothing else, so this file imports little; machine.ts
+// has the rest. Secrets are masked when they are read.
 
 
 
@@ -15095,6 +15158,18 @@ function readForkRuleInputs() {
 /** Which session the `stop` action must end; undefined means the only one. */
 function readStopInputs() {
     return { session: core.getInput('session') || undefined };
+}
+function readWaitInputs() {
+    const read = (name) => core.getInput(name) || undefined;
+    return {
+        session: read('session'),
+        path: read('path'),
+        method: read('method'),
+        count: read('count'),
+        timeout: read('timeout'),
+        since: read('since'),
+        match: core.getMultilineInput('match'),
+    };
 }
 /** The job as the runner describes it, for the fork rules and the comment. Throws if the payload cannot be read. */
 function readJob() {
@@ -15151,8 +15226,33 @@ function parseMatrix(text) {
     }
 }
 
+;// CONCATENATED MODULE: ./build/js/shared/secrets.js
+// Compares secrets in constant time, and hides them in logs and pages. Used by gateway, control, tunnel, exposure,
+// supervisor and step.
+
+/** A shorter line of a key reveals nothing, and masking it would blank out half of the log. */
+const MIN_HIDDEN_LENGTH = 8;
+/** Takes the same time for every guess, of any length. For keys, passwords and MACs. */
+function isSame(given, wanted) {
+    return timingSafeEqual(hash('sha256', given, 'buffer'), hash('sha256', wanted, 'buffer'));
+}
+/** A function that replaces each of the texts by `***`, wherever it stands. */
+function createMask(hidden) {
+    // The longest first: otherwise a secret that begins with another one would leave its end behind.
+    const longestFirst = hidden.filter(text => text !== '').sort((a, b) => b.length - a.length);
+    return text => longestFirst.reduce((masked, secret) => masked.replaceAll(secret, '***'), text);
+}
+/**
+ * The texts of a PEM key to hide in logs: the whole key, and each of its lines, because the runner masks line by line.
+ */
+function secrets_listKeyTexts(key) {
+    const lines = key.split('\n').map(line => line.trim());
+    return [key.trim(), ...lines].filter(text => text.length >= MIN_HIDDEN_LENGTH && !/^-----.*-----$/.test(text));
+}
+
 ;// CONCATENATED MODULE: ./build/js/shared/log.js
 // The logger. Used in every folder; each program decides where the lines go.
+
 
 const LOG_LEVELS = ['quiet', 'info', 'debug'];
 /**
@@ -15160,8 +15260,7 @@ const LOG_LEVELS = ['quiet', 'info', 'debug'];
  * length limit, and each of the `hidden` texts is replaced by `***`.
  */
 function log_createLogger(options) {
-    // The longest first: otherwise a secret that begins with another one would leave its end behind.
-    const hidden = (options.hidden ?? []).filter(text => text !== '').sort((a, b) => b.length - a.length);
+    const mask = createMask(options.hidden ?? []);
     const logAt = (level) => (message) => {
         if (level === 'debug' && options.level !== 'debug')
             return;
@@ -15169,8 +15268,7 @@ function log_createLogger(options) {
             return;
         if (level !== 'error' && options.isFull?.())
             return;
-        const clean = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), message);
-        for (const line of clean.split('\n'))
+        for (const line of mask(message).split('\n'))
             options.write(sanitise(line, Number.POSITIVE_INFINITY), level);
     };
     return { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') };
@@ -15538,6 +15636,200 @@ const AppSpecSchema = variant('mode', [
     }),
 ]);
 
+;// CONCATENATED MODULE: ./build/js/gateway/raw-headers.js
+// Header fields as Node and undici give them: names and values in turn, as on the wire. Used by every file of the
+// gateway that reads, changes or writes a whole head. Pure.
+/** Calls `onField` for each field, in order. */
+function forEachField(raw, onField) {
+    for (let index = 0; index + 1 < raw.length; index += 2)
+        onField(raw[index] ?? '', raw[index + 1] ?? '');
+}
+/** How many fields have this lower-case name. */
+function countFields(raw, wanted) {
+    let count = 0;
+    forEachField(raw, name => {
+        if (name.toLowerCase() === wanted)
+            count += 1;
+    });
+    return count;
+}
+/** Changes the value of each field of this lower-case name; a field whose value becomes empty is removed. */
+function rewriteFields(raw, wanted, rewrite) {
+    for (let index = raw.length - 2; index >= 0; index -= 2) {
+        if (raw[index]?.toLowerCase() !== wanted)
+            continue;
+        const value = rewrite(raw[index + 1] ?? '');
+        if (value === '')
+            raw.splice(index, 2);
+        else
+            raw[index + 1] = value;
+    }
+}
+/** undici gives fields as buffers, and nothing if there are no fields. */
+function decodeFields(raw) {
+    if (!Array.isArray(raw))
+        return [];
+    return raw.map(part => (Buffer.isBuffer(part) ? part.toString('latin1') : String(part)));
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/whole-request.js
+// A request with its whole body, as signatures cover it, and how its fields are read. Used by the files of this folder;
+// a CapturedRequest is one too.
+
+
+/** The request of a visit; its body is empty unless a pass has read it. */
+function readRequest({ request, body }) {
+    return {
+        method: request.method ?? '',
+        target: readTarget(request),
+        rawHeaders: request.rawHeaders,
+        body: body ?? Buffer.alloc(0),
+    };
+}
+/** The values of each field with this lower-case name. */
+function whole_request_listValues(raw, wanted) {
+    const values = [];
+    forEachField(raw, (name, value) => {
+        if (name.toLowerCase() === wanted)
+            values.push(value.trim());
+    });
+    return values;
+}
+/** The value of the field with this lower-case name; undefined if there is none, or more than one. */
+function readValue(raw, wanted) {
+    const [value, another] = whole_request_listValues(raw, wanted);
+    return another === undefined ? value : undefined;
+}
+/** The body's JSON if it is an object; undefined if it is anything else. */
+function parseObject(body) {
+    try {
+        const value = JSON.parse(body.toString('utf8'));
+        return isObject(value) ? value : undefined;
+    }
+    catch {
+        return undefined;
+    }
+}
+function isObject(value) {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/handshakes.js
+// Handshakes: requests with which a provider asks whether the address exists, before it sends deliveries. Only the app
+// can answer them, mostly by sending a part of them back within seconds. Used by the verifier, which lets the unsigned
+// ones through if a rule names them, and by the queue, which never keeps one for later.
+
+/** A body of a handshake has a few hundred bytes; a longer one is not parsed. */
+const MAX_BODY_BYTES = 16 * 1024;
+const WORDS = ['"challenge"', 'endpoint.url_validation'];
+/**
+ * The unsigned ones, which a rule lets through with `handshake=`. Each is exact about method and query, has no body, and
+ * none has a cookie or a password: so it carries no authority but that of a stranger.
+ */
+const UNSIGNED = {
+    /** Microsoft Graph, Bot Framework: the token comes back as plain text. */
+    graph: ({ method }, query) => method === 'POST' && hasOne(query, 'validationToken'),
+    /** Meta: Facebook, Instagram, WhatsApp, Messenger; also Strava. */
+    meta: ({ method }, query) => method === 'GET' &&
+        query.get('hub.mode') === 'subscribe' &&
+        ['hub.mode', 'hub.challenge', 'hub.verify_token'].every(name => hasOne(query, name)),
+    /** WebSub hubs, such as YouTube's (W3C WebSub, 5.3). */
+    websub: ({ method }, query) => method === 'GET' &&
+        ['subscribe', 'unsubscribe'].includes(query.get('hub.mode') ?? '') &&
+        ['hub.mode', 'hub.topic', 'hub.challenge'].every(name => hasOne(query, name)),
+    dropbox: ({ method }, query) => method === 'GET' && hasOne(query, 'challenge'),
+    /** Trello, Mandrill: is there anything at all? */
+    head: ({ method }) => method === 'HEAD',
+    /** Mailchimp, SurveyMonkey: the same with GET. */
+    get: ({ method }) => method === 'GET',
+};
+/** The signed ones: they pass by their signature, and only need to be known as what they are. */
+const SIGNED = {
+    slack: ({ method, body }) => {
+        const message = method === 'POST' ? parseSmall(body) : undefined;
+        return message?.type === 'url_verification' && typeof message.challenge === 'string';
+    },
+    zoom: ({ method, body }) => method === 'POST' && parseSmall(body)?.event === 'endpoint.url_validation',
+    twitch: ({ method, rawHeaders }) => method === 'POST' &&
+        readValue(rawHeaders, 'twitch-eventsub-message-type') === 'webhook_callback_verification',
+};
+/** Those of providers for which `verify` has no rule: only the queue needs to know them. */
+const OTHER = {
+    /** The secret has to come back in the same field. */
+    asana: ({ rawHeaders }) => readValue(rawHeaders, 'x-hook-secret') !== undefined,
+    /** Azure Event Grid. */
+    eventgrid: ({ rawHeaders }) => readValue(rawHeaders, 'aeg-event-type') === 'SubscriptionValidation',
+    /** monday.com: the same object has to come back. */
+    monday: ({ method, body }) => {
+        const { challenge, ...rest } = (method === 'POST' && parseSmall(body)) || {};
+        return typeof challenge === 'string' && Object.keys(rest).length === 0;
+    },
+};
+/** The words of `handshake=`. */
+const UNSIGNED_HANDSHAKES = Object.keys(UNSIGNED).filter(isUnsigned);
+const SIGNED_HANDSHAKES = Object.keys(SIGNED).filter(word => isSigned(word));
+const OTHER_HANDSHAKES = Object.keys(OTHER).filter(word => isOther(word));
+/** A plain GET or HEAD is one only where a rule says so; `wait` does not count them anyway. */
+const ONLY_WITH_RULE = new Set(['head', 'get']);
+function isUnsigned(word) {
+    return Object.hasOwn(UNSIGNED, word);
+}
+function isSigned(word) {
+    return Object.hasOwn(SIGNED, word);
+}
+function isOther(word) {
+    return Object.hasOwn(OTHER, word);
+}
+/** Which handshake the request looks like, on any path and without any rule; undefined if it looks like none. */
+function findHandshake(request) {
+    const known = UNSIGNED_HANDSHAKES.filter(word => !ONLY_WITH_RULE.has(word));
+    return (findUnsignedHandshake(request, known) ??
+        findSignedHandshake(request) ??
+        OTHER_HANDSHAKES.find(word => OTHER[word](request)));
+}
+/** Which of these unsigned handshakes it is. `body` must have been read, unless none is announced. */
+function findUnsignedHandshake(request, allowed) {
+    if (allowed.length === 0 || request.body.length > 0 || hasCredential(request.rawHeaders))
+        return undefined;
+    const query = readQuery(request.target);
+    return allowed.find(word => UNSIGNED[word](request, query));
+}
+/** Which handshake a rightly signed request is. */
+function findSignedHandshake(request) {
+    return SIGNED_HANDSHAKES.find(word => SIGNED[word](request));
+}
+function hasOne(query, name) {
+    const values = query.getAll(name);
+    return values.length === 1 && values[0] !== '';
+}
+function hasCredential(raw) {
+    return ['authorization', 'cookie'].some(name => listValues(raw, name).length > 0);
+}
+function readQuery(target) {
+    const start = target.indexOf('?');
+    return new URLSearchParams(start === -1 ? '' : target.slice(start + 1));
+}
+/** Only what has a word of a handshake: to parse each body would slow down the recorder. */
+function parseSmall(body) {
+    const mayBe = body.length <= MAX_BODY_BYTES && WORDS.some(word => body.includes(word));
+    return mayBe ? parseObject(body) : undefined;
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/rule.js
+// What one line of `verify` says. Made by parse-rules.ts; part of the configuration of an exposure.
+const NAMED_PROVIDERS = [
+    'github',
+    'stripe',
+    'slack',
+    'standard-webhooks',
+    'shopify',
+    'twilio',
+    'square',
+];
+const HMAC_PROVIDERS = ['hmac-sha256', 'hmac-sha1'];
+const ENCODINGS = ['hex', 'base64'];
+const PROVIDER_NAMES = [...NAMED_PROVIDERS, ...HMAC_PROVIDERS];
+
 ;// CONCATENATED MODULE: ./build/js/shared/host-rule.js
 // Under which name the app is addressed: the two rules behind the input `host-header`. Used by inputs/, app/ (which
 // chooses a rule at each start) and gateway/ (which follows it).
@@ -15550,24 +15842,6 @@ const HOST_RULES = ['rewrite', 'preserve'];
 /** The values of the input: a rule, or `auto` to ask the app. */
 const HOST_HEADERS = ['auto', ...HOST_RULES];
 
-;// CONCATENATED MODULE: ./build/js/shared/secrets.js
-// Compares secrets in constant time, and lists the texts of a key that logs must hide. Used by gateway, control,
-// tunnel, exposure and step.
-
-/** A shorter line of a key reveals nothing, and masking it would blank out half of the log. */
-const MIN_HIDDEN_LENGTH = 8;
-/** Takes the same time for every guess, of any length. For keys, passwords and MACs. */
-function isSame(given, wanted) {
-    return timingSafeEqual(hash('sha256', given, 'buffer'), hash('sha256', wanted, 'buffer'));
-}
-/**
- * The texts of a PEM key to hide in logs: the whole key, and each of its lines, because the runner masks line by line.
- */
-function secrets_listKeyTexts(key) {
-    const lines = key.split('\n').map(line => line.trim());
-    return [key.trim(), ...lines].filter(text => text.length >= MIN_HIDDEN_LENGTH && !/^-----.*-----$/.test(text));
-}
-
 ;// CONCATENATED MODULE: ./build/js/exposure/config.js
 // The configuration of one exposure: the app, who may open it, and the servers. Part of the supervisor's document
 // (supervisor/config.ts), and checked with it.
@@ -15577,9 +15851,32 @@ function secrets_listKeyTexts(key) {
 
 
 
+
+
 const config_Port = pipe(number(), integer(), minValue(1), maxValue(65_535));
 const Milliseconds = pipe(number(), minValue(0), maxValue(MAX_DURATION_MS));
+const RemotePort = variant('kind', [
+    object({ kind: literal('fixed'), port: config_Port }),
+    object({ kind: literal('random') }),
+    object({ kind: literal('auto'), min: config_Port, max: config_Port }),
+]);
 const Environment = record(string(), string());
+const CommonRule = {
+    path: string(),
+    secret: string(),
+    handshakes: array(picklist(UNSIGNED_HANDSHAKES)),
+};
+const SignatureRuleSchema = union([
+    object({ provider: picklist(NAMED_PROVIDERS), ...CommonRule }),
+    object({
+        provider: picklist(HMAC_PROVIDERS),
+        ...CommonRule,
+        header: string(),
+        encoding: picklist(ENCODINGS),
+        prefix: string(),
+        separator: string(),
+    }),
+]);
 const ExposureConfigSchema = object({
     /** `tcp`: visitors' bytes reach the app unread. */
     protocol: picklist(PROTOCOLS),
@@ -15610,6 +15907,18 @@ const ExposureConfigSchema = object({
         publicPaths: array(string()),
         maxBodyBytes: pipe(number(), minValue(1)),
         compress: dist_boolean(),
+        /** The paths on which only signed requests reach the app; absent: none. */
+        verify: optional(array(SignatureRuleSchema)),
+        /** Which requests are recorded; absent: none. */
+        capture: optional(variant('kind', [
+            object({ kind: literal('paths'), patterns: array(string()) }),
+            object({ kind: literal('unsafe methods') }),
+            object({ kind: literal('none') }),
+        ])),
+        /** Whether these are kept while the app is away; absent: no. */
+        queue: optional(dist_boolean()),
+        /** Whether pages and files show them without credentials and signatures; absent: yes. */
+        redact: optional(dist_boolean()),
     }),
     /** PEM; absent: plain HTTP. */
     tls: optional(object({ cert: string(), key: string() })),
@@ -15620,11 +15929,7 @@ const ExposureConfigSchema = object({
         })), minLength(1)),
         /** Identifies the preview in every run. */
         identity: string(),
-        remotePort: variant('kind', [
-            object({ kind: literal('fixed'), port: config_Port }),
-            object({ kind: literal('random') }),
-            object({ kind: literal('auto'), min: config_Port, max: config_Port }),
-        ]),
+        remotePort: RemotePort,
         /** Template with `{host}` and `{port}`. */
         publicUrl: string(),
         /** Whether connections to a far server may be opened ahead of visitors; absent: yes. */
@@ -15632,14 +15937,33 @@ const ExposureConfigSchema = object({
         /** The program of a second thread for raw visitors; absent: one thread for all. */
         threadScript: optional(string()),
     }),
+    /** The public inspector; absent: none. */
+    inspector: optional(object({
+        key: string(),
+        /** Whether its link is as public as the preview's: then it is shown in comment, summary and log. */
+        isPublished: dist_boolean(),
+        remotePort: RemotePort,
+    })),
 });
+/** A shorter value is a word or a number, and could not be kept secret anyway. */
+const MIN_MASKED_LENGTH = 8;
+/**
+ * The texts to hide in pages that strangers may open: also the values of `env`, because nobody knows here which of them
+ * come from secrets.
+ */
+function listPageSecrets(config) {
+    const values = Object.values(config.env).flatMap(value => value.split('\n').map(line => line.trim()));
+    return [...listSecrets(config), ...values.filter(value => value.length >= MIN_MASKED_LENGTH)];
+}
 /** The texts to hide in logs. A generated key is not one: it is part of the link. */
-function listSecrets({ tunnel, gateway, tls }) {
+function listSecrets({ tunnel, gateway, tls, inspector }) {
     const { access } = gateway;
     return [
         ...tunnel.servers.flatMap(({ secret }) => secret ?? []),
         ...(access.kind === 'link' && !access.isGenerated ? [access.key] : []),
         ...(access.kind === 'basic' ? [access.password] : []),
+        ...(gateway.verify ?? []).map(({ secret }) => secret),
+        ...(inspector === undefined || inspector.isPublished ? [] : [inspector.key]),
         ...listKeyTexts(tls?.key ?? ''),
     ];
 }
@@ -15869,6 +16193,8 @@ function describeDeath(step) {
         preview_url: null,
         public_host: null,
         public_port: null,
+        connected_at: null,
+        inspector_url: null,
         tunnel_reason: 'killed',
         verified: null,
         doubt: null,

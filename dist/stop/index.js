@@ -7673,11 +7673,11 @@ const DIRECT = new external_node_http_namespaceObject.Agent();
  * Sends a request over a new connection, never through a proxy. Resolves with the response when its head has arrived;
  * the signal also aborts the body.
  */
-function requestLoopback(url, options) {
+function requestLoopback(url, { body, ...options }) {
     return new Promise((resolve, reject) => {
         (0,external_node_http_namespaceObject.request)(url, { ...options, agent: DIRECT }, resolve)
             .on('error', reject)
-            .end();
+            .end(body);
     });
 }
 
@@ -7742,8 +7742,12 @@ const state_json_StateMessageSchema = object({
     /** Null unless the tunnel is Connected or Reconnecting. */
     public_url: nullable(string()),
     preview_url: nullable(string()),
+    /** Null without a public inspector, and where a given key or password protects the preview. */
+    inspector_url: nullable(string()),
     public_host: nullable(string()),
     public_port: nullable(number()),
+    /** Null unless the tunnel is Connected. */
+    connected_at: nullable(string()),
     tunnel_reason: nullable(string()),
     verified: nullable(dist_boolean()),
     doubt: nullable(picklist(UNVERIFIED_REASONS)),
@@ -7767,8 +7771,10 @@ function state_json_describeState(state) {
         status: tunnel.status,
         public_url: hasAddress && address.kind !== 'none' ? address.url : null,
         preview_url: hasAddress ? (state.link ?? null) : null,
+        inspector_url: state.inspectorLink ?? null,
         public_host: hasAddress ? tunnel.host : null,
         public_port: hasAddress ? tunnel.port : null,
+        connected_at: (tunnel.status === 'Connected' && state.connectedAt?.toISOString()) || null,
         tunnel_reason: ('reason' in tunnel ? tunnel.reason : undefined) ?? null,
         verified: isVerified(address),
         doubt: address.kind === 'unverified' ? address.reason : null,
@@ -7815,15 +7821,27 @@ function isVerified({ kind }) {
 const ErrorSchema = object({ success: literal(false), error: string() });
 /** How long a response may take; ending an exposure drains its visitors for up to 5 s. */
 const ANSWER_TIMEOUT_MS = 10_000;
-/** Calls a route such as `POST /api/stop`; resolves with its JSON. Rejects with the API's own error text. */
-async function callControl(address, route, timeoutMs = ANSWER_TIMEOUT_MS) {
+/** The API's refusal; `status` is the HTTP status. */
+class ControlError extends Error {
+    status;
+    constructor(status, message) {
+        super(message);
+        this.name = 'ControlError';
+        this.status = status;
+    }
+}
+/**
+ * Calls a route such as `POST /api/stop`, with `sent` as the JSON of its body; resolves with its JSON. Rejects with a
+ * ControlError that has the API's own text.
+ */
+async function callControl(address, route, timeoutMs = ANSWER_TIMEOUT_MS, sent) {
     const signal = AbortSignal.timeout(timeoutMs);
     try {
-        const response = await send(address, route, signal);
+        const response = await send(address, route, signal, { sent });
         const body = await (0,consumers_namespaceObject.json)(response);
         if (isSuccess(response))
             return body;
-        throw new Error(is(ErrorSchema, body) ? body.error : `the API answered ${response.statusCode}`);
+        throw toError(response, body);
     }
     catch (error) {
         // Node's own error only says that the request was aborted.
@@ -7831,10 +7849,18 @@ async function callControl(address, route, timeoutMs = ANSWER_TIMEOUT_MS) {
         throw error;
     }
 }
-function send(address, route, signal) {
+function toError({ statusCode = 0 }, body) {
+    return new ControlError(statusCode, is(ErrorSchema, body) ? body.error : `the API answered ${statusCode}`);
+}
+function send(address, route, signal, { sent, accept } = {}) {
     const [method = '', path = ''] = route.split(' ');
-    const headers = { Authorization: `Bearer ${address.controlToken}` };
-    return requestLoopback(`${address.controlUrl}${path}`, { method, headers, signal });
+    const body = sent && JSON.stringify(sent);
+    const headers = {
+        Authorization: `Bearer ${address.controlToken}`,
+        ...(body !== undefined && { 'Content-Type': 'application/json' }),
+        ...(accept !== undefined && { Accept: accept }),
+    };
+    return requestLoopback(`${address.controlUrl}${path}`, { method, headers, signal, body });
 }
 function isSuccess({ statusCode = 0 }) {
     return statusCode >= 200 && statusCode < 300;
@@ -7843,14 +7869,21 @@ function isSuccess({ statusCode = 0 }) {
 async function readState(address) {
     return v.parse(StateMessageSchema, await callControl(address, 'GET /api/tunnel/status'));
 }
+const InspectorSchema = object({ public_inspector_url: nullable(string()) });
+/** The public inspector's link, with its key, even where it is not published; undefined if there is none. */
+async function readInspectorUrl(address) {
+    const document = v.parse(InspectorSchema, await callControl(address, 'GET /api/inspector'));
+    return document.public_inspector_url ?? undefined;
+}
 /** Every state from the current one on; ends with the exposure's process, or with the signal. */
 async function* followStates(address, signal) {
     try {
         const response = await send(address, 'GET /api/events', signal);
         if (!isSuccess(response))
             return void response.destroy();
-        for await (const data of readEvents(response))
-            yield v.parse(StateMessageSchema, JSON.parse(data));
+        for await (const { type, data } of readEvents(response))
+            if (type === 'state')
+                yield v.parse(StateMessageSchema, JSON.parse(data));
     }
     catch (error) {
         // A stream that breaks off means that its process is gone, which callers check themselves.
@@ -7858,21 +7891,39 @@ async function* followStates(address, signal) {
             throw error;
     }
 }
+/** Whether the process at the other end is gone. */
 function isConnectionLost(error) {
     return hasCode(error, 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE');
 }
-/** The `data` of each server-sent event. The API writes one data line per event. */
+/**
+ * The server-sent events of a route. Rejects with a ControlError if the API refuses, and as the connection does if it
+ * breaks off.
+ */
+async function* openEvents(address, route, signal) {
+    const response = await send(address, route, signal, { accept: 'text/event-stream' });
+    if (!isSuccess(response))
+        throw toError(response, await json(response).catch(() => undefined));
+    yield* readEvents(response);
+}
+/** Server-sent events. The API writes one `event` line and one `data` line for each; a line may have 100 MB. */
 async function* readEvents(body) {
-    let rest = '';
+    let parts = [];
     // Decoded by the stream: a character may be split over two chunks.
     body.setEncoding('utf8');
     for await (const text of body) {
-        const events = `${rest}${text}`.split('\n\n');
-        rest = events.pop() ?? '';
+        const end = `${parts.at(-1)?.at(-1) ?? ''}${text}`;
+        parts.push(String(text));
+        // Joined once for each event: for each chunk, a long event would take minutes.
+        if (!end.includes('\n\n'))
+            continue;
+        const events = parts.join('').split('\n\n');
+        parts = [events.pop() ?? ''];
         for (const event of events) {
-            const line = event.split('\n').find(part => part.startsWith('data: '));
-            if (line !== undefined)
-                yield line.slice('data: '.length);
+            const lines = event.split('\n');
+            const read = (field) => lines.find(line => line.startsWith(`${field}: `))?.slice(field.length + 2);
+            const data = read('data');
+            if (data !== undefined)
+                yield { type: read('event') ?? 'message', data };
         }
     }
 }
@@ -8981,8 +9032,8 @@ function getIDToken(aud) {
 //# sourceMappingURL=core.js.map
 ;// CONCATENATED MODULE: ./build/js/step/job-environment.js
 // The only reader of the job's environment. Also reads the inputs that are needed before all others: those of the fork
-// rules, and those of the `stop` action. That action needs nothing else, so this file imports little; machine.ts has
-// the rest. Secrets are masked when they are read.
+// rules, and those of the `stop` and `wait` actions. These need nothing else, so this file imports little; machine.ts
+// has the rest. Secrets are masked when they are read.
 
 
 
@@ -9002,6 +9053,18 @@ function readForkRuleInputs() {
 /** Which session the `stop` action must end; undefined means the only one. */
 function readStopInputs() {
     return { session: getInput('session') || undefined };
+}
+function readWaitInputs() {
+    const read = (name) => core.getInput(name) || undefined;
+    return {
+        session: read('session'),
+        path: read('path'),
+        method: read('method'),
+        count: read('count'),
+        timeout: read('timeout'),
+        since: read('since'),
+        match: core.getMultilineInput('match'),
+    };
 }
 /** The job as the runner describes it, for the fork rules and the comment. Throws if the payload cannot be read. */
 function readJob() {
@@ -9098,9 +9161,9 @@ function escapeCharacter(character) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/print.js
-// All output of main, post and stop goes through this file, which sanitises it: names, paths and messages contain
-// untrusted text, and the runner executes commands that it finds in the log. Nothing else in step/, main, post or stop
-// prints.
+// All output of main, post, stop and wait goes through this file, which sanitises it: names, paths and messages contain
+// untrusted text, and the runner executes commands that it finds in the log. Nothing else in step/ and these
+// programs prints.
 
 
 
@@ -9330,6 +9393,7 @@ function findAncestor(name) {
 //     journal        every process it started
 //     expose.log     its log
 //     outcome.json   its last state, written when it ends; until then blanks, which reserve the space on the disk
+//     requests.ndjson  the captured requests (0600)
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
 
@@ -9356,6 +9420,7 @@ function sessionFiles(folder) {
         journal: (0,external_node_path_namespaceObject.join)(folder, 'journal'),
         log: (0,external_node_path_namespaceObject.join)(folder, 'expose.log'),
         outcome: (0,external_node_path_namespaceObject.join)(folder, 'outcome.json'),
+        requests: (0,external_node_path_namespaceObject.join)(folder, 'requests.ndjson'),
         bin: (0,external_node_path_namespaceObject.join)(folder, 'bin'),
         app: (0,external_node_path_namespaceObject.join)(folder, 'app'),
     };

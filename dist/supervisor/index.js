@@ -30132,6 +30132,218 @@ const AppSpecSchema = variant('mode', [
     }),
 ]);
 
+;// CONCATENATED MODULE: ./build/js/gateway/raw-headers.js
+// Header fields as Node and undici give them: names and values in turn, as on the wire. Used by every file of the
+// gateway that reads, changes or writes a whole head. Pure.
+/** Calls `onField` for each field, in order. */
+function forEachField(raw, onField) {
+    for (let index = 0; index + 1 < raw.length; index += 2)
+        onField(raw[index] ?? '', raw[index + 1] ?? '');
+}
+/** How many fields have this lower-case name. */
+function countFields(raw, wanted) {
+    let count = 0;
+    forEachField(raw, name => {
+        if (name.toLowerCase() === wanted)
+            count += 1;
+    });
+    return count;
+}
+/** Changes the value of each field of this lower-case name; a field whose value becomes empty is removed. */
+function rewriteFields(raw, wanted, rewrite) {
+    for (let index = raw.length - 2; index >= 0; index -= 2) {
+        if (raw[index]?.toLowerCase() !== wanted)
+            continue;
+        const value = rewrite(raw[index + 1] ?? '');
+        if (value === '')
+            raw.splice(index, 2);
+        else
+            raw[index + 1] = value;
+    }
+}
+/** undici gives fields as buffers, and nothing if there are no fields. */
+function decodeFields(raw) {
+    if (!Array.isArray(raw))
+        return [];
+    return raw.map(part => (Buffer.isBuffer(part) ? part.toString('latin1') : String(part)));
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/visit.js
+// One visit: a request, what is known about it, and the means to answer it. Built by the servers of downstream/, used
+// by every pass.
+/** The request target exactly as received. Do not parse it against a base URL: `//host` would choose another host. */
+function readTarget(request) {
+    return request.url ?? '';
+}
+/** The target without its query, because that may contain the key. Sanitise the path before it is logged. */
+function readPath(request) {
+    const target = readTarget(request);
+    const query = target.indexOf('?');
+    return query === -1 ? target : target.slice(0, query);
+}
+/** Whether the request announces a body (RFC 9112, 6.3). */
+function hasBody(request) {
+    return (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/whole-request.js
+// A request with its whole body, as signatures cover it, and how its fields are read. Used by the files of this folder;
+// a CapturedRequest is one too.
+
+
+/** The request of a visit; its body is empty unless a pass has read it. */
+function readRequest({ request, body }) {
+    return {
+        method: request.method ?? '',
+        target: readTarget(request),
+        rawHeaders: request.rawHeaders,
+        body: body ?? Buffer.alloc(0),
+    };
+}
+/** The values of each field with this lower-case name. */
+function listValues(raw, wanted) {
+    const values = [];
+    forEachField(raw, (name, value) => {
+        if (name.toLowerCase() === wanted)
+            values.push(value.trim());
+    });
+    return values;
+}
+/** The value of the field with this lower-case name; undefined if there is none, or more than one. */
+function readValue(raw, wanted) {
+    const [value, another] = listValues(raw, wanted);
+    return another === undefined ? value : undefined;
+}
+/** The body's JSON if it is an object; undefined if it is anything else. */
+function parseObject(body) {
+    try {
+        const value = JSON.parse(body.toString('utf8'));
+        return isObject(value) ? value : undefined;
+    }
+    catch {
+        return undefined;
+    }
+}
+function isObject(value) {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/handshakes.js
+// Handshakes: requests with which a provider asks whether the address exists, before it sends deliveries. Only the app
+// can answer them, mostly by sending a part of them back within seconds. Used by the verifier, which lets the unsigned
+// ones through if a rule names them, and by the queue, which never keeps one for later.
+
+/** A body of a handshake has a few hundred bytes; a longer one is not parsed. */
+const MAX_BODY_BYTES = 16 * 1024;
+const WORDS = ['"challenge"', 'endpoint.url_validation'];
+/**
+ * The unsigned ones, which a rule lets through with `handshake=`. Each is exact about method and query, has no body, and
+ * none has a cookie or a password: so it carries no authority but that of a stranger.
+ */
+const UNSIGNED = {
+    /** Microsoft Graph, Bot Framework: the token comes back as plain text. */
+    graph: ({ method }, query) => method === 'POST' && hasOne(query, 'validationToken'),
+    /** Meta: Facebook, Instagram, WhatsApp, Messenger; also Strava. */
+    meta: ({ method }, query) => method === 'GET' &&
+        query.get('hub.mode') === 'subscribe' &&
+        ['hub.mode', 'hub.challenge', 'hub.verify_token'].every(name => hasOne(query, name)),
+    /** WebSub hubs, such as YouTube's (W3C WebSub, 5.3). */
+    websub: ({ method }, query) => method === 'GET' &&
+        ['subscribe', 'unsubscribe'].includes(query.get('hub.mode') ?? '') &&
+        ['hub.mode', 'hub.topic', 'hub.challenge'].every(name => hasOne(query, name)),
+    dropbox: ({ method }, query) => method === 'GET' && hasOne(query, 'challenge'),
+    /** Trello, Mandrill: is there anything at all? */
+    head: ({ method }) => method === 'HEAD',
+    /** Mailchimp, SurveyMonkey: the same with GET. */
+    get: ({ method }) => method === 'GET',
+};
+/** The signed ones: they pass by their signature, and only need to be known as what they are. */
+const SIGNED = {
+    slack: ({ method, body }) => {
+        const message = method === 'POST' ? parseSmall(body) : undefined;
+        return message?.type === 'url_verification' && typeof message.challenge === 'string';
+    },
+    zoom: ({ method, body }) => method === 'POST' && parseSmall(body)?.event === 'endpoint.url_validation',
+    twitch: ({ method, rawHeaders }) => method === 'POST' &&
+        readValue(rawHeaders, 'twitch-eventsub-message-type') === 'webhook_callback_verification',
+};
+/** Those of providers for which `verify` has no rule: only the queue needs to know them. */
+const OTHER = {
+    /** The secret has to come back in the same field. */
+    asana: ({ rawHeaders }) => readValue(rawHeaders, 'x-hook-secret') !== undefined,
+    /** Azure Event Grid. */
+    eventgrid: ({ rawHeaders }) => readValue(rawHeaders, 'aeg-event-type') === 'SubscriptionValidation',
+    /** monday.com: the same object has to come back. */
+    monday: ({ method, body }) => {
+        const { challenge, ...rest } = (method === 'POST' && parseSmall(body)) || {};
+        return typeof challenge === 'string' && Object.keys(rest).length === 0;
+    },
+};
+/** The words of `handshake=`. */
+const UNSIGNED_HANDSHAKES = Object.keys(UNSIGNED).filter(isUnsigned);
+const SIGNED_HANDSHAKES = Object.keys(SIGNED).filter(word => isSigned(word));
+const OTHER_HANDSHAKES = Object.keys(OTHER).filter(word => isOther(word));
+/** A plain GET or HEAD is one only where a rule says so; `wait` does not count them anyway. */
+const ONLY_WITH_RULE = new Set(['head', 'get']);
+function isUnsigned(word) {
+    return Object.hasOwn(UNSIGNED, word);
+}
+function isSigned(word) {
+    return Object.hasOwn(SIGNED, word);
+}
+function isOther(word) {
+    return Object.hasOwn(OTHER, word);
+}
+/** Which handshake the request looks like, on any path and without any rule; undefined if it looks like none. */
+function findHandshake(request) {
+    const known = UNSIGNED_HANDSHAKES.filter(word => !ONLY_WITH_RULE.has(word));
+    return (findUnsignedHandshake(request, known) ??
+        findSignedHandshake(request) ??
+        OTHER_HANDSHAKES.find(word => OTHER[word](request)));
+}
+/** Which of these unsigned handshakes it is. `body` must have been read, unless none is announced. */
+function findUnsignedHandshake(request, allowed) {
+    if (allowed.length === 0 || request.body.length > 0 || hasCredential(request.rawHeaders))
+        return undefined;
+    const query = readQuery(request.target);
+    return allowed.find(word => UNSIGNED[word](request, query));
+}
+/** Which handshake a rightly signed request is. */
+function findSignedHandshake(request) {
+    return SIGNED_HANDSHAKES.find(word => SIGNED[word](request));
+}
+function hasOne(query, name) {
+    const values = query.getAll(name);
+    return values.length === 1 && values[0] !== '';
+}
+function hasCredential(raw) {
+    return ['authorization', 'cookie'].some(name => listValues(raw, name).length > 0);
+}
+function readQuery(target) {
+    const start = target.indexOf('?');
+    return new URLSearchParams(start === -1 ? '' : target.slice(start + 1));
+}
+/** Only what has a word of a handshake: to parse each body would slow down the recorder. */
+function parseSmall(body) {
+    const mayBe = body.length <= MAX_BODY_BYTES && WORDS.some(word => body.includes(word));
+    return mayBe ? parseObject(body) : undefined;
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/rule.js
+// What one line of `verify` says. Made by parse-rules.ts; part of the configuration of an exposure.
+const NAMED_PROVIDERS = [
+    'github',
+    'stripe',
+    'slack',
+    'standard-webhooks',
+    'shopify',
+    'twilio',
+    'square',
+];
+const HMAC_PROVIDERS = ['hmac-sha256', 'hmac-sha1'];
+const ENCODINGS = ['hex', 'base64'];
+const PROVIDER_NAMES = [...NAMED_PROVIDERS, ...HMAC_PROVIDERS];
+
 ;// CONCATENATED MODULE: ./build/js/shared/errors.js
 // The error classes of all folders. Lower layers throw them with a cause; the programs decide what is fatal.
 /** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
@@ -30204,9 +30416,9 @@ function parseDuration(text, input) {
     const [hours, minutes, seconds] = (match ?? []).slice(1).map(part => Number(part ?? 0));
     const total = (hours ?? 0) * UNITS_MS.h + (minutes ?? 0) * UNITS_MS.m + (seconds ?? 0) * UNITS_MS.s;
     if (match === null || total === 0)
-        throw new InputError(`\`${input}\` is '${text}', which is not a duration: write it like 90s, 45m or 1h30m`);
+        throw new errors_InputError(`\`${input}\` is '${text}', which is not a duration: write it like 90s, 45m or 1h30m`);
     if (total > MAX_DURATION_MS)
-        throw new InputError(`\`${input}\` is '${text}': no duration is longer than ${MAX_DURATION_MS / UNITS_MS.h}h (24 days)`);
+        throw new errors_InputError(`\`${input}\` is '${text}': no duration is longer than ${MAX_DURATION_MS / UNITS_MS.h}h (24 days)`);
     return total;
 }
 /** `1h 30m`, `45m`, `12s`: the two largest units, rounded down. */
@@ -30239,14 +30451,20 @@ const HOST_HEADERS = ['auto', ...HOST_RULES];
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
 ;// CONCATENATED MODULE: ./build/js/shared/secrets.js
-// Compares secrets in constant time, and lists the texts of a key that logs must hide. Used by gateway, control,
-// tunnel, exposure and step.
+// Compares secrets in constant time, and hides them in logs and pages. Used by gateway, control, tunnel, exposure,
+// supervisor and step.
 
 /** A shorter line of a key reveals nothing, and masking it would blank out half of the log. */
 const MIN_HIDDEN_LENGTH = 8;
 /** Takes the same time for every guess, of any length. For keys, passwords and MACs. */
 function isSame(given, wanted) {
     return (0,external_node_crypto_.timingSafeEqual)((0,external_node_crypto_.hash)('sha256', given, 'buffer'), (0,external_node_crypto_.hash)('sha256', wanted, 'buffer'));
+}
+/** A function that replaces each of the texts by `***`, wherever it stands. */
+function createMask(hidden) {
+    // The longest first: otherwise a secret that begins with another one would leave its end behind.
+    const longestFirst = hidden.filter(text => text !== '').sort((a, b) => b.length - a.length);
+    return text => longestFirst.reduce((masked, secret) => masked.replaceAll(secret, '***'), text);
 }
 /**
  * The texts of a PEM key to hide in logs: the whole key, and each of its lines, because the runner masks line by line.
@@ -30283,9 +30501,32 @@ const END_REASONS = ['job ended', 'duration over', 'continue file', 'stopped', '
 
 
 
+
+
 const config_Port = pipe(number(), integer(), minValue(1), maxValue(65_535));
 const Milliseconds = pipe(number(), minValue(0), maxValue(MAX_DURATION_MS));
+const RemotePort = variant('kind', [
+    object({ kind: literal('fixed'), port: config_Port }),
+    object({ kind: literal('random') }),
+    object({ kind: literal('auto'), min: config_Port, max: config_Port }),
+]);
 const Environment = record(string(), string());
+const CommonRule = {
+    path: string(),
+    secret: string(),
+    handshakes: array(picklist(UNSIGNED_HANDSHAKES)),
+};
+const SignatureRuleSchema = union([
+    object({ provider: picklist(NAMED_PROVIDERS), ...CommonRule }),
+    object({
+        provider: picklist(HMAC_PROVIDERS),
+        ...CommonRule,
+        header: string(),
+        encoding: picklist(ENCODINGS),
+        prefix: string(),
+        separator: string(),
+    }),
+]);
 const ExposureConfigSchema = object({
     /** `tcp`: visitors' bytes reach the app unread. */
     protocol: picklist(PROTOCOLS),
@@ -30316,6 +30557,18 @@ const ExposureConfigSchema = object({
         publicPaths: array(string()),
         maxBodyBytes: pipe(number(), minValue(1)),
         compress: dist_boolean(),
+        /** The paths on which only signed requests reach the app; absent: none. */
+        verify: optional(array(SignatureRuleSchema)),
+        /** Which requests are recorded; absent: none. */
+        capture: optional(variant('kind', [
+            object({ kind: literal('paths'), patterns: array(string()) }),
+            object({ kind: literal('unsafe methods') }),
+            object({ kind: literal('none') }),
+        ])),
+        /** Whether these are kept while the app is away; absent: no. */
+        queue: optional(dist_boolean()),
+        /** Whether pages and files show them without credentials and signatures; absent: yes. */
+        redact: optional(dist_boolean()),
     }),
     /** PEM; absent: plain HTTP. */
     tls: optional(object({ cert: string(), key: string() })),
@@ -30326,11 +30579,7 @@ const ExposureConfigSchema = object({
         })), minLength(1)),
         /** Identifies the preview in every run. */
         identity: string(),
-        remotePort: variant('kind', [
-            object({ kind: literal('fixed'), port: config_Port }),
-            object({ kind: literal('random') }),
-            object({ kind: literal('auto'), min: config_Port, max: config_Port }),
-        ]),
+        remotePort: RemotePort,
         /** Template with `{host}` and `{port}`. */
         publicUrl: string(),
         /** Whether connections to a far server may be opened ahead of visitors; absent: yes. */
@@ -30338,14 +30587,33 @@ const ExposureConfigSchema = object({
         /** The program of a second thread for raw visitors; absent: one thread for all. */
         threadScript: optional(string()),
     }),
+    /** The public inspector; absent: none. */
+    inspector: optional(object({
+        key: string(),
+        /** Whether its link is as public as the preview's: then it is shown in comment, summary and log. */
+        isPublished: dist_boolean(),
+        remotePort: RemotePort,
+    })),
 });
+/** A shorter value is a word or a number, and could not be kept secret anyway. */
+const MIN_MASKED_LENGTH = 8;
+/**
+ * The texts to hide in pages that strangers may open: also the values of `env`, because nobody knows here which of them
+ * come from secrets.
+ */
+function listPageSecrets(config) {
+    const values = Object.values(config.env).flatMap(value => value.split('\n').map(line => line.trim()));
+    return [...listSecrets(config), ...values.filter(value => value.length >= MIN_MASKED_LENGTH)];
+}
 /** The texts to hide in logs. A generated key is not one: it is part of the link. */
-function listSecrets({ tunnel, gateway, tls }) {
+function listSecrets({ tunnel, gateway, tls, inspector }) {
     const { access } = gateway;
     return [
         ...tunnel.servers.flatMap(({ secret }) => secret ?? []),
         ...(access.kind === 'link' && !access.isGenerated ? [access.key] : []),
         ...(access.kind === 'basic' ? [access.password] : []),
+        ...(gateway.verify ?? []).map(({ secret }) => secret),
+        ...(inspector === undefined || inspector.isPublished ? [] : [inspector.key]),
         ...listKeyTexts(tls?.key ?? ''),
     ];
 }
@@ -30390,14 +30658,14 @@ function escapeCharacter(character) {
 ;// CONCATENATED MODULE: ./build/js/shared/log.js
 // The logger. Used in every folder; each program decides where the lines go.
 
+
 const LOG_LEVELS = ['quiet', 'info', 'debug'];
 /**
  * A logger that passes finished lines (no line break) to `write`. Every line goes through the sanitiser without its
  * length limit, and each of the `hidden` texts is replaced by `***`.
  */
 function createLogger(options) {
-    // The longest first: otherwise a secret that begins with another one would leave its end behind.
-    const hidden = (options.hidden ?? []).filter(text => text !== '').sort((a, b) => b.length - a.length);
+    const mask = createMask(options.hidden ?? []);
     const logAt = (level) => (message) => {
         if (level === 'debug' && options.level !== 'debug')
             return;
@@ -30405,8 +30673,7 @@ function createLogger(options) {
             return;
         if (level !== 'error' && options.isFull?.())
             return;
-        const clean = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), message);
-        for (const line of clean.split('\n'))
+        for (const line of mask(message).split('\n'))
             options.write(sanitise_sanitise(line, Number.POSITIVE_INFINITY), level);
     };
     return { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') };
@@ -30593,6 +30860,460 @@ const SupervisorConfigSchema = object({
 
 // EXTERNAL MODULE: external "node:http"
 var external_node_http_ = __nccwpck_require__(7067);
+;// CONCATENATED MODULE: ./build/js/control/call.js
+// One call of the control API: what a route gets, how it answers, and how it refuses. Used by every file with routes.
+
+/** A call that cannot be answered as asked; `status` is the HTTP status. */
+class CallError extends Error {
+    status;
+    constructor(status, message) {
+        super(message);
+        this.name = 'CallError';
+        this.status = status;
+    }
+}
+/** The header fields of every answer in JSON. */
+const JSON_FIELDS = {
+    'Content-Type': 'application/json',
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+};
+/** Answers with JSON, which is not cached. */
+function send(response, status, body, headers = {}) {
+    response.writeHead(status, { ...JSON_FIELDS, ...headers });
+    response.end(`${JSON.stringify(body)}\n`);
+}
+/** Answers `{"success":false,"error"}`. */
+function refuse(response, status, error, headers) {
+    send(response, status, { success: false, error }, headers);
+}
+/**
+ * Throws an InputError if the query has a parameter that the route does not have, or has one twice that is not in
+ * `repeatable`.
+ */
+function checkParameters(query, known, repeatable = []) {
+    const all = [...known, ...repeatable];
+    for (const name of query.keys()) {
+        if (!all.includes(name))
+            throw new errors_InputError(`there is no parameter \`${name}\` here: ${all.length === 0 ? 'this route has none' : `use ${all.join(', ')}`}`);
+        if (!repeatable.includes(name) && query.getAll(name).length > 1)
+            throw new errors_InputError(`\`${name}\` is given more than once`);
+    }
+}
+/** A parameter that is `true` or `false`. */
+function readBoolean(query, name, absent) {
+    const text = query.get(name);
+    if (text === null)
+        return absent;
+    if (text !== 'true' && text !== 'false')
+        throw new errors_InputError(`\`${name}\` is '${text}': write true or false`);
+    return text === 'true';
+}
+/** The body of the call; throws a CallError if it is longer. */
+async function readText(request, maxBytes) {
+    const chunks = [];
+    let bytes = 0;
+    for await (const chunk of request) {
+        if (!Buffer.isBuffer(chunk))
+            continue;
+        bytes += chunk.length;
+        if (bytes > maxBytes)
+            throw new CallError(413, `the body is longer than ${maxBytes} bytes`);
+        chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString();
+}
+/** Throws an InputError. */
+function call_parseJson(text) {
+    try {
+        return JSON.parse(text);
+    }
+    catch {
+        throw new errors_InputError('the body is not JSON');
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/control/inspector/files.js
+const files = {
+ "/inspector/api.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// The control API as this page uses it (openapi.yaml). Answers are not checked: page and API are of one build, and share\n// their types.\n\n                                                                    \n                                                                      \nimport {                   splitEvents } from './server-events.js';\n\n/** A request as the list shows it. Bodies are fetched one at a time. */\n                                                                         \n\n/** `GET /api/inspector` */\n                                    \n                                                                           \n                                            \n                                                                                                   \n                                        \n                                                                               \n                                               \n \n\n/** The key was refused. */\nexport class KeyError extends Error {}\n\n/** Without a byte for so long (the API sends a comment every 15 s), an event stream is taken for dead. */\nconst SILENCE_MS = 40_000;\nconst ANSWER_TIMEOUT_MS = 30_000;\n\n                   \n                                   \n                \n                      \n \n\nexport class Api {\n           #key        ;\n\n  constructor(key        ) {\n    this.#key = key;\n  }\n\n  async readRequest(id        )                          {\n    const { request } = await this.#json                             (\n      'GET',\n      `api/requests/${id}?redact=auto`,\n    );\n    return request;\n  }\n\n  /** Removes all requests from the preview's log. */\n  async clearRequests()                {\n    await this.#json('DELETE', 'api/requests');\n  }\n\n  /** Sends a captured request to the app again. */\n  async replay(id        , order                      )                         {\n    return this.#json('POST', `api/requests/${id}/replay?redact=auto`, order);\n  }\n\n  /** What is not sent as events. */\n  async readDocument()                             {\n    return this.#json('GET', 'api/inspector');\n  }\n\n  /**\n   * Events until the stream ends or the signal aborts; throws if it breaks off or falls silent. With the id of the last\n   * event that was read, none after it is missed.\n   */\n  async *follow(\n    types                   ,\n    lastEventId        ,\n    signal             ,\n  )                              {\n    const silence = new AbortController();\n    const watch = () => setTimeout(() => silence.abort(), SILENCE_MS);\n    let timer = watch();\n    const heard = () => {\n      clearTimeout(timer);\n      timer = watch();\n    };\n    try {\n      const response = await this.#send('GET', `api/events?redact=auto&types=${types.join(',')}`, {\n        headers: lastEventId === '' ? {} : { 'Last-Event-ID': lastEventId },\n        signal: AbortSignal.any([signal, silence.signal]),\n      });\n      if (response.body !== null) yield* splitEvents(response.body, heard);\n    } finally {\n      clearTimeout(timer);\n    }\n  }\n\n  async #json        (method        , path        , body         )                  {\n    const response = await this.#send(method, path, {\n      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),\n      ...(body === undefined ? {} : { body: JSON.stringify(body) }),\n    });\n    return response.json();\n  }\n\n  /** Rejects with the API's own words if it refuses. */\n  async #send(method        , path        , options         )                    {\n    const response = await fetch(path, {\n      ...options,\n      method,\n      headers: { ...options.headers, Authorization: `Bearer ${this.#key}` },\n      credentials: 'omit',\n      cache: 'no-store',\n    });\n    if (response.ok) return response;\n    const error = await readError(response);\n    throw response.status === 401 ? new KeyError(error) : new Error(error);\n  }\n}\n\nasync function readError(response          )                  {\n  const text = await response.text();\n  try {\n    return String(JSON.parse(text).error);\n  } catch {\n    return `the preview answered ${response.status}`;\n  }\n}\n"
+ },
+ "/inspector/body-text.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// Makes a body readable: which kind it is, indented JSON, and a hex dump. Pure, apart from decompression.\n\n/** What came, whole or only its beginning. */\n                       \n                                          \n                               \n                                               \n                          \n \n\n                                                                         \n\n/** More would freeze the page, and nobody reads it indented. */\nconst LONGEST_JSON = 4_000_000;\n\n/** The text of a body; undefined if the bytes are not UTF-8 or hold NUL. */\nexport function readText({ bytes, isCut }      )                     {\n  try {\n    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes, { stream: isCut });\n    return text.includes('\\0') ? undefined : text;\n  } catch {\n    return undefined;\n  }\n}\n\nexport function detectKind({ contentType }      , text                    )           {\n  const type = contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';\n  if (type === 'multipart/form-data') return 'multipart';\n  if (text === undefined) return 'binary';\n  if (type === 'application/x-www-form-urlencoded') return 'form';\n  if (/[/+]json$/.test(type) || /^\\s*[[{]/.test(text)) return isJson(text) ? 'json' : 'text';\n  return 'text';\n}\n\nfunction isJson(text        )          {\n  if (text.length > LONGEST_JSON) return false;\n  try {\n    JSON.parse(text);\n    return true;\n  } catch {\n    return false;\n  }\n}\n\nconst JSON_TOKEN = /\"(?:[^\"\\\\]|\\\\.)*\"|[[\\]{},:]|[^\\s[\\]{},:\"]+/g;\n\n/** Indents valid JSON. Numbers, escapes, order and repeated names stay as they came. */\nexport function indentJson(text        )         {\n  let [out, depth] = ['', 0];\n  let last = '';\n  for (const [token] of text.matchAll(JSON_TOKEN)) {\n    const closes = token === ']' || token === '}';\n    if (closes) depth -= 1;\n    if (needsLine(last, closes)) out += `\\n${'  '.repeat(depth)}`;\n    out += token;\n    if (token === ':') out += ' ';\n    if (token === '[' || token === '{') depth += 1;\n    last = token;\n  }\n  return out;\n}\n\n/** Empty lists and objects stay on one line. */\nfunction needsLine(last        , closes         )          {\n  const opened = last === '[' || last === '{';\n  return closes ? !opened : opened || last === ',';\n}\n\n/** Lines of `00000010  48 65 …  He…`, from this offset on. */\nexport function renderHex(bytes            , offset        , perLine        )         {\n  const rows           = [];\n  for (let from = 0; from < bytes.length; from += perLine) {\n    const row = bytes.subarray(from, from + perLine);\n    const hex = [...row].map(byte => byte.toString(16).padStart(2, '0')).join(' ');\n    const text = [...row]\n      .map(byte => (byte > 0x1f && byte < 0x7f ? String.fromCharCode(byte) : '.'))\n      .join('');\n    rows.push(`${(offset + from).toString(16).padStart(8, '0')}  ${hex.padEnd(perLine * 3 - 1)}  ${text}`);\n  }\n  return rows.join('\\n');\n}\n\n/** Content codings that browsers can undo. */\nconst FORMATS                                               = {\n  gzip: 'gzip',\n  'x-gzip': 'gzip',\n  deflate: 'deflate',\n};\n\n                          \n                                          \n                                                            \n                          \n \n\n/** Undoes one content coding, up to `most` bytes; undefined if it is unknown, or the bytes are not what it says. */\nexport async function decode(body      , coding        , most        )                               {\n  const format = FORMATS[coding.trim().toLowerCase()];\n  if (format === undefined || body.bytes.length === 0) return undefined;\n  const reader = new Blob([body.bytes]).stream().pipeThrough(new DecompressionStream(format)).getReader();\n  const chunks                            = [];\n  let length = 0;\n  try {\n    for (let chunk = await reader.read(); !chunk.done && length < most; chunk = await reader.read()) {\n      chunks.push(chunk.value);\n      length += chunk.value.length;\n    }\n  } catch {\n    // Cut in the middle, or broken: what was decoded so far is shown.\n    if (length === 0) return undefined;\n    return { bytes: await join(chunks, most), isCut: true };\n  }\n  void reader.cancel().catch(() => {});\n  return { bytes: await join(chunks, most), isCut: length >= most };\n}\n\nasync function join(chunks                           , most        )                                   {\n  return new Uint8Array(await new Blob(chunks).slice(0, most).arrayBuffer());\n}\n\n/** The bytes of text or base64, as the API sends a body. */\nexport function readBytes(body        , encoding                   )                          {\n  if (encoding === 'utf8') return new TextEncoder().encode(body);\n  return Uint8Array.from(atob(body), character => character.charCodeAt(0));\n}\n"
+ },
+ "/inspector/body.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// Shows a request's body: indented JSON, fields of forms, text, or a hex dump; long ones a part at a time.\n\n                                                                      \nimport {\n            \n                \n  decode,\n  detectKind,\n  indentJson,\n  readBytes,\n  readText,\n  renderHex,\n} from './body-text.js';\nimport { button, el, line, lines } from './dom.js';\nimport { formatBytes } from './format.js';\n\n/** What a compressed body may grow to here. */\nconst MOST_DECODED = 8_000_000;\n/** Characters that are shown first, and that \"show more\" adds. */\nconst TEXT_PART = 100_000;\n/** Bytes of a hex dump that are shown first, and that \"show more\" adds. */\nconst HEX_PART = 8_192;\n/** Fields of a form that are shown. */\nconst MOST_FIELDS = 1_000;\n/** A dump of 16 bytes a line needs about so much room. */\nconst WIDE_DUMP_PX = 560;\n\n                \n                        \n                                 \n \n\n/** The body with buttons that choose how it is shown. */\nexport async function renderBody(message                )                       {\n  if (message.body_bytes === 0) return el('p', { class: 'soft' }, 'No body.');\n  const sent = readBody(message);\n  const coding = findHeader(message, 'content-encoding');\n  const decoded = coding === '' ? undefined : await decode(sent, coding, MOST_DECODED);\n  const body = decoded === undefined ? sent : { ...sent, ...decoded, isCut: sent.isCut || decoded.isCut };\n  const views = listViews(body);\n  if (decoded !== undefined)\n    views.push({ name: `As sent (${coding})`, render: () => renderDump(sent.bytes) });\n  return el('div', { class: 'body' }, describeBody(message, sent, decoded && body), chooseView(views));\n}\n\nfunction readBody(message                )       {\n  return {\n    bytes: readBytes(message.body ?? '', message.body_encoding ?? 'utf8'),\n    contentType: findHeader(message, 'content-type'),\n    isCut: message.body_cut,\n  };\n}\n\nfunction findHeader({ headers }                , name        )         {\n  return headers.find(([given]) => given.toLowerCase() === name)?.[1] ?? '';\n}\n\nfunction describeBody({ body_bytes }                , sent      , decoded                  )              {\n  const parts = [formatBytes(body_bytes)];\n  if (sent.contentType !== '') parts.push(sent.contentType);\n  if (sent.isCut) parts.push(`only the first ${formatBytes(sent.bytes.length)} were kept`);\n  if (decoded !== undefined) parts.push(describeDecoded(decoded));\n  return el('p', { class: 'soft' }, line(parts.join(' · ')));\n}\n\nfunction describeDecoded({ bytes, isCut }      )         {\n  return `${isCut ? 'the first ' : ''}${formatBytes(bytes.length)} when decoded`;\n}\n\nfunction listViews(body      )         {\n  const text = readText(body);\n  const views         = [];\n  const kind = detectKind(body, text);\n  const readable = text === undefined ? undefined : renderKind(kind, body, text);\n  if (kind === 'multipart') views.push({ name: 'Parts', render: () => renderParts(body) });\n  if (readable !== undefined) views.push(readable);\n  if (text !== undefined) views.push({ name: 'Text', render: () => renderText(text) });\n  views.push({ name: 'Hex', render: () => renderDump(body.bytes) });\n  return views;\n}\n\nfunction renderKind(kind          , body      , text        )                   {\n  if (kind === 'json') return { name: 'JSON', render: () => renderJson(text) };\n  if (kind === 'form' && !body.isCut)\n    return { name: 'Fields', render: () => renderFields(new URLSearchParams(text)) };\n  return undefined;\n}\n\nfunction chooseView(views                 )              {\n  const shown = el('div', { class: 'shown' });\n  const buttons = views.map(view => button(view.name, () => void choose(view), { class: 'choice' }));\n  const choose = async (view      ) => {\n    for (const [index, one] of buttons.entries()) one.ariaPressed = String(views[index] === view);\n    shown.replaceChildren(await view.render());\n  };\n  if (views[0] !== undefined) void choose(views[0]);\n  return el(\n    'div',\n    {},\n    el('div', { class: 'choices', role: 'group', 'aria-label': 'Show the body as' }, ...buttons),\n    shown,\n  );\n}\n\n/** Calls `next` for one part after the other, each time \"show more\" is pressed. */\nfunction renderInParts(\n  length        ,\n  partLength        ,\n  next                                    ,\n  className = '',\n)       {\n  const pre = el('pre', { class: className, tabindex: 0 });\n  const more = button('', () => showPart(), { class: 'more' });\n  let shown = 0;\n  const showPart = () => {\n    const to = Math.min(shown + partLength, length);\n    pre.append(next(shown, to));\n    shown = to;\n    more.textContent = `Show more (${formatBytes(length - shown)} left)`;\n    more.hidden = shown === length;\n  };\n  showPart();\n  return el('div', {}, pre, more);\n}\n\nexport function renderText(text        )       {\n  return renderInParts(text.length, TEXT_PART, (from, to) => lines(text.slice(from, to)));\n}\n\nfunction renderDump(bytes            )       {\n  const perLine = document.body.clientWidth < WIDE_DUMP_PX ? 8 : 16;\n  return renderInParts(\n    bytes.length,\n    HEX_PART,\n    (from, to) => {\n      const dump = renderHex(bytes.subarray(from, to), from, perLine);\n      return document.createTextNode(`${dump}\\n`);\n    },\n    'dump',\n  );\n}\n\nfunction renderJson(text        )       {\n  const indented = indentJson(text);\n  return renderInParts(indented.length, TEXT_PART, (from, to) => colourJson(indented.slice(from, to)));\n}\n\nconst JSON_WORD = /(\"(?:[^\"\\\\\\n]|\\\\.)*\")(:)?|\\b(?:true|false|null)\\b|-?\\d[\\d.eE+-]*/g;\n\nfunction colourJson(text        )                   {\n  const fragment = document.createDocumentFragment();\n  let from = 0;\n  for (const match of text.matchAll(JSON_WORD)) {\n    const [whole, string, colon] = match;\n    const word = string ?? whole;\n    const tone = string === undefined ? 'literal' : colon === undefined ? 'string' : 'name';\n    fragment.append(lines(text.slice(from, match.index)), el('span', { class: tone }, lines(word)));\n    from = match.index + word.length;\n  }\n  fragment.append(lines(text.slice(from)));\n  return fragment;\n}\n\n/** Name and value in turn. A value that is JSON (GitHub's `payload=`) is indented. */\nfunction renderFields(fields                            )       {\n  const rows = [...fields];\n  const table = renderPairs(rows.slice(0, MOST_FIELDS), ['Field', 'Value']);\n  if (rows.length <= MOST_FIELDS) return table;\n  return el('div', {}, table, el('p', { class: 'soft' }, `${rows.length - MOST_FIELDS} more are not shown.`));\n}\n\nasync function renderParts({ bytes, contentType }      )                {\n  try {\n    const form = await new Response(bytes, { headers: { 'Content-Type': contentType } }).formData();\n    return renderFields(Array.from(form, ([name, value])                   => [name, describePart(value)]));\n  } catch {\n    return el('p', { class: 'soft' }, 'The parts cannot be told apart.');\n  }\n}\n\nfunction describePart(part               )         {\n  if (typeof part === 'string') return part;\n  return `a file: ${part.name}, ${part.type || 'no type'}, ${formatBytes(part.size)}`;\n}\n\n/** A table of names and values, as they came. */\nexport function renderPairs(\n  pairs                                        ,\n  titles                  ,\n)              {\n  const head = el('tr', {}, ...titles.map(title => el('th', { scope: 'col' }, title)));\n  const rows = pairs.map(([name, value]) =>\n    el('tr', {}, el('th', { scope: 'row' }, el('bdi', {}, line(name))), el('td', {}, renderValue(value))),\n  );\n  return el('table', {}, el('thead', {}, head), el('tbody', {}, ...rows));\n}\n\nfunction renderValue(value        )       {\n  const isObject = /^\\s*[[{]/.test(value);\n  const body       = { bytes: new Uint8Array(), contentType: '', isCut: false };\n  if (isObject && detectKind(body, value) === 'json') return renderJson(value);\n  return value.length > TEXT_PART ? renderText(value) : el('bdi', {}, line(value));\n}\n"
+ },
+ "/inspector/chart.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// Requests and answer times over time, as a small SVG with its content in words for screen readers.\n\nimport { el, svg } from './dom.js';\nimport { countOf, formatDuration, formatMinute, formatSpan } from './format.js';\n                                           \n\nconst BARS = 60;\nconst [WIDTH, HEIGHT] = [600, 64];\nconst [SECOND, MINUTE, HOUR] = [1_000, 60_000, 3_600_000];\n/** How much time one bar stands for: the smallest with which all bars show all requests. */\nconst SPANS_MS = [\n  ...[SECOND, MINUTE].flatMap(unit => [1, 2, 5, 10, 20, 30].map(count => count * unit)),\n  ...[HOUR, 2 * HOUR],\n];\nconst LONGEST_SPAN_MS = 6 * HOUR;\n\n               \n               \n              \n                      \n \n\n                           \n                        \n                         \n                                \n \n\n/** Oldest bar first. Requests before the first bar are left out. */\nexport function countUp(entries                  , now        )           {\n  const age = now - (entries[0]?.time ?? now);\n  const barMs = SPANS_MS.find(span => span * (BARS - 1) >= age) ?? LONGEST_SPAN_MS;\n  const from = (Math.floor(now / barMs) - BARS + 1) * barMs;\n  const bars = Array.from({ length: BARS }, ()      => ({ fine: 0, bad: 0, durations: [] }));\n  for (const { time, head } of entries) {\n    const bar = bars[Math.min(Math.floor((time - from) / barMs), BARS - 1)];\n    if (bar === undefined) continue;\n    if (head.refusal !== null || (head.status ?? 0) >= 400) bar.bad += 1;\n    else bar.fine += 1;\n    if (head.duration_ms !== null) bar.durations.push(head.duration_ms);\n  }\n  return { from, barMs, bars };\n}\n\n/** One sentence: how many, when most, and how long answers took. */\nexport function describeTimeline({ bars, barMs, from }          )         {\n  const counts = bars.map(({ fine, bad }) => fine + bad);\n  const total = counts.reduce((sum, count) => sum + count, 0);\n  const span = formatSpan(barMs * BARS);\n  if (total === 0) return `No requests in the last ${span}.`;\n  const most = Math.max(...counts);\n  const when = formatMinute(from + counts.indexOf(most) * barMs);\n  const failed = bars.reduce((sum, { bad }) => sum + bad, 0);\n  const times = bars.flatMap(({ durations }) => durations).sort((a, b) => a - b);\n  const [middle, slowest] = [times[times.length >> 1], times.at(-1)];\n  return [\n    `${countOf(total, 'request')} in the last ${span}, ${failed} of them refused or failed`,\n    `most at ${when}: ${most} in ${formatSpan(barMs)}`,\n    ...(middle === undefined || slowest === undefined\n      ? []\n      : [`answers took ${formatDuration(middle)} (median) to ${formatDuration(slowest)}`]),\n  ]\n    .join('; ')\n    .concat('.');\n}\n\n/** The picture, and its caption. */\nexport function renderChart(timeline          )                            {\n  const span = formatSpan(timeline.barMs * BARS);\n  const key = (kind        , text        ) => el('span', { class: `key ${kind}` }, text);\n  const keys = [key('fine', 'answered'), key('bad', 'refused or failed'), key('duration', 'time to answer')];\n  return [renderBars(timeline), el('figcaption', { 'aria-hidden': 'true' }, `Last ${span}`, ...keys)];\n}\n\nfunction renderBars(timeline          )             {\n  const { bars } = timeline;\n  const highest = Math.max(1, ...bars.map(({ fine, bad }) => fine + bad));\n  const slowest = Math.max(1, ...bars.flatMap(({ durations }) => durations));\n  return svg(\n    'svg',\n    {\n      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,\n      preserveAspectRatio: 'none',\n      role: 'img',\n      'aria-label': describeTimeline(timeline),\n    },\n    ...bars.flatMap((bar, index) => renderBar(bar, index, highest)),\n    ...bars.flatMap((bar, index) => renderDuration(bar, index, slowest)),\n  );\n}\n\nconst BAR_WIDTH = WIDTH / BARS;\n\n/** Failed ones below, the others on top of them. */\nfunction renderBar({ fine, bad }     , index        , highest        )               {\n  const scale = (HEIGHT - 4) / highest;\n  const column = (kind        , from        , count        ) =>\n    svg('rect', {\n      class: kind,\n      x: index * BAR_WIDTH + 1,\n      width: BAR_WIDTH - 2,\n      y: HEIGHT - (from + count) * scale,\n      height: count * scale,\n    });\n  return [...(bad > 0 ? [column('bad', 0, bad)] : []), ...(fine > 0 ? [column('fine', bad, fine)] : [])];\n}\n\n/** A short line at the median of the answer times; the slowest answer of all is at the top. */\nfunction renderDuration({ durations }     , index        , slowest        )               {\n  const median = durations.sort((a, b) => a - b)[durations.length >> 1];\n  if (median === undefined) return [];\n  const y = HEIGHT - 2 - (median / slowest) * (HEIGHT - 6);\n  return [\n    svg('line', { class: 'duration', x1: index * BAR_WIDTH, x2: (index + 1) * BAR_WIDTH, y1: y, y2: y }),\n  ];\n}\n"
+ },
+ "/inspector/console.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// The program's console: its last lines. New ones stay in view unless the reader has scrolled up.\n\nimport { el, line } from './dom.js';\n\n/** As the API sends it. */\n                              \n                          \n                                                               \n                       \n                        \n                                                                                  \n                          \n \n\nconst MOST_LINES = 1_000;\n/** Longer ones are cut. */\nconst LONGEST_LINE = 10_000;\n/** A program may print faster than frames are drawn. */\nconst PAUSE_MS = 50;\n/** So near the end, the reader is taken to follow. */\nconst NEAR_END_PX = 24;\n/** Escape sequences of terminals (ECMA-48): CSI, OSC with its text, and the two-character ones. */\nconst ANSI = /\\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\\x07\\x1b]*(?:\\x07|\\x1b\\\\)?|[ -/]*[0-~])|\\x9b[0-?]*[ -/]*[@-~]/g;\n\nexport class ConsoleView {\n           #box             ;\n  #waiting                = [];\n  #lastRun = 0;\n  #lastNumber = 0;\n  #isScheduled = false;\n\n  constructor(box             ) {\n    this.#box = box;\n    // So that it can be scrolled with keys.\n    box.tabIndex = 0;\n  }\n\n  add(added             )       {\n    if (added.number <= this.#lastNumber) return;\n    this.#lastNumber = added.number;\n    this.#waiting.push(added);\n    if (this.#waiting.length > MOST_LINES) this.#waiting.shift();\n    if (this.#isScheduled) return;\n    this.#isScheduled = true;\n    setTimeout(() => this.#draw(), PAUSE_MS);\n  }\n\n  /** To the newest line, as when the console comes into view. */\n  scrollToEnd()       {\n    this.#box.scrollTop = this.#box.scrollHeight;\n  }\n\n  #draw()       {\n    this.#isScheduled = false;\n    const { scrollTop, clientHeight, scrollHeight } = this.#box;\n    const follows = scrollTop + clientHeight > scrollHeight - NEAR_END_PX;\n    this.#box.append(...this.#waiting.flatMap(one => this.#renderLine(one)));\n    this.#waiting = [];\n    while (this.#box.childElementCount > MOST_LINES) this.#box.firstElementChild?.remove();\n    if (follows) this.scrollToEnd();\n  }\n\n  #renderLine({ run, text, missed }             )                {\n    const elements                = [];\n    if (missed > 0) elements.push(el('div', { class: 'mark' }, `${missed} lines are missing here`));\n    if (run > 1 && run !== this.#lastRun)\n      elements.push(el('div', { class: 'mark' }, `start ${run} of the app`));\n    this.#lastRun = run;\n    const plain = stripAnsi(text.slice(0, LONGEST_LINE));\n    elements.push(el('div', {}, plain === '' ? ' ' : line(plain)));\n    return elements;\n  }\n}\n\nexport function stripAnsi(text        )         {\n  return text.replace(ANSI, '');\n}\n"
+ },
+ "/inspector/copy.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// Copies to the clipboard, also where there is no clipboard API: a page over plain HTTP that is not on loopback.\n\nimport { button } from './dom.js';\n                                        \n\n/** `title` explains it in more words. */\nexport function copyButton(\n  label        ,\n  text              ,\n  toast       ,\n  title         ,\n)                    {\n  const copy = () =>\n    copyText(text()).then(\n      () => toast.say('Copied'),\n      () => toast.say('The browser does not let this page copy'),\n    );\n  return button(label, () => void copy(), { class: 'small', title });\n}\n\nasync function copyText(text        )                {\n  if (navigator.clipboard !== undefined) return navigator.clipboard.writeText(text);\n  const field = document.createElement('textarea');\n  field.value = text;\n  document.body.append(field);\n  field.select();\n  const copied = document.execCommand('copy');\n  field.remove();\n  if (!copied) throw new Error('the browser does not let this page copy');\n}\n"
+ },
+ "/inspector/curl.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// Writes a request as a curl command for any POSIX shell. Pure.\n\n                                                                      \n\n                                                                                                \n                                             \n\n/** What curl writes itself from the URL and the body. */\nconst BY_CURL = new Set(['host', 'content-length', 'transfer-encoding', 'connection', 'expect']);\n/** What curl adds unless it is told not to. */\nconst ADDED = ['User-Agent', 'Accept', 'Content-Type'];\n/** Linux takes at most 128 KB as one argument. */\nconst LONGEST_ARGUMENT = 100_000;\n\n/** `base` is the preview's URL without a slash at its end. */\nexport function renderCurl(message         , base        )         {\n  const request = { ...message, body: message.body ?? '' };\n  const inPipe = isForPipe(request);\n  const parts = [\n    'curl -sS -i',\n    ...renderMethod(request),\n    ...renderTarget(request.target, base),\n    ...renderHeaders(request.headers, request.body !== ''),\n    ...(inPipe ? ['--data-binary @-'] : request.body === '' ? [] : [`--data-raw ${quote(request.body)}`]),\n  ];\n  const command = parts.join(' \\\\\\n  ');\n  if (!inPipe) return command;\n  return `printf %s ${quote(toBase64(request))} | base64 -d | ${command}`;\n}\n\nfunction renderMethod({ method, body }            )           {\n  if (method === (body === '' ? 'GET' : 'POST')) return [];\n  // With -X HEAD, curl would wait for a body.\n  return method === 'HEAD' ? ['--head'] : [`-X ${quote(method)}`];\n}\n\n/** curl would change some targets (dots, brackets, a fragment): those are given to it as they are. */\nfunction renderTarget(target        , base        )           {\n  const isPlain = /^\\/[\\w\\-.~!$&'()*+,;=:@%/?]*$/.test(target) && !/\\/\\.{1,2}(\\/|\\?|$)/.test(target);\n  return isPlain ? [quote(base + target)] : [quote(`${base}/`), `--request-target ${quoteBytes(target)}`];\n}\n\nfunction renderHeaders(headers                           , hasBody         )           {\n  const given = new Set(headers.map(([name]) => name.toLowerCase()));\n  const removed = ADDED.filter(\n    name => !given.has(name.toLowerCase()) && (hasBody || name !== 'Content-Type'),\n  );\n  return [\n    ...headers.filter(([name]) => !BY_CURL.has(name.toLowerCase())).map(renderHeader),\n    ...removed.map(name => `-H '${name}:'`),\n  ];\n}\n\n/** A semicolon is curl's way to send a header without a value. */\nfunction renderHeader([name, value]                  )         {\n  return `-H ${quoteBytes(value === '' ? `${name};` : `${name}: ${value}`)}`;\n}\n\n/** Arguments cannot hold NUL, and terminals change some other bytes. */\nfunction isForPipe({ body, body_encoding }            )          {\n  return body_encoding === 'base64' || body.length > LONGEST_ARGUMENT || /[\\0-\\x08\\x0b-\\x1f\\x7f]/.test(body);\n}\n\n/** In single quotes a shell takes everything as it is, apart from the quote itself. */\nfunction quote(text        )         {\n  return `'${text.replaceAll(\"'\", `'\\\\''`)}'`;\n}\n\n/** Heads are read byte by byte (Latin-1): bytes beyond ASCII are written as escapes of printf. */\nfunction quoteBytes(text        )         {\n  if (/^[\\x20-\\x7e]*$/.test(text)) return quote(text);\n  const format = [...text].map(character => escapeByte(character)).join('');\n  return `\"$(printf ${quote(format)})\"`;\n}\n\nfunction escapeByte(character        )         {\n  if (character === '%') return '%%';\n  if (character === '\\\\') return '\\\\\\\\';\n  const code = character.charCodeAt(0);\n  return code > 0x1f && code < 0x7f ? character : `\\\\${code.toString(8).padStart(3, '0')}`;\n}\n\nfunction toBase64({ body, body_encoding }            )         {\n  if (body_encoding === 'base64') return body;\n  return btoa(Array.from(new TextEncoder().encode(body), byte => String.fromCharCode(byte)).join(''));\n}\n"
+ },
+ "/inspector/detail-pane.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// The pane of the chosen request: reads it, shows it, and keeps its id in the address, so that Back and a reload work.\n\n                                                 \nimport {                     fillSummary, renderDetail, renderNotice } from './detail.js';\nimport { byId } from './dom.js';\n                                        \n\n                               \n                      \n                                    \n                           \n                 \n                                           \n \n\n/** Someone who holds a key down passes many requests: only the one they stop at is read. */\nconst FOLLOW_PAUSE_MS = 100;\n\nexport class DetailPane {\n           #api     ;\n           #events              ;\n           #context               ;\n           #pane = byId('detail', HTMLElement);\n  #openId                    ;\n  #followTimer                                           ;\n\n  constructor(api     , toast       , events              ) {\n    this.#api = api;\n    this.#events = events;\n    this.#context = {\n      api,\n      publicUrl: events.publicUrl,\n      signingRules: events.signingRules,\n      toast,\n      close: () => this.close(),\n      open: id => this.open(id, { focus: true }),\n    };\n    addEventListener('popstate', () => this.openFromAddress());\n    this.#showNothing();\n  }\n\n  /** Shows the request that the address names, or none. */\n  openFromAddress()       {\n    const id = readAddress();\n    if (id !== undefined) void this.#show(id, false);\n    else if (this.#openId !== undefined) this.#leave();\n  }\n\n  open(id        , { focus }                    )       {\n    const url = `#request=${id}`;\n    if (this.#openId === undefined) history.pushState({ isInside: true }, '', url);\n    else history.replaceState(history.state, '', url);\n    void this.#show(id, focus);\n  }\n\n  /** The keys moved to this request: an open pane shows it, soon. */\n  follow(id        )       {\n    clearTimeout(this.#followTimer);\n    if (this.#openId !== undefined)\n      this.#followTimer = setTimeout(() => this.open(id, { focus: false }), FOLLOW_PAUSE_MS);\n  }\n\n  close()       {\n    if (this.#openId === undefined) return;\n    if (history.state?.isInside) history.back();\n    else {\n      history.replaceState(null, '', location.pathname + location.search);\n      this.#leave();\n    }\n  }\n\n  /** The open request may be among those that changed. */\n  update(heads                        )       {\n    const head = heads.findLast(({ id }) => id === this.#openId);\n    const summary = this.#pane.querySelector('.summary');\n    if (head !== undefined && summary !== null) fillSummary(summary, head, this.#context);\n  }\n\n  async #show(id        , focus         )                {\n    clearTimeout(this.#followTimer);\n    this.#openId = id;\n    document.body.classList.add('is-open');\n    this.#events.opened(id);\n    const nodes = await this.#read(id);\n    if (this.#openId !== id) return;\n    this.#pane.replaceChildren(...nodes);\n    this.#pane.scrollTop = 0;\n    if (focus) this.#pane.querySelector('h2')?.focus({ preventScroll: true });\n  }\n\n  async #read(id        )                  {\n    try {\n      const message = await this.#api.readRequest(id);\n      if (message.body_encoding === 'utf8') this.#events.readBody(id, message.body ?? '');\n      return await renderDetail(message, this.#context);\n    } catch (error) {\n      return renderNotice(\n        `Request ${id} cannot be read`,\n        error instanceof Error ? error.message : '',\n        this.#context,\n      );\n    }\n  }\n\n  #leave()       {\n    this.#openId = undefined;\n    document.body.classList.remove('is-open');\n    this.#events.closed();\n    this.#showNothing();\n  }\n\n  #showNothing()       {\n    const hint = document.createElement('p');\n    hint.className = 'hint';\n    hint.textContent = 'Choose a request to see all of it.';\n    this.#pane.replaceChildren(hint);\n  }\n}\n\nfunction readAddress()                     {\n  const id = Number(new URLSearchParams(location.hash.slice(1)).get('request'));\n  return Number.isInteger(id) && id > 0 ? id : undefined;\n}\n"
+ },
+ "/inspector/detail.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// Renders everything of one request, with what can be done with it: copy it, send it again.\n\n                                                                      \n                                                 \nimport { renderBody, renderPairs } from './body.js';\nimport { copyButton } from './copy.js';\nimport { renderCurl } from './curl.js';\nimport { button, el, line } from './dom.js';\nimport { formatBytes, formatDuration, formatTime, formatTimeWithMs } from './format.js';\nimport { renderReplay } from './replay.js';\nimport { badge, badgesOf, nameAnswer, statusMark } from './row.js';\n                                        \n\n                                \n                    \n                        \n                                                             \n                      \n                                                                  \n                                    \n                         \n                \n \n\nexport async function renderDetail(message                , context               )                  {\n  const { method, target, headers } = message;\n  const query = [...new URLSearchParams(target.split('?').slice(1).join('?'))];\n  const title = el(\n    'h2',\n    { tabindex: -1 },\n    el('span', { class: 'method' }, line(method)),\n    ' ',\n    el('bdi', {}, line(target)),\n  );\n  const summary = el('div', { class: 'summary' });\n  fillSummary(summary, message, context);\n  return [\n    el('div', { class: 'heading' }, title, closeButton(context)),\n    summary,\n    el(\n      'div',\n      { class: 'actions' },\n      ...renderReplay(message, context.api, context.signingRules()),\n      ...renderCopyButtons(message, context),\n    ),\n    section('Body', await renderBody(message)),\n    ...(query.length === 0 ? [] : [section('Query', renderPairs(query, ['Name', 'Value']))]),\n    section('Headers', renderPairs(headers, ['Name', 'Value'])),\n  ];\n}\n\n/** In place of a request that cannot be read. */\nexport function renderNotice(title        , reason        , context               )         {\n  return [\n    el('div', { class: 'heading' }, el('h2', { tabindex: -1 }, title), closeButton(context)),\n    el('p', { class: 'soft' }, line(reason)),\n  ];\n}\n\nfunction closeButton(context               )              {\n  return button('Close', () => context.close(), { class: 'small close', title: 'Close (Esc)' });\n}\n\n/** What may still change: the answer, and what became of the request. */\nexport function fillSummary(summary         , head             , context               )       {\n  const { id, received_at, body_bytes, http_version } = head;\n  const facts = [\n    `#${id}`,\n    formatTimeWithMs(Date.parse(received_at)),\n    describeAnswer(head),\n    formatBytes(body_bytes),\n    `HTTP/${http_version}`,\n  ];\n  summary.replaceChildren(\n    el(\n      'p',\n      { class: 'facts' },\n      statusMark(head),\n      ' ',\n      el('time', { datetime: received_at, title: received_at }, facts.join(' · ')),\n    ),\n    el('p', { class: 'badges' }, ...badgesOf(head).map(badge), ...renderRelatives(head, context)),\n    ...renderCallouts(head),\n  );\n}\n\nfunction describeAnswer(head             )         {\n  return head.duration_ms === null ? nameAnswer(head) : `answered after ${formatDuration(head.duration_ms)}`;\n}\n\nfunction renderCallouts({ refusal, problem, delivery }             )                {\n  return [\n    ...(refusal === null ? [] : [callout('bad', 'The app did not get it', refusal)]),\n    ...(problem === null ? [] : [callout('bad', 'Problem', problem)]),\n    ...(delivery === null ? [] : [renderDelivery(delivery)]),\n  ];\n}\n\n                                                     \n\nfunction renderDelivery(delivery          )              {\n  if (delivery.dropped !== null)\n    return callout('bad', 'Kept while the app was away, and not delivered', delivery.dropped);\n  if (delivery.delivered_at === null)\n    return callout('odd', 'Kept', 'it will be delivered when the app is back');\n  return callout('good', 'Kept while the app was away', describeDelivery(delivery));\n}\n\nfunction callout(tone        , title        , text        )              {\n  return el('p', { class: `callout ${tone}` }, el('strong', {}, title), ': ', line(text));\n}\n\nfunction describeDelivery({ delivered_at, status, duration_ms }          )         {\n  const time = formatTime(Date.parse(delivered_at ?? ''));\n  return `delivered at ${time}; the app answered ${status} after ${formatDuration(duration_ms ?? 0)}`;\n}\n\n/** Buttons that lead to the requests this one belongs to. */\nfunction renderRelatives({ duplicate_of, replay_of }             , context               )                {\n  const link = (id               ) =>\n    id === null ? [] : [button(`Show request ${id}`, () => context.open(id), { class: 'small' })];\n  return [...link(duplicate_of), ...link(replay_of)];\n}\n\nfunction renderCopyButtons(message                , { toast, publicUrl }               )                {\n  const { body, body_encoding } = message;\n  return [\n    copyButton('Copy as curl', () => renderCurl(message, publicUrl()), toast),\n    ...(body_encoding === 'utf8' && body ? [copyButton('Copy body', () => body, toast)] : []),\n    copyButton('Copy JSON', () => JSON.stringify(message, null, 2), toast),\n  ];\n}\n\nfunction section(title        , content      )              {\n  return el('section', {}, el('h3', {}, title), content);\n}\n"
+ },
+ "/inspector/dom.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// Builds the page's elements. Whatever a stranger sent becomes text nodes here, and nothing else: the page has no other\n// way to show it.\n\n                                       \n                                                                                  \n\nconst SVG = 'http://www.w3.org/2000/svg';\n\n/** An element with attributes (`false` and undefined are left out) and children. Strings become plain text nodes. */\nexport function el                                         (\n  tag     ,\n  attributes             = {},\n  ...children         \n)                             {\n  const element = document.createElement(tag);\n  setAttributes(element, attributes);\n  element.append(...children.filter(child => child !== undefined));\n  return element;\n}\n\nexport function svg(tag        , attributes            , ...children         )             {\n  const element = document.createElementNS(SVG, tag)              ;\n  setAttributes(element, attributes);\n  element.append(...children.filter(child => child !== undefined));\n  return element;\n}\n\n/** A button that calls back; `attributes` may give it a class or a name for screen readers. */\nexport function button(label        , onClick            , attributes             = {})                    {\n  const element = el('button', { type: 'button', ...attributes }, label);\n  element.addEventListener('click', onClick);\n  return element;\n}\n\nfunction setAttributes(element         , attributes            )       {\n  for (const [name, value] of Object.entries(attributes))\n    if (value !== undefined && value !== false)\n      element.setAttribute(name, value === true ? '' : String(value));\n}\n\n/** The element of page.html with this id. Throws if there is none of this kind. */\nexport function byId                          (id        , type                )       {\n  const element = document.getElementById(id);\n  if (!(element instanceof type)) throw new Error(`page.html has no ${type.name} with the id ${id}`);\n  return element;\n}\n\n/**\n * Characters that are not seen, or that change how their neighbours are seen: controls, bidirectional controls\n * (CVE-2021-42574), zero width ones, tags, and halves of surrogate pairs. Joiners stay: emoji and several scripts need them.\n */\nconst HIDDEN =\n  /[\\0-\\x08\\x0b-\\x1f\\x7f-\\x9f\\xad\\u061c\\u180e\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\u{e0000}-\\u{e0fff}\\p{Cs}]/gu;\n\n/** Text from outside, as one line: hidden characters, tabs and line ends are shown as escapes. */\nexport function line(text        )                   {\n  return escaped(text, new RegExp(`${HIDDEN.source}|[\\\\t\\\\n]`, 'gu'));\n}\n\n/** Text from outside that has lines of its own. */\nexport function lines(text        )                   {\n  return escaped(text.replaceAll('\\r\\n', '\\n'), HIDDEN);\n}\n\nfunction escaped(text        , hidden        )                   {\n  const fragment = document.createDocumentFragment();\n  let from = 0;\n  for (const { 0: character, index } of text.matchAll(hidden)) {\n    fragment.append(text.slice(from, index), el('span', { class: 'escape' }, nameCharacter(character)));\n    from = index + character.length;\n  }\n  fragment.append(text.slice(from));\n  return fragment;\n}\n\nconst SHORT_NAMES                                   = { '\\0': '\\\\0', '\\t': '\\\\t', '\\n': '\\\\n', '\\r': '\\\\r' };\n\nfunction nameCharacter(character        )         {\n  const code = (character.codePointAt(0) ?? 0).toString(16);\n  return SHORT_NAMES[character] ?? (code.length > 4 ? `\\\\u{${code}}` : `\\\\u${code.padStart(4, '0')}`);\n}\n\n/** As one line in an attribute or in a title, where there is no room for elements. */\nexport function plainLine(text        )         {\n  return line(text).textContent ?? '';\n}\n"
+ },
+ "/inspector/empty.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// What stands in place of the list while it has no row: why that is, and what to do.\n\nimport { button, byId, el } from './dom.js';\nimport { countOf } from './format.js';\n\n                            \n                                \n                                             \n                                \n                                \n                             \n \n\n                              \n                      \n                      \n                                                      \n                        \n \n\nexport class EmptyView {\n           #events             ;\n           #place = byId('empty', HTMLElement);\n  #shown = '';\n\n  constructor(events             ) {\n    this.#events = events;\n  }\n\n  /** Undefined if the list has rows. */\n  show(emptiness                       )       {\n    // A button that has the focus is not replaced by its like.\n    const wanted = JSON.stringify(emptiness ?? '');\n    if (wanted === this.#shown) return;\n    this.#shown = wanted;\n    this.#place.hidden = emptiness === undefined;\n    if (emptiness !== undefined) this.#place.replaceChildren(...this.#explain(emptiness));\n  }\n\n  #explain({ isFiltering, clearedCount, publicUrl }           )                {\n    if (isFiltering)\n      return [el('h2', {}, 'No request matches'), button('Show all', () => this.#events.resetFilter())];\n    if (clearedCount > 0) return this.#explainCleared(clearedCount);\n    return explainNothing(publicUrl);\n  }\n\n  #explainCleared(count        )                {\n    const earlier = countOf(count, 'earlier request');\n    return [\n      el('h2', {}, 'Cleared'),\n      el('p', {}, `New requests will appear here. The preview still has ${earlier}.`),\n      button(`Show ${earlier}`, () => this.#events.showCleared()),\n      button('Remove from the preview', () => this.#events.removeCleared(), { class: 'danger' }),\n    ];\n  }\n}\n\nfunction explainNothing(publicUrl        )                {\n  return [\n    el('h2', {}, 'No requests yet'),\n    el(\n      'p',\n      {},\n      'Those on captured paths appear here as they come. The ',\n      el('code', {}, 'capture'),\n      ' input says which paths these are.',\n    ),\n    ...(publicUrl === '' ? [] : [el('pre', { tabindex: 0 }, `curl -d hello ${publicUrl}/`)]),\n  ];\n}\n"
+ },
+ "/inspector/filter-bar.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// The fields that say which requests the list shows.\n\nimport { byId, el, plainLine } from './dom.js';\nimport {              isFiltering, splitWords } from './filter.js';\n\n/** While someone types, the list is filtered when they stop for a moment. */\nconst TYPING_PAUSE_MS = 120;\n/** Strangers choose the method: the menu stays short. */\nconst MOST_METHODS = 30;\n\nexport class FilterBar {\n           #search = byId('search', HTMLInputElement);\n           #method = byId('method', HTMLSelectElement);\n           #status = byId('status', HTMLSelectElement);\n           #refused = byId('refused', HTMLInputElement);\n           #onChange                          ;\n           #methods = new Set        ();\n  #timer                                           ;\n\n  constructor(onChange                          ) {\n    this.#onChange = onChange;\n    this.#search.addEventListener('input', () => {\n      clearTimeout(this.#timer);\n      this.#timer = setTimeout(() => this.#onChange(this.value), TYPING_PAUSE_MS);\n    });\n    for (const field of [this.#method, this.#status, this.#refused])\n      field.addEventListener('change', () => this.#onChange(this.value));\n  }\n\n  get value()         {\n    return {\n      words: splitWords(this.#search.value),\n      method: this.#method.value,\n      status: this.#status.value,\n      refusedOnly: this.#refused.checked,\n    };\n  }\n\n  get isFiltering()          {\n    return isFiltering(this.value);\n  }\n\n  focus()       {\n    this.#search.focus();\n    this.#search.select();\n  }\n\n  reset()       {\n    this.#search.value = '';\n    this.#method.value = '';\n    this.#status.value = '';\n    this.#refused.checked = false;\n    this.#onChange(this.value);\n  }\n\n  /** Adds those that are not in the menu yet. */\n  offerMethods(methods                   )       {\n    for (const method of methods) {\n      if (this.#methods.has(method) || this.#methods.size >= MOST_METHODS) continue;\n      this.#methods.add(method);\n      this.#method.append(el('option', { value: method }, plainLine(method)));\n    }\n  }\n}\n"
+ },
+ "/inspector/filter.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// Which requests the list shows. Pure.\n\n                                            \n\n                         \n                                                  \n                                    \n                    \n                          \n                                                                               \n                          \n                                \n \n\nexport function matches(entry                                         , filter        )          {\n  const { method, status, refusal } = entry.head;\n  if (filter.refusedOnly && refusal === null) return false;\n  if (filter.method !== '' && method !== filter.method) return false;\n  if (filter.status !== '' && filter.status !== nameStatusClass(status)) return false;\n  return filter.words.every(word => entry.haystack.includes(word));\n}\n\nfunction nameStatusClass(status               )         {\n  return status === null ? 'none' : String(Math.floor(status / 100));\n}\n\nexport function splitWords(search        )           {\n  return search\n    .toLowerCase()\n    .split(/\\s+/)\n    .filter(word => word !== '');\n}\n\nexport function isFiltering({ words, method, status, refusedOnly }        )          {\n  return words.length > 0 || method !== '' || status !== '' || refusedOnly;\n}\n\n/** All that the search looks through, in lower case: the head, and why the request was refused. */\nexport function toHaystack({ method, target, headers, refusal }             )         {\n  const parts = [\n    `${method} ${target}`,\n    ...headers.map(([name, value]) => `${name}: ${value}`),\n    refusal ?? '',\n  ];\n  return parts.join('\\n').toLowerCase();\n}\n"
+ },
+ "/inspector/format.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// Numbers, times and names in words. Pure.\n\nconst ENGLISH = new Intl.NumberFormat('en');\nconst CLOCK = new Intl.DateTimeFormat('en', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });\nconst CLOCK_S = new Intl.DateTimeFormat('en', {\n  hour: '2-digit',\n  minute: '2-digit',\n  second: '2-digit',\n  hourCycle: 'h23',\n});\n\nexport function formatCount(count        )         {\n  return ENGLISH.format(count);\n}\n\n/** `1 request`, `12 requests` */\nexport function countOf(count        , noun        )         {\n  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;\n}\n\nexport function formatBytes(bytes        )         {\n  if (bytes < 1000) return `${bytes} B`;\n  if (bytes < 1_000_000) return `${toShort(bytes / 1000)} kB`;\n  return `${toShort(bytes / 1_000_000)} MB`;\n}\n\nexport function formatDuration(ms        )         {\n  if (ms < 1000) return `${Math.round(ms)} ms`;\n  if (ms < 60_000) return `${toShort(ms / 1000)} s`;\n  return formatSpan(ms);\n}\n\nfunction toShort(value        )         {\n  return value < 100 ? value.toFixed(1).replace(/\\.0$/, '') : String(Math.round(value));\n}\n\n/** A longer time, as people say it: `45 s`, `12 min`, `3 h 20 min`. */\nexport function formatSpan(ms        )         {\n  const seconds = Math.max(0, Math.floor(ms / 1000));\n  if (seconds < 60) return `${seconds} s`;\n  const minutes = Math.floor(seconds / 60);\n  if (minutes < 60) return `${minutes} min`;\n  const [hours, rest] = [Math.floor(minutes / 60), minutes % 60];\n  return rest === 0 ? `${hours} h` : `${hours} h ${rest} min`;\n}\n\n/** In the reader's time zone. */\nexport function formatTime(time        )         {\n  return CLOCK_S.format(time);\n}\n\nexport function formatTimeWithMs(time        )         {\n  return `${CLOCK_S.format(time)}.${String(time % 1000).padStart(3, '0')}`;\n}\n\nexport function formatMinute(time        )         {\n  return CLOCK.format(time);\n}\n"
+ },
+ "/inspector/icon.svg": {
+  "type": "image/svg+xml",
+  "text": "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\"><title>expose inspector</title><rect width=\"32\" height=\"32\" rx=\"7\" fill=\"#1d4ed8\"/><path d=\"M7 21h4l3-11 4 14 3-8h4\" fill=\"none\" stroke=\"#fff\" stroke-width=\"3\" stroke-linecap=\"round\" stroke-linejoin=\"round\"/></svg>\n"
+ },
+ "/inspector/key.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// The key of this page: it comes in the URL's fragment, which browsers do not send, leaves the address bar at once, and\n// stays in this tab for reloads. It is never in a cookie or in the URL of a request.\n\nconst STORAGE_NAME = 'expose-inspector-key';\n\n/** The key from `#key=…` or of an earlier load of this tab; undefined if there is none. */\nexport function takeKey()                     {\n  const fragment = new URLSearchParams(location.hash.slice(1));\n  const given = fragment.get('key');\n  if (given === null) return sessionStorage.getItem(STORAGE_NAME) ?? undefined;\n  fragment.delete('key');\n  const rest = fragment.toString();\n  history.replaceState(null, '', `${location.pathname}${location.search}${rest === '' ? '' : `#${rest}`}`);\n  return given === '' ? undefined : given;\n}\n\n/** Keeps a key that was accepted. */\nexport function keepKey(key        )       {\n  sessionStorage.setItem(STORAGE_NAME, key);\n}\n\nexport function forgetKey()       {\n  sessionStorage.removeItem(STORAGE_NAME);\n}\n\n/** What someone pasted: the key itself, or a link that carries it. */\nexport function readPasted(text        )         {\n  const trimmed = text.trim();\n  return new URLSearchParams(trimmed.split('#')[1]).get('key') ?? trimmed;\n}\n"
+ },
+ "/inspector/keys.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// The keys of the page. page.html lists them for people.\n\nimport { byId } from './dom.js';\n                                             \n\n                             \n                             \n                         \n                 \n                      \n               \n                                              \n                \n \n\nexport function listenToKeys(actions            )       {\n  document.addEventListener('keydown', event => {\n    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;\n    if (document.querySelector('dialog[open]') !== null) return;\n    const { target } = event;\n    if (target instanceof HTMLElement && target.matches('input, select, textarea'))\n      return leaveField(event, target);\n    if (actOn(event, actions)) event.preventDefault();\n  });\n}\n\n/** Esc leaves a field; all other keys are the field's own. */\nfunction leaveField({ key }               , field             )       {\n  if (key === 'Escape') field.blur();\n}\n\n/** Whether the key meant something. */\nfunction actOn({ key, target }               , actions            )          {\n  const isInList = target instanceof HTMLElement && target.role === 'listbox';\n  const isLetter = key.length === 1 && key !== ' ';\n  const action = isLetter ? letterAction(key, actions) : namedAction(key, actions, isInList);\n  action?.();\n  return action !== undefined;\n}\n\n/** Letters work everywhere, unless they are turned off: voice control types them by accident (WCAG 2.1.4). */\nfunction letterAction(key        , actions            )                           {\n  const { list } = actions;\n  if (!byId('letters', HTMLInputElement).checked) return undefined;\n  const isMove = key === 'j' || key === 'k';\n  if (isMove) return actions.isListShown() ? () => list.move(key === 'j' ? 1 : -1) : undefined;\n  if (key === '/') return () => actions.search();\n  if (key === 'p') return () => actions.togglePause();\n  return key === '?' ? () => actions.help() : undefined;\n}\n\nfunction namedAction(key        , actions            , isInList         )                           {\n  const { list } = actions;\n  const inList                                       = {\n    ArrowDown: () => list.move(1),\n    ArrowUp: () => list.move(-1),\n    PageDown: () => list.move(list.pageRows),\n    PageUp: () => list.move(-list.pageRows),\n    Home: () => list.move(-Infinity),\n    End: () => list.move(Infinity),\n    Enter: () => list.openActive(),\n    ' ': () => list.openActive(),\n  };\n  if (key === 'Escape') return () => actions.close();\n  return isInList ? inList[key] : undefined;\n}\n"
+ },
+ "/inspector/list.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// The list of requests, newest first. Only the rows in view are in the page, however many requests there are.\n// A listbox (WAI-ARIA): it takes the focus as a whole, and `aria-activedescendant` names the row that the keys act on.\n\nimport { el } from './dom.js';\n                                           \nimport { fillRow } from './row.js';\n\n/** As in style.css. */\nconst ROW_PX = 52;\n/** Rows beyond the visible ones, so that quick scrolling shows no gap. */\nconst MARGIN_ROWS = 8;\n\n                             \n                          \n                         \n                                       \n                             \n                                 \n \n\nexport class RequestList {\n           #box             ;\n           #events            ;\n           #rows = new Map                                                       ();\n           #spacer = el('div', { class: 'spacer', role: 'presentation' });\n  #entries                   = [];\n  #activeId                    ;\n  #openId                    ;\n  #scheduled = false;\n\n  constructor(box             , events            ) {\n    this.#box = box;\n    this.#events = events;\n    box.append(this.#spacer);\n    box.addEventListener('scroll', () => this.#schedule(), { passive: true });\n    box.addEventListener('click', event => this.#clicked(event));\n    box.addEventListener('focus', () => this.#activateSome());\n    new ResizeObserver(() => this.#schedule()).observe(box);\n  }\n\n  /** Oldest first. Rows that are being read stay where they are when new ones come above them. */\n  show(entries                  )       {\n    const top = this.#box.scrollTop;\n    const anchor = top > 0 ? this.#entryAt(Math.floor(top / ROW_PX)) : undefined;\n    const before = anchor && this.#positionOf(anchor.head.id);\n    this.#entries = entries;\n    this.#spacer.style.height = `${entries.length * ROW_PX}px`;\n    const after = anchor && this.#positionOf(anchor.head.id);\n    if (before !== undefined && after !== undefined && after >= 0 && after !== before)\n      this.#box.scrollTop = top + (after - before) * ROW_PX;\n    this.#schedule();\n  }\n\n  /** Marks the row whose request is open beside the list. */\n  markOpen(id                    )       {\n    this.#openId = id;\n    if (id !== undefined) this.#activeId = id;\n    this.#schedule();\n  }\n\n  /** Moves the active row by so many; infinite for the ends. */\n  move(rows        )       {\n    if (this.#entries.length === 0) return;\n    const from = this.#activeId === undefined ? -1 : this.#positionOf(this.#activeId);\n    const to = Math.min(Math.max(from + rows, 0), this.#entries.length - 1);\n    this.#activate(to);\n  }\n\n  /** How many rows a page up or down moves. */\n  get pageRows()         {\n    return Math.max(1, Math.floor(this.#box.clientHeight / ROW_PX) - 1);\n  }\n\n  openActive()       {\n    if (this.#activeId !== undefined && this.#positionOf(this.#activeId) >= 0)\n      this.#events.open(this.#activeId);\n  }\n\n  focus()       {\n    this.#box.focus({ preventScroll: true });\n  }\n\n  scrollToTop()       {\n    this.#box.scrollTop = 0;\n    this.focus();\n  }\n\n  #activateSome()       {\n    if (this.#activeId === undefined || this.#positionOf(this.#activeId) < 0)\n      this.#activeId = this.#entryAt(Math.ceil(this.#box.scrollTop / ROW_PX))?.head.id;\n    this.#schedule();\n  }\n\n  #activate(position        )       {\n    const entry = this.#entryAt(position);\n    if (entry === undefined) return;\n    this.#activeId = entry.head.id;\n    this.#scrollTo(position);\n    this.#draw();\n    this.#events.activate(entry.head.id);\n  }\n\n  #scrollTo(position        )       {\n    const [top, height] = [position * ROW_PX, this.#box.clientHeight];\n    if (top < this.#box.scrollTop) this.#box.scrollTop = top;\n    if (top + ROW_PX > this.#box.scrollTop + height) this.#box.scrollTop = top + ROW_PX - height;\n  }\n\n  #clicked(event            )       {\n    const row = event.target instanceof Element ? event.target.closest('[role=option]') : null;\n    const id = Number(row?.id.replace('request-', ''));\n    if (row === null || Number.isNaN(id)) return;\n    this.#activeId = id;\n    this.#events.open(id);\n  }\n\n  /** The newest one is at 0. */\n  #entryAt(position        )                    {\n    return this.#entries[this.#entries.length - 1 - position];\n  }\n\n  /** Negative if it is not in the list. */\n  #positionOf(id        )         {\n    let [low, high] = [0, this.#entries.length - 1];\n    while (low <= high) {\n      const middle = (low + high) >> 1;\n      const found = this.#entries[middle]?.head.id ?? 0;\n      if (found === id) return this.#entries.length - 1 - middle;\n      if (found < id) low = middle + 1;\n      else high = middle - 1;\n    }\n    return -1;\n  }\n\n  #schedule()       {\n    if (this.#scheduled) return;\n    this.#scheduled = true;\n    requestAnimationFrame(() => {\n      this.#scheduled = false;\n      this.#draw();\n    });\n  }\n\n  #draw()       {\n    this.#events.scroll(this.#box.scrollTop < ROW_PX);\n    const wanted = this.#positionsInView();\n    for (const [id, { element }] of this.#rows)\n      if (!wanted.has(id)) {\n        element.remove();\n        this.#rows.delete(id);\n      }\n    for (const [id, position] of wanted) this.#drawRow(id, position);\n    this.#nameActive(wanted);\n  }\n\n  /** By id. The active row is always among them: screen readers follow a reference to it. */\n  #positionsInView()                      {\n    const first = Math.floor(this.#box.scrollTop / ROW_PX) - MARGIN_ROWS;\n    const last = Math.ceil((this.#box.scrollTop + this.#box.clientHeight) / ROW_PX) + MARGIN_ROWS;\n    const positions = new Map                ();\n    for (let position = Math.max(0, first); position <= Math.min(last, this.#entries.length - 1); position++)\n      positions.set(this.#entryAt(position)?.head.id ?? 0, position);\n    const active = this.#activeId === undefined ? -1 : this.#positionOf(this.#activeId);\n    if (this.#activeId !== undefined && active >= 0) positions.set(this.#activeId, active);\n    return positions;\n  }\n\n  #drawRow(id        , position        )       {\n    const head = this.#entryAt(position)?.head;\n    if (head === undefined) return;\n    const known = this.#rows.get(id);\n    const element = known?.element ?? el('div', { role: 'option', id: `request-${id}` });\n    if (known?.head !== head) {\n      fillRow(element, head);\n      this.#rows.set(id, { element, head });\n    }\n    element.style.transform = `translateY(${position * ROW_PX}px)`;\n    element.ariaPosInSet = String(position + 1);\n    element.ariaSetSize = String(this.#entries.length);\n    element.ariaSelected = String(id === this.#openId);\n    element.classList.toggle('active', id === this.#activeId);\n    if (known === undefined) this.#spacer.append(element);\n  }\n\n  #nameActive(drawn                             )       {\n    if (this.#activeId !== undefined && drawn.has(this.#activeId))\n      this.#box.setAttribute('aria-activedescendant', `request-${this.#activeId}`);\n    else this.#box.removeAttribute('aria-activedescendant');\n  }\n}\n"
+ },
+ "/inspector/live.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// Keeps the page in step with the preview: follows its events, and goes on after a break where it was.\n\n                                                                  \nimport {           KeyError,                  } from './api.js';\n                                                \n                                                      \n\n                        \n                          \n                         \n                                                \n                                             \n                        \n\n/** What the page does with what it is sent. */\n                           \n                                               \n                                       \n                                            \n                                         \n                                                                        \n                                     \n                                          \n \n\n/** So long the page may take events in one go before it is drawn. */\nconst BUSY_MS = 10;\nconst FIRST_WAIT_MS = 500;\nconst LONGEST_WAIT_MS = 15_000;\n\nexport class Live {\n           #api     ;\n           #listener          ;\n  #lastEventId = '';\n  #endWait = () => {};\n\n  constructor(api     , listener          ) {\n    this.#api = api;\n    this.#listener = listener;\n  }\n\n  /** Resolves when the key is refused. */\n  async run()                {\n    for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {\n      this.#listener.showConnection({ kind: 'connecting' });\n      const end = await this.#connectOnce();\n      if (end === 'refused') return this.#listener.showConnection({ kind: 'refused' });\n      if (end === 'was connected') waitMs = FIRST_WAIT_MS;\n      this.#listener.showConnection({ kind: 'disconnected', retryAt: Date.now() + waitMs });\n      await this.#wait(waitMs);\n    }\n  }\n\n  /** Tries to connect at once, if it waits. */\n  hurry()       {\n    this.#endWait();\n  }\n\n  #wait(ms        )                {\n    return new Promise(resolve => {\n      this.#endWait = resolve;\n      setTimeout(resolve, ms);\n    });\n  }\n\n  /** Resolves when the connection is gone. */\n  async #connectOnce()                                                  {\n    const over = new AbortController();\n    let isConnected = false;\n    try {\n      for await (const event of this.#api.follow(\n        ['state', 'request', 'console'],\n        this.#lastEventId,\n        over.signal,\n      )) {\n        if (!isConnected) this.#listener.showConnection({ kind: 'connected' });\n        isConnected = true;\n        this.#take(event);\n        await pause();\n      }\n    } catch (error) {\n      if (error instanceof KeyError) return 'refused';\n    } finally {\n      over.abort();\n    }\n    return isConnected ? 'was connected' : 'failed';\n  }\n\n  #take({ type, id, data }             )       {\n    if (id !== '') this.#lastEventId = id;\n    const value = JSON.parse(data);\n    if (type === 'state') this.#listener.showState(value);\n    if (type === 'request') this.#listener.addRequest(value);\n    if (type === 'cleared') this.#listener.removeRequests(value.last_id);\n    if (type === 'console') this.#listener.addConsoleLine(value);\n  }\n}\n\nlet busySince = performance.now();\n\n/** Resolves at once, or after a frame had the chance to be drawn: a stream may have thousands of events ready. */\nasync function pause()                {\n  if (performance.now() - busySince < BUSY_MS) return;\n  await new Promise(resolve => setTimeout(resolve));\n  busySince = performance.now();\n}\n"
+ },
+ "/inspector/main.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// Starts the page: takes the key, or asks for it.\n\nimport { Api } from './api.js';\nimport { byId } from './dom.js';\nimport { forgetKey, keepKey, readPasted, takeKey } from './key.js';\nimport { Page } from './page.js';\n\nconst keyPage = byId('key-page', HTMLElement);\nconst app = byId('app', HTMLElement);\n\nfunction openWith(key        )       {\n  keyPage.hidden = true;\n  app.hidden = false;\n  const page = new Page(new Api(key));\n  void page\n    .run(() => keepKey(key))\n    .then(() => {\n      forgetKey();\n      // A page of its own: nothing that was shown stays.\n      app.remove();\n      ask('The preview refused this key. It may belong to another run.');\n    });\n}\n\nfunction ask(problem        )       {\n  byId('key-problem', HTMLElement).textContent = problem;\n  keyPage.hidden = false;\n  const field = byId('key', HTMLInputElement);\n  field.focus();\n  byId('key-form', HTMLFormElement).addEventListener('submit', event => {\n    event.preventDefault();\n    keepKey(readPasted(field.value));\n    location.reload();\n  });\n}\n\nconst key = takeKey();\nif (key === undefined) ask('There was no key in the link.');\nelse openWith(key);\n"
+ },
+ "/": {
+  "type": "text/html; charset=utf-8",
+  "text": "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"robots\" content=\"noindex\">\n<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>expose inspector</title>\n<link rel=\"icon\" href=\"inspector/icon.svg\">\n<link rel=\"stylesheet\" href=\"inspector/style.css\">\n<script type=\"module\" src=\"inspector/main.js\"></script>\n</head>\n<body>\n<noscript><p class=\"notice\">This page needs JavaScript: it reads the requests from the preview's API.</p></noscript>\n<main id=\"key-page\" hidden>\n  <form id=\"key-form\">\n    <span class=\"mark\"></span>\n    <h1>The inspector needs its key</h1>\n    <p id=\"key-problem\"></p>\n    <p class=\"soft\">It is at the end of the link to this page, after <code>#key=</code>. On the runner, it is also the\n      <code>control-token</code> output of the step.</p>\n    <label for=\"key\">Key, or the whole link</label>\n    <input id=\"key\" type=\"password\" required autocomplete=\"off\" spellcheck=\"false\">\n    <button type=\"submit\" class=\"primary\">Open the inspector</button>\n  </form>\n</main>\n<div id=\"app\" hidden>\n  <header id=\"top\">\n    <div class=\"brand\"><h1>Inspector</h1><span id=\"verdict\" class=\"pill busy\">Connecting</span></div>\n    <div id=\"link\"></div>\n    <dl id=\"facts\"></dl>\n    <ul id=\"warnings\" aria-label=\"Warnings\"></ul>\n  </header>\n  <div id=\"offline\" hidden></div>\n  <main>\n    <div id=\"tabs\">\n      <div role=\"tablist\" aria-label=\"Views\">\n        <button type=\"button\" role=\"tab\" id=\"requests-tab\" aria-controls=\"requests-view\" aria-selected=\"true\">Requests</button>\n        <button type=\"button\" role=\"tab\" id=\"console-tab\" aria-controls=\"console-view\" aria-selected=\"false\" tabindex=\"-1\">Console</button>\n      </div>\n      <span id=\"share\"></span>\n      <button type=\"button\" id=\"help-button\" class=\"small\" aria-label=\"Keyboard shortcuts\" title=\"Keyboard shortcuts\" aria-keyshortcuts=\"?\">?</button>\n    </div>\n    <div role=\"tabpanel\" id=\"requests-view\" aria-labelledby=\"requests-tab\">\n      <section id=\"list-pane\" aria-label=\"Captured requests\">\n        <figure id=\"chart\" hidden></figure>\n        <search id=\"filter\">\n          <input id=\"search\" type=\"search\" placeholder=\"Search path, headers, body\" aria-label=\"Search path, headers and bodies that were opened\" aria-keyshortcuts=\"/\" autocomplete=\"off\" spellcheck=\"false\">\n          <select id=\"method\" aria-label=\"Method\"><option value=\"\">Method</option></select>\n          <select id=\"status\" aria-label=\"Status\">\n            <option value=\"\">Status</option>\n            <option value=\"2\">2xx</option>\n            <option value=\"3\">3xx</option>\n            <option value=\"4\">4xx</option>\n            <option value=\"5\">5xx</option>\n            <option value=\"none\">No answer</option>\n          </select>\n          <label class=\"check\"><input id=\"refused\" type=\"checkbox\">Refused only</label>\n        </search>\n        <div id=\"list-head\">\n          <span id=\"count\"></span>\n          <button type=\"button\" id=\"pause\" class=\"small\" aria-pressed=\"false\">Pause</button>\n          <button type=\"button\" id=\"clear\" class=\"small\">Clear</button>\n        </div>\n        <div id=\"list-box\">\n          <div id=\"list\" role=\"listbox\" tabindex=\"0\" aria-label=\"Requests, newest first\"></div>\n          <div id=\"empty\" hidden></div>\n          <button type=\"button\" id=\"to-top\" class=\"small\" hidden>To the newest</button>\n        </div>\n      </section>\n      <section id=\"detail\" aria-label=\"Chosen request\"></section>\n    </div>\n    <div role=\"tabpanel\" id=\"console-view\" aria-labelledby=\"console-tab\" hidden>\n      <div id=\"console\" role=\"log\" aria-live=\"off\" aria-label=\"Console of the app\"></div>\n    </div>\n  </main>\n  <div id=\"said\" role=\"status\"></div>\n  <dialog id=\"qr-dialog\" aria-label=\"QR code of the link\"></dialog>\n  <dialog id=\"help\" aria-labelledby=\"help-title\">\n    <h2 id=\"help-title\">Keyboard shortcuts</h2>\n    <table>\n      <tbody>\n        <tr><th scope=\"row\"><kbd>j</kbd> <kbd>↓</kbd></th><td>Next request, older</td></tr>\n        <tr><th scope=\"row\"><kbd>k</kbd> <kbd>↑</kbd></th><td>Previous request, newer</td></tr>\n        <tr><th scope=\"row\"><kbd>Home</kbd> <kbd>End</kbd></th><td>Newest, oldest</td></tr>\n        <tr><th scope=\"row\"><kbd>Enter</kbd></th><td>Open the request</td></tr>\n        <tr><th scope=\"row\"><kbd>Esc</kbd></th><td>Close it, or empty the search</td></tr>\n        <tr><th scope=\"row\"><kbd>/</kbd></th><td>Search</td></tr>\n        <tr><th scope=\"row\"><kbd>p</kbd></th><td>Pause, or go on</td></tr>\n        <tr><th scope=\"row\"><kbd>?</kbd></th><td>This help</td></tr>\n      </tbody>\n    </table>\n    <label class=\"check\"><input id=\"letters\" type=\"checkbox\" checked>Use the keys that are letters and signs</label>\n    <form method=\"dialog\"><button type=\"submit\" class=\"primary\">Close</button></form>\n  </dialog>\n</div>\n</body>\n</html>\n"
+ },
+ "/inspector/page.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// The page once it has a key: joins the list, the details, the console and the head, and keeps them in step.\n\n                                                                  \n                                                                    \nimport { countUp, renderChart } from './chart.js';\nimport {                   ConsoleView } from './console.js';\nimport { DetailPane } from './detail-pane.js';\nimport { byId } from './dom.js';\nimport { EmptyView } from './empty.js';\nimport { FilterBar } from './filter-bar.js';\nimport { countOf, formatCount } from './format.js';\nimport { listenToKeys } from './keys.js';\nimport { RequestList } from './list.js';\nimport {                                 Live } from './live.js';\nimport { showQrCode } from './qr-code.js';\nimport { MOST_REQUESTS, Requests } from './requests.js';\nimport { StatusBar } from './status.js';\nimport { Tabs } from './tabs.js';\nimport { Toast } from './toast.js';\n\n/** Requests that come within this time change the page once. */\nconst BATCH_MS = 100;\nconst CHART_PAUSE_MS = 1_000;\n\nexport class Page                     {\n           #api     ;\n           #toast = new Toast();\n           #live      ;\n           #status           ;\n           #filter = new FilterBar(filter => {\n    this.#requests.applyFilter(filter);\n    this.#draw();\n  });\n           #requests = new Requests(this.#filter.value);\n           #list             ;\n           #detail            ;\n           #console = new ConsoleView(byId('console', HTMLElement));\n           #empty = new EmptyView({\n    resetFilter: () => this.#filter.reset(),\n    showCleared: () => this.#clear(0),\n    removeCleared: () => void this.#removeFromPreview(),\n  });\n           #pause = byId('pause', HTMLButtonElement);\n  /** By id: the latest of each. */\n           #incoming = new Map                     ();\n  #batchTimer                                           ;\n  #isPaused = false;\n  #onAccepted = () => {};\n  #document                               ;\n\n  constructor(api     ) {\n    this.#api = api;\n    this.#live = new Live(api, this);\n    this.#status = new StatusBar(this.#toast, {\n      retry: () => this.#live.hurry(),\n      showQrCode: () => void showQrCode(api),\n    });\n    this.#list = new RequestList(byId('list', HTMLElement), {\n      open: id => this.#detail.open(id, { focus: true }),\n      activate: id => this.#detail.follow(id),\n      scroll: isAtTop => this.#drawToTop(isAtTop),\n    });\n    this.#detail = new DetailPane(api, this.#toast, {\n      publicUrl: () => this.#status.publicUrl,\n      signingRules: () => this.#document?.signing_rules ?? [],\n      opened: id => this.#list.markOpen(id),\n      closed: () => {\n        this.#list.markOpen(undefined);\n        this.#list.focus();\n      },\n      readBody: (id, text) => this.#requests.addBody(id, text),\n    });\n    this.#listenToButtons();\n    setInterval(() => this.#drawChart(), CHART_PAUSE_MS);\n  }\n\n  /** Resolves when the key is refused. Calls back when it is accepted for the first time. */\n  async run(onAccepted            )                {\n    this.#onAccepted = onAccepted;\n    this.#draw();\n    this.#detail.openFromAddress();\n    await this.#live.run();\n  }\n\n  showConnection(connection            )       {\n    if (connection.kind === 'connected') {\n      this.#onAccepted();\n      void this.#readDocument();\n    }\n    this.#toast.showConnection(connection.kind);\n    this.#status.showConnection(connection);\n  }\n\n  /** Without it, the page only offers less. */\n  async #readDocument()                {\n    try {\n      this.#document = await this.#api.readDocument();\n      this.#status.showPublicInspector(this.#document.public_inspector_url);\n    } catch {\n      // The event stream notices that the preview is gone.\n    }\n  }\n\n  showState(state              )       {\n    this.#status.show(state);\n    this.#drawEmpty();\n  }\n\n  addRequest(request             )       {\n    this.#incoming.set(request.id, request);\n    // A page that is paused for hours keeps no more than others.\n    const [oldest = 0] = this.#incoming.keys();\n    if (this.#incoming.size > MOST_REQUESTS) this.#incoming.delete(oldest);\n    this.#batchTimer ??= setTimeout(() => this.#takeIncoming(), BATCH_MS);\n  }\n\n  removeRequests(upTo        )       {\n    for (const id of this.#incoming.keys()) if (id <= upTo) this.#incoming.delete(id);\n    this.#requests.remove(upTo);\n    this.#draw();\n  }\n\n  addConsoleLine(line             )       {\n    this.#console.add(line);\n  }\n\n  #takeIncoming()       {\n    this.#batchTimer = undefined;\n    if (this.#isPaused) this.#drawCount();\n    else this.#showIncoming();\n  }\n\n  #showIncoming()       {\n    const heads = [...this.#incoming.values()];\n    this.#incoming.clear();\n    this.#requests.put(heads);\n    this.#filter.offerMethods(heads.map(({ method }) => method));\n    this.#detail.update(heads);\n    this.#toast.countRequests(this.#requests.all.length);\n    this.#draw();\n  }\n\n  #listenToButtons()       {\n    this.#pause.addEventListener('click', () => this.#togglePause());\n    byId('clear', HTMLButtonElement).addEventListener('click', () => this.#clear());\n    byId('to-top', HTMLButtonElement).addEventListener('click', () => this.#list.scrollToTop());\n    const help = byId('help', HTMLDialogElement);\n    byId('help-button', HTMLButtonElement).addEventListener('click', () => help.showModal());\n    const tabs = new Tabs(name => {\n      if (name === 'console') this.#console.scrollToEnd();\n    });\n    listenToKeys({\n      list: this.#list,\n      isListShown: () => tabs.chosen === 'requests',\n      search: () => {\n        tabs.choose('requests');\n        this.#filter.focus();\n      },\n      togglePause: () => this.#togglePause(),\n      help: () => help.showModal(),\n      close: () => this.#detail.close(),\n    });\n  }\n\n  #togglePause()       {\n    this.#isPaused = !this.#isPaused;\n    this.#pause.ariaPressed = String(this.#isPaused);\n    this.#pause.textContent = this.#isPaused ? 'Go on' : 'Pause';\n    this.#toast.say(this.#isPaused ? 'Paused' : 'Live again');\n    this.#takeIncoming();\n  }\n\n  #clear(upTo = this.#requests.lastId)       {\n    this.#requests.clear(upTo);\n    this.#draw();\n  }\n\n  /** The preview then tells all pages that they are gone. */\n  async #removeFromPreview()                {\n    try {\n      await this.#api.clearRequests();\n    } catch (error) {\n      this.#toast.say(`Not removed: ${error instanceof Error ? error.message : String(error)}`);\n    }\n  }\n\n  #draw()       {\n    this.#list.show(this.#requests.shown);\n    this.#drawCount();\n    this.#drawEmpty();\n  }\n\n  #drawCount()       {\n    const { all, shown, clearedCount } = this.#requests;\n    const refused = shown.filter(({ head }) => head.refusal !== null).length;\n    const parts = [\n      shown.length === all.length - clearedCount\n        ? countOf(shown.length, 'request')\n        : `${formatCount(shown.length)} of ${countOf(all.length - clearedCount, 'request')}`,\n      ...(refused > 0 ? [`${formatCount(refused)} refused`] : []),\n      ...(this.#isPaused ? [`paused, ${formatCount(this.#incoming.size)} waiting`] : []),\n    ];\n    byId('count', HTMLElement).textContent = parts.join(' · ');\n  }\n\n  #drawToTop(isAtTop         )       {\n    byId('to-top', HTMLButtonElement).hidden = isAtTop;\n  }\n\n  #drawEmpty()       {\n    const { shown, clearedCount } = this.#requests;\n    const emptiness = {\n      isFiltering: this.#filter.isFiltering,\n      clearedCount,\n      publicUrl: this.#status.publicUrl,\n    };\n    this.#empty.show(shown.length > 0 ? undefined : emptiness);\n  }\n\n  #drawChart()       {\n    const { shown } = this.#requests;\n    const chart = byId('chart', HTMLElement);\n    chart.hidden = shown.length === 0;\n    if (!chart.hidden && !document.hidden) chart.replaceChildren(...renderChart(countUp(shown, Date.now())));\n  }\n}\n"
+ },
+ "/inspector/qr-code.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// Draws the QR code of the link, which the API computes.\n\n                                    \nimport { byId, el, line, svg } from './dom.js';\n\n/** ISO/IEC 18004 wants so many light modules around a code. */\nconst QUIET_ZONE = 4;\n\n/** Opens the dialog with the code of the link as it is now. */\nexport async function showQrCode(api     )                {\n  const dialog = byId('qr-dialog', HTMLDialogElement);\n  const close = el('form', { method: 'dialog' }, el('button', { class: 'primary' }, 'Close'));\n  dialog.replaceChildren(await renderCodeOrProblem(api), close);\n  dialog.showModal();\n}\n\nasync function renderCodeOrProblem(api     )                {\n  try {\n    const { qr } = await api.readDocument();\n    return qr === null\n      ? el('p', {}, 'There is no link at the moment.')\n      : renderQrCode(qr, 'QR code of the public link');\n  } catch (error) {\n    return el('p', {}, line(error instanceof Error ? error.message : String(error)));\n  }\n}\n\n/** `rows` has a character per module: `1` is dark. */\nfunction renderQrCode(rows                   , label        )             {\n  const size = rows.length + 2 * QUIET_ZONE;\n  const path = rows\n    .flatMap((row, y) => [...row].map((cell, x) => (cell === '1' ? moduleAt(x, y) : '')))\n    .join('');\n  return svg(\n    'svg',\n    {\n      viewBox: `0 0 ${size} ${size}`,\n      role: 'img',\n      'aria-label': label,\n      class: 'qr',\n      'shape-rendering': 'crispEdges',\n    },\n    svg('rect', { width: size, height: size, class: 'light' }),\n    svg('path', { d: path, class: 'dark' }),\n  );\n}\n\nfunction moduleAt(x        , y        )         {\n  return `M${x + QUIET_ZONE} ${y + QUIET_ZONE}h1v1h-1z`;\n}\n"
+ },
+ "/inspector/replay.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// Sends a captured request to the app again, and shows what became of it.\n\n                                                                    \n                                                                      \n                                    \nimport { button, el, line, lines } from './dom.js';\nimport { formatBytes, formatDuration } from './format.js';\n\n/** So much of the app's answer is shown. */\nconst LONGEST_ANSWER = 4_000;\n\n/** The button, and where its result is shown. `signingRules`: the rules that a request can be signed for again. */\nexport function renderReplay(\n  message                ,\n  api     ,\n  signingRules                   ,\n)                {\n  const result = el('div', { class: 'result', role: 'status' });\n  const signAgain = el('input', { type: 'checkbox' });\n  const replay = button('Replay', () => void run(), {\n    class: 'primary',\n    title: 'Send this request to the app again',\n  });\n  const run = async () => {\n    replay.disabled = true;\n    result.textContent = 'Sending …';\n    result.replaceChildren(\n      ...(await replayOnce(() => api.replay(message.id, { re_sign: signAgain.checked }))),\n    );\n    replay.disabled = false;\n  };\n  // A signature with a time in it is refused by the app after some minutes.\n  const canSign = message.verified !== null && signingRules.includes(message.verified);\n  const choice = canSign ? [el('label', { class: 'check' }, signAgain, 'Sign it again')] : [];\n  return [replay, ...choice, result];\n}\n\n/** What happened. */\nasync function replayOnce(send                              )                  {\n  try {\n    return renderAnswer(await send());\n  } catch (error) {\n    return [line(`Not replayed: ${error instanceof Error ? error.message : String(error)}`)];\n  }\n}\n\nfunction renderAnswer({ status, duration_ms, hint, body, body_encoding, body_bytes }               )         {\n  const summary = `The app answered ${status} after ${formatDuration(duration_ms)} with ${formatBytes(body_bytes)}.`;\n  const text = body_encoding === 'utf8' && body ? body.slice(0, LONGEST_ANSWER) : '';\n  return [\n    el('p', {}, summary),\n    ...(hint === null ? [] : [el('p', { class: 'soft' }, line(hint))]),\n    ...(text === '' ? [] : [el('pre', { tabindex: 0 }, lines(text))]),\n  ];\n}\n"
+ },
+ "/inspector/requests.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// All requests that the page knows, and those that the filter lets through.\n\n                                            \nimport {              matches, toHaystack } from './filter.js';\n\n                        \n                    \n                                          \n                        \n                                                      \n                   \n                   \n \n\n/** As many as the preview keeps. */\nexport const MOST_REQUESTS = 10_000;\n\n/** Beyond this, the search does not look into a body. */\nconst LONGEST_SEARCHED_BODY = 1_000_000;\n\nexport class Requests {\n  /** Oldest first. */\n  #all          = [];\n  #shown          = [];\n           #byId = new Map               ();\n  #filter        ;\n  #clearedTo = 0;\n\n  constructor(filter        ) {\n    this.#filter = filter;\n  }\n\n  /** Oldest first. */\n  get all()                   {\n    return this.#all;\n  }\n\n  /** Those that the filter lets through, oldest first. */\n  get shown()                   {\n    return this.#shown;\n  }\n\n  get lastId()         {\n    return this.#all.at(-1)?.head.id ?? 0;\n  }\n\n  /** How many were cleared away. */\n  get clearedCount()         {\n    return this.#all.findLastIndex(({ head }) => head.id <= this.#clearedTo) + 1;\n  }\n\n  find(id        )                    {\n    return this.#byId.get(id);\n  }\n\n  put(heads                        )       {\n    const before = this.lastId;\n    for (const head of heads) this.#putOne(head);\n    if (heads.some(head => head.id < before)) this.#all.sort((a, b) => a.head.id - b.head.id);\n    for (const { head } of this.#all.splice(0, Math.max(0, this.#all.length - MOST_REQUESTS)))\n      this.#byId.delete(head.id);\n    this.#choose();\n  }\n\n  #putOne(head             )       {\n    const known = this.#byId.get(head.id);\n    const entry = known ?? { head, time: Date.parse(head.received_at), haystack: '', isShown: false };\n    entry.head = head;\n    if (known === undefined) {\n      entry.haystack = toHaystack(head);\n      this.#byId.set(head.id, entry);\n      this.#all.push(entry);\n    }\n    this.#test(entry);\n  }\n\n  /** Makes the search find what is in the body. */\n  addBody(id        , text        )       {\n    const entry = this.#byId.get(id);\n    if (entry === undefined) return;\n    const searched = text.slice(0, LONGEST_SEARCHED_BODY).toLowerCase();\n    entry.haystack = `${toHaystack(entry.head)}\\n${searched}`;\n  }\n\n  applyFilter(filter        )       {\n    this.#filter = filter;\n    this.#testAll();\n  }\n\n  /** Hides those up to this id. They stay in the preview's log. */\n  clear(upTo        )       {\n    this.#clearedTo = upTo;\n    this.#testAll();\n  }\n\n  /** Forgets those up to this id: they were removed from the preview's log. */\n  remove(upTo        )       {\n    for (const { head } of this.#all) if (head.id <= upTo) this.#byId.delete(head.id);\n    this.#all = this.#all.filter(({ head }) => head.id > upTo);\n    this.#choose();\n  }\n\n  #testAll()       {\n    for (const entry of this.#all) this.#test(entry);\n    this.#choose();\n  }\n\n  #test(entry       )       {\n    entry.isShown = entry.head.id > this.#clearedTo && matches(entry, this.#filter);\n  }\n\n  #choose()       {\n    this.#shown = this.#all.filter(entry => entry.isShown);\n  }\n}\n"
+ },
+ "/inspector/row.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// One request in words: its row in the list, and its badges.\n\n                                            \nimport { el, line } from './dom.js';\nimport { formatBytes, formatDuration, formatTime } from './format.js';\n\n                        \n                        \n                                                  \n \n\n/** Longer targets are cut in the list; the details have them whole. */\nconst LONGEST_TARGET = 300;\n\nexport function fillRow(row             , head             )       {\n  const { method, target, body_bytes, received_at, duration_ms } = head;\n  const time = Date.parse(received_at);\n  const facts = [\n    formatTime(time),\n    duration_ms === null ? undefined : formatDuration(duration_ms),\n    formatBytes(body_bytes),\n  ];\n  row.replaceChildren(\n    el(\n      'span',\n      { class: 'first' },\n      el('span', { class: 'method' }, line(method)),\n      el('bdi', { class: 'target' }, line(target.slice(0, LONGEST_TARGET))),\n      statusMark(head),\n    ),\n    el(\n      'span',\n      { class: 'second' },\n      el('span', { class: 'facts' }, facts.filter(fact => fact !== undefined).join(' · ')),\n      ...badgesOf(head).map(badge),\n    ),\n  );\n}\n\n/** The answer in words. */\nexport function nameAnswer({ status, finished }             )         {\n  if (status !== null) return `status ${status}`;\n  return finished ? 'no answer: the sender left' : 'no answer yet';\n}\n\n/** The status as a coloured number; dots until there is one, and words for screen readers. */\nexport function statusMark(head             )              {\n  const { status, finished } = head;\n  if (status === null) {\n    const sign = el('span', { 'aria-hidden': 'true' }, finished ? 'left' : '···');\n    return el('span', { class: 'status none' }, sign, el('span', { class: 'unseen' }, nameAnswer(head)));\n  }\n  const tone = status < 300 ? 'good' : status < 400 ? 'plain' : 'bad';\n  return el('span', { class: `status ${tone}` }, String(status));\n}\n\nexport function badge({ text, tone }       )              {\n  return el('span', { class: `badge ${tone}` }, line(text));\n}\n\n/** What is special about the request, the most important first. */\nexport function badgesOf(head             )          {\n  const { refusal, problem, verified, handshake, duplicate_of, replay_of } = head;\n  const badges                                = [\n    refusal !== null && { text: 'refused', tone: 'bad' },\n    problem !== null && { text: 'problem', tone: 'bad' },\n    verified !== null && { text: `verified ${verified}`, tone: 'good' },\n    handshake !== null && { text: `handshake ${handshake}`, tone: 'plain' },\n    duplicate_of !== null && { text: `duplicate of #${duplicate_of}`, tone: 'odd' },\n    replay_of !== null && { text: `replay of #${replay_of}`, tone: 'plain' },\n    deliveryBadge(head),\n  ];\n  return badges.filter(one => one !== false && one !== undefined);\n}\n\nfunction deliveryBadge({ delivery }             )                    {\n  if (delivery === null) return undefined;\n  if (delivery.dropped !== null) return { text: 'not delivered', tone: 'bad' };\n  return delivery.delivered_at === null\n    ? { text: 'queued', tone: 'odd' }\n    : { text: `delivered later: ${delivery.status}`, tone: (delivery.status ?? 0) < 400 ? 'good' : 'bad' };\n}\n"
+ },
+ "/inspector/server-events.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// Reads server-sent events (WHATWG HTML §9.2) from a response: EventSource could not send the key as a header.\n\n                              \n                        \n                              \n                      \n                        \n \n\n/** Calls `heard` with every chunk, comments included. */\nexport async function* splitEvents(\n  body                                         ,\n  heard            ,\n)                              {\n  const reader = body.pipeThrough(new TextDecoderStream()).getReader();\n  let rest = '';\n  try {\n    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {\n      heard();\n      const blocks = `${rest}${chunk.value}`.split('\\n\\n');\n      rest = blocks.pop() ?? '';\n      for (const block of blocks) {\n        const event = parseEvent(block);\n        if (event !== undefined) yield event;\n      }\n    }\n  } finally {\n    await reader.cancel().catch(() => {});\n  }\n}\n\n/** Undefined for a block without data, such as a comment. */\nfunction parseEvent(block        )                          {\n  const fields = new Map(block.split('\\n').map(splitField));\n  const data = fields.get('data');\n  return data === undefined\n    ? undefined\n    : { type: fields.get('event') ?? '', id: fields.get('id') ?? '', data };\n}\n\n/** The API writes each field once, and a space after the colon. */\nfunction splitField(line        )                   {\n  const colon = line.indexOf(': ');\n  return colon < 0 ? [line, ''] : [line.slice(0, colon), line.slice(colon + 2)];\n}\n"
+ },
+ "/inspector/status.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// The head of the page: how the preview is, its link with a QR code, and whether this page is connected to it.\n\n                                                                  \nimport { copyButton } from './copy.js';\nimport { button, byId, el, line } from './dom.js';\nimport { formatCount, formatMinute, formatSpan } from './format.js';\n                                            \n                                        \n\n                                            \n\n                               \n                \n                     \n \n\nexport class StatusBar {\n           #toast       ;\n           #events              ;\n           #verdict = byId('verdict', HTMLElement);\n           #link = byId('link', HTMLElement);\n           #facts = byId('facts', HTMLElement);\n           #warnings = byId('warnings', HTMLElement);\n           #offline = byId('offline', HTMLElement);\n  #state                          ;\n  #connection             = { kind: 'connecting' };\n  #isLost = false;\n  #shownLink                           ;\n\n  constructor(toast       , events              ) {\n    this.#toast = toast;\n    this.#events = events;\n    // Uptime and the time left go on between events.\n    setInterval(() => this.#draw(), 1_000);\n  }\n\n  /** Without a slash at its end; empty if there is none. */\n  get publicUrl()         {\n    return this.#state?.public_url ?? '';\n  }\n\n  show(state              )       {\n    this.#state = state;\n    this.#draw();\n  }\n\n  /** The link of this page for people away from the runner; null if there is none. */\n  showPublicInspector(url               )       {\n    const shown =\n      url === null\n        ? []\n        : [\n            copyButton(\n              'Share',\n              () => url,\n              this.#toast,\n              'Copy the link of this page for people away from the runner',\n            ),\n          ];\n    byId('share', HTMLElement).replaceChildren(...shown);\n  }\n\n  showConnection(connection            )       {\n    this.#connection = connection;\n    if (connection.kind === 'disconnected') this.#isLost = true;\n    if (connection.kind === 'connected') this.#isLost = false;\n    this.#draw();\n  }\n\n  #draw()       {\n    this.#drawConnection();\n    const state = this.#state;\n    if (state === undefined) return;\n    const { text, tone } = judge(state);\n    setText(this.#verdict, text);\n    this.#verdict.className = `pill ${tone}`;\n    document.title = `${text} · expose inspector`;\n    this.#drawLink(state.preview_url ?? state.public_url);\n    this.#drawFacts(state);\n    const warnings = state.warnings.map(warning => el('li', {}, line(warning)));\n    if (this.#warnings.childElementCount !== warnings.length) this.#warnings.replaceChildren(...warnings);\n  }\n\n  #drawConnection()       {\n    this.#offline.hidden = !this.#isLost;\n    document.body.classList.toggle('stale', this.#isLost);\n    if (!this.#isLost) return;\n    if (this.#offline.childElementCount === 0)\n      this.#offline.append(\n        el('span'),\n        button('Try now', () => this.#events.retry(), { class: 'small' }),\n      );\n    const text = `Disconnected: what you see is as of then. ${describeRetry(this.#connection)}`;\n    if (this.#offline.firstElementChild !== null) setText(this.#offline.firstElementChild, text);\n  }\n\n  #drawLink(url               )       {\n    if (url === this.#shownLink) return;\n    this.#shownLink = url;\n    const shown = url === null ? [el('span', { class: 'soft' }, 'no public link')] : this.#renderLink(url);\n    this.#link.replaceChildren(...shown);\n  }\n\n  #renderLink(url        )                {\n    return [\n      // Only http and https lead anywhere: `protocol: tcp` has an address that browsers do not open.\n      /^https?:/.test(url)\n        ? el('a', { href: url, target: '_blank', rel: 'noopener noreferrer' }, line(hideKey(url)))\n        : el('code', {}, line(url)),\n      copyButton('Copy link', () => url, this.#toast),\n      button('QR code', () => this.#events.showQrCode(), { class: 'small' }),\n    ];\n  }\n\n  #drawFacts(state              )       {\n    const facts = listFacts(state, Date.now());\n    const current = [...this.#facts.querySelectorAll('dd')];\n    if (current.length !== facts.length)\n      this.#facts.replaceChildren(\n        ...facts.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, line(value)))),\n      );\n    else for (const [index, [name, value]] of facts.entries()) setFact(current[index], name, value);\n  }\n}\n\nfunction describeRetry(connection            )         {\n  if (connection.kind !== 'disconnected') return 'Connecting …';\n  return `Next try in ${Math.max(0, Math.ceil((connection.retryAt - Date.now()) / 1_000))} s.`;\n}\n\nfunction setFact(element                     , name        , value        )       {\n  if (element === undefined) return;\n  if (element.previousElementSibling !== null) setText(element.previousElementSibling, name);\n  if (element.textContent !== value) element.replaceChildren(line(value));\n}\n\n/** An element that shows the same already is left alone, so that screen readers and selections are not disturbed. */\nfunction setText(element         , text        )       {\n  if (element.textContent !== text) element.textContent = text;\n}\n\n/** The key is in the link that is copied, and not on a screen that others may see. */\nfunction hideKey(url        )         {\n  return url.replace(/([?&]expose-key=)[^&#]+/, '$1…');\n}\n\n/** The whole preview in a few words. */\nfunction judge({ exposure, status, app }              )                               {\n  if (exposure.phase === 'ended') return { text: `Ended: ${exposure.reason}`, tone: 'off' };\n  if (exposure.phase === 'failed') return { text: 'Failed', tone: 'bad' };\n  if (app.status === 'failed') return { text: 'App failed', tone: 'bad' };\n  if (status === 'Failed' || status === 'Disconnected')\n    return { text: `Tunnel ${status.toLowerCase()}`, tone: 'bad' };\n  if (status !== 'Connected') return { text: `Tunnel ${status.toLowerCase()}`, tone: 'busy' };\n  if (app.status !== 'running') return { text: `App ${app.status}`, tone: 'busy' };\n  return { text: 'Live', tone: 'good' };\n}\n\n/** Name and value in turn. */\nfunction listFacts(state              , now        )                     {\n  const { exposure, app, mode } = state;\n  const facts                                 = [\n    ['Tunnel', withReason(state.status, state.tunnel_reason)],\n    ['Up', state.connected_at === null ? undefined : formatSpan(now - Date.parse(state.connected_at))],\n    ['App', withReason(`${app.status} (${mode})`, app.reason)],\n    ['Restarts', state.restarts === 0 ? undefined : String(state.restarts)],\n    ['Reconnects', state.reconnects === 0 ? undefined : String(state.reconnects)],\n    ['Visits', formatCount(state.visits)],\n    ['Ends', describeEnd(exposure, now)],\n  ];\n  return facts.filter((fact)                           => fact[1] !== undefined);\n}\n\nfunction withReason(status        , reason               )         {\n  return reason === null ? status : `${status}: ${reason}`;\n}\n\nfunction describeEnd(exposure                          , now        )                     {\n  if (exposure.phase === 'failed') return exposure.reason;\n  if (exposure.phase !== 'live' || exposure.expires_at === null) return undefined;\n  const end = Date.parse(exposure.expires_at);\n  return `${formatMinute(end)}, in ${formatSpan(end - now)}`;\n}\n"
+ },
+ "/inspector/style.css": {
+  "type": "text/css; charset=utf-8",
+  "text": "/* The look of the inspector. Colours, fonts and corners are those of the gateway's own pages (gateway/pages/page.ts). */\n/* biome-ignore-all lint/style/noDescendingSpecificity: the rules are in the order of the page's parts */\n\n:root {\n  color-scheme: light dark;\n  --ground: #f6f7f9;\n  --card: #fff;\n  --line: #dfe3e8;\n  --edge: #868fa0;\n  --text: #1d2330;\n  --soft: #566072;\n  --good: #146c43;\n  --busy: #2563eb;\n  --odd: #96470a;\n  --bad: #b42318;\n  --action: #1d4ed8;\n  --on-action: #fff;\n  --chosen: #e6edfd;\n  --hover: #f0f3f8;\n  --mono: ui-monospace, \"SF Mono\", \"Cascadia Mono\", \"DejaVu Sans Mono\", monospace;\n}\n\n@media (prefers-color-scheme: dark) {\n  :root {\n    --ground: #12151b;\n    --card: #1a1f28;\n    --line: #2c3440;\n    --edge: #6b7686;\n    --text: #e8ebf0;\n    --soft: #9ba6b6;\n    --good: #6fd39b;\n    --busy: #7aa7ff;\n    --odd: #f0b35c;\n    --bad: #ff8f82;\n    --action: #8fb4ff;\n    --on-action: #10182b;\n    --chosen: #22304d;\n    --hover: #202733;\n  }\n}\n\n* {\n  box-sizing: border-box;\n  margin: 0;\n}\n\n[hidden] {\n  /* biome-ignore lint/complexity/noImportantStyles: whatever the display of an element is, hidden is hidden */\n  display: none !important;\n}\n\nhtml,\nbody {\n  height: 100%;\n}\n\nbody {\n  background: var(--ground);\n  color: var(--text);\n  font:\n    0.9375rem / 1.5 system-ui,\n    sans-serif;\n  -webkit-text-size-adjust: 100%;\n}\n\nh1,\nh2,\nh3 {\n  line-height: 1.3;\n  font-weight: 600;\n}\n\ncode,\npre,\nkbd,\n.method,\n.target,\nh2 bdi {\n  font-family: var(--mono);\n}\n\nbdi,\ntd,\nth,\npre {\n  unicode-bidi: isolate;\n}\n\n.soft {\n  color: var(--soft);\n}\n\n.escape {\n  padding: 0 0.125rem;\n  border: 1px solid currentColor;\n  border-radius: 0.25rem;\n  color: var(--odd);\n  font: 0.75em / 1 var(--mono);\n}\n\n:focus-visible {\n  outline: 2px solid var(--action);\n  outline-offset: 2px;\n}\n\n/* Controls */\n\nbutton,\ninput,\nselect {\n  min-height: 2.5rem;\n  padding: 0.375rem 0.75rem;\n  border: 1px solid var(--line);\n  border-radius: 0.5rem;\n  background: var(--card);\n  color: inherit;\n  font: inherit;\n}\n\ninput,\nselect {\n  border-color: var(--edge);\n}\n\nbutton {\n  font-weight: 600;\n  cursor: pointer;\n}\n\nbutton:hover {\n  background: var(--hover);\n}\n\nbutton:disabled {\n  opacity: 0.6;\n  cursor: default;\n}\n\n.primary,\n.primary:hover {\n  border-color: transparent;\n  background: var(--action);\n  color: var(--on-action);\n}\n\n.small {\n  min-height: 2rem;\n  padding: 0.125rem 0.625rem;\n  font-size: 0.8125rem;\n  white-space: nowrap;\n}\n\n[aria-pressed=\"true\"] {\n  border-color: var(--action);\n  background: var(--chosen);\n}\n\n.check {\n  display: inline-flex;\n  align-items: center;\n  gap: 0.375rem;\n  min-height: 2rem;\n  font-size: 0.875rem;\n  white-space: nowrap;\n}\n\n.check input {\n  width: 1.125rem;\n  height: 1.125rem;\n  min-height: 0;\n  accent-color: var(--action);\n}\n\n.danger {\n  border-color: var(--bad);\n  color: var(--bad);\n}\n\n/* The page that asks for the key */\n\n#key-page {\n  display: grid;\n  place-items: center;\n  min-height: 100%;\n  padding: 1rem;\n}\n\n#key-form {\n  width: 100%;\n  max-width: 34rem;\n  padding: 2rem;\n  border: 1px solid var(--line);\n  border-radius: 0.75rem;\n  background: var(--card);\n}\n\n#key-form h1 {\n  margin-bottom: 0.5rem;\n  font-size: 1.375rem;\n}\n\n#key-form .mark {\n  display: block;\n  width: 2.5rem;\n  height: 0.25rem;\n  margin-bottom: 1.25rem;\n  border-radius: 1rem;\n  background: var(--soft);\n}\n\n#key-form p + p {\n  margin-top: 0.5rem;\n}\n\n#key-form label {\n  display: block;\n  margin: 1.25rem 0 0.5rem;\n  font-size: 0.875rem;\n  font-weight: 600;\n}\n\n#key-form input {\n  width: 100%;\n  margin-bottom: 0.75rem;\n  background: var(--ground);\n}\n\n/* The frame: the page itself does not scroll, its panes do. */\n\n#app {\n  display: flex;\n  flex-direction: column;\n  height: 100dvh;\n}\n\n#top {\n  display: grid;\n  grid-template-columns: auto 1fr;\n  align-items: center;\n  gap: 0.5rem 1.5rem;\n  padding: 0.75rem 1rem;\n  border-bottom: 1px solid var(--line);\n  background: var(--card);\n}\n\n.brand {\n  display: flex;\n  align-items: center;\n  gap: 0.75rem;\n}\n\nh1 {\n  font-size: 1.125rem;\n}\n\n.pill {\n  padding: 0.0625rem 0.625rem;\n  border: 1px solid currentColor;\n  border-radius: 1rem;\n  font-size: 0.8125rem;\n  font-weight: 600;\n}\n\n.pill::before {\n  content: \"\";\n  display: inline-block;\n  width: 0.5rem;\n  height: 0.5rem;\n  margin-right: 0.375rem;\n  border-radius: 50%;\n  background: currentColor;\n}\n\n.pill.good {\n  color: var(--good);\n}\n\n.pill.busy {\n  color: var(--busy);\n}\n\n.pill.bad {\n  color: var(--bad);\n}\n\n.pill.off {\n  color: var(--soft);\n}\n\n.stale #verdict {\n  color: var(--soft);\n}\n\n#link {\n  display: flex;\n  align-items: center;\n  gap: 0.5rem;\n  min-width: 0;\n}\n\n#link a,\n#link code {\n  overflow: hidden;\n  min-width: 0;\n  color: var(--action);\n  font-family: var(--mono);\n  font-size: 0.875rem;\n  text-overflow: ellipsis;\n  white-space: nowrap;\n}\n\n#facts {\n  display: flex;\n  flex-wrap: wrap;\n  grid-column: 1 / -1;\n  gap: 0.125rem 1.25rem;\n  color: var(--soft);\n  font-size: 0.8125rem;\n}\n\n#facts div {\n  display: flex;\n  gap: 0.375rem;\n  min-width: 0;\n}\n\n#facts dd {\n  overflow: hidden;\n  max-width: 40rem;\n  color: var(--text);\n  text-overflow: ellipsis;\n}\n\n#warnings {\n  grid-column: 1 / -1;\n  padding-left: 1.125rem;\n  color: var(--odd);\n  font-size: 0.8125rem;\n  overflow-wrap: anywhere;\n}\n\n#warnings:empty {\n  display: none;\n}\n\n#offline {\n  display: flex;\n  flex-wrap: wrap;\n  align-items: center;\n  gap: 0.25rem 0.75rem;\n  padding: 0.5rem 1rem;\n  border-bottom: 1px solid var(--bad);\n  background: var(--card);\n  color: var(--bad);\n  font-weight: 600;\n}\n\n#app main {\n  display: flex;\n  flex: 1;\n  flex-direction: column;\n  min-height: 0;\n}\n\n#tabs {\n  display: flex;\n  align-items: center;\n  gap: 0.5rem;\n  padding: 0 1rem;\n  border-bottom: 1px solid var(--line);\n  background: var(--card);\n}\n\n[role=\"tablist\"] {\n  flex: 1;\n  white-space: nowrap;\n}\n\n[role=\"tab\"],\n[role=\"tab\"]:hover {\n  min-height: 2.5rem;\n  border: 0;\n  border-bottom: 3px solid transparent;\n  border-radius: 0;\n  background: none;\n  color: var(--soft);\n}\n\n[role=\"tab\"][aria-selected=\"true\"] {\n  border-color: var(--action);\n  color: var(--text);\n}\n\n[role=\"tab\"]:focus-visible {\n  outline-offset: -2px;\n}\n\n[role=\"tabpanel\"] {\n  flex: 1;\n  min-height: 0;\n}\n\n#requests-view {\n  display: grid;\n  grid-template-columns: minmax(0, 1fr);\n  grid-template-rows: minmax(0, 1fr);\n}\n\n#list-pane,\n#detail {\n  grid-area: 1 / 1;\n}\n\n/* The list */\n\n#list-pane {\n  display: flex;\n  flex-direction: column;\n  min-height: 0;\n  background: var(--card);\n}\n\n#chart {\n  display: flex;\n  flex-direction: column;\n  padding: 0.5rem 0.75rem 0;\n}\n\n#chart svg {\n  width: 100%;\n  height: 3rem;\n  border-bottom: 1px solid var(--line);\n}\n\n#chart .fine {\n  fill: var(--busy);\n}\n\n#chart .bad {\n  fill: var(--bad);\n}\n\n#chart .duration {\n  stroke: var(--odd);\n  stroke-width: 2;\n  vector-effect: non-scaling-stroke;\n}\n\n#chart figcaption {\n  display: flex;\n  flex-wrap: wrap;\n  gap: 0 0.75rem;\n  padding-top: 0.125rem;\n  color: var(--soft);\n  font-size: 0.75rem;\n}\n\n.key::before {\n  content: \"\";\n  display: inline-block;\n  width: 0.625rem;\n  height: 0.625rem;\n  margin-right: 0.25rem;\n  border-radius: 0.125rem;\n  background: var(--busy);\n}\n\n.key.bad::before {\n  background: var(--bad);\n}\n\n.key.duration::before {\n  height: 0.1875rem;\n  vertical-align: middle;\n  background: var(--odd);\n}\n\n#filter {\n  display: flex;\n  flex-wrap: wrap;\n  gap: 0.5rem;\n  padding: 0.5rem 0.75rem;\n}\n\n#search {\n  flex: 1 1 100%;\n  min-width: 0;\n}\n\n#filter select {\n  flex: 1 1 6rem;\n  min-width: 0;\n  min-height: 2rem;\n  padding: 0.125rem 0.5rem;\n  font-size: 0.875rem;\n}\n\n#list-head {\n  display: flex;\n  align-items: center;\n  gap: 0.5rem;\n  padding: 0 0.75rem 0.5rem;\n  border-bottom: 1px solid var(--line);\n}\n\n#count {\n  flex: 1;\n  min-width: 0;\n  color: var(--soft);\n  font-size: 0.8125rem;\n}\n\n#list-box {\n  position: relative;\n  flex: 1;\n  min-height: 0;\n}\n\n#list {\n  height: 100%;\n  overflow-y: auto;\n  /* The list keeps its place itself when new rows come above. */\n  overflow-anchor: none;\n  overscroll-behavior: contain;\n}\n\n#list:focus-visible {\n  outline-offset: -2px;\n}\n\n.spacer {\n  position: relative;\n  overflow: hidden;\n}\n\n/* The height is ROW_PX of list.ts. */\n[role=\"option\"] {\n  position: absolute;\n  display: flex;\n  flex-direction: column;\n  justify-content: center;\n  gap: 0.0625rem;\n  width: 100%;\n  height: 52px;\n  padding: 0 0.75rem;\n  border-bottom: 1px solid var(--line);\n  contain: strict;\n  cursor: pointer;\n}\n\n[role=\"option\"]:hover {\n  background: var(--hover);\n}\n\n[role=\"option\"][aria-selected=\"true\"] {\n  background: var(--chosen);\n}\n\n#list:focus-visible .active {\n  outline: 2px solid var(--action);\n  outline-offset: -4px;\n}\n\n.first,\n.second {\n  display: flex;\n  align-items: center;\n  gap: 0.5rem;\n  min-width: 0;\n  white-space: nowrap;\n}\n\n.method {\n  font-size: 0.8125rem;\n  font-weight: 700;\n}\n\n.target {\n  flex: 1;\n  overflow: hidden;\n  font-size: 0.8125rem;\n  text-overflow: ellipsis;\n}\n\n.status {\n  font: 700 0.8125rem / 1.5 var(--mono);\n}\n\n.status.good,\n.badge.good {\n  color: var(--good);\n}\n\n.status.bad,\n.badge.bad {\n  color: var(--bad);\n}\n\n.status.none,\n.second .facts {\n  color: var(--soft);\n}\n\n.second {\n  overflow: hidden;\n  font-size: 0.75rem;\n}\n\n.second .facts {\n  font-variant-numeric: tabular-nums;\n}\n\n.badge {\n  padding: 0 0.375rem;\n  border: 1px solid currentColor;\n  border-radius: 0.25rem;\n  color: var(--soft);\n  font-size: 0.6875rem;\n  font-weight: 600;\n  white-space: nowrap;\n}\n\n.badge.odd {\n  color: var(--odd);\n}\n\n#empty {\n  position: absolute;\n  inset: 0;\n  display: flex;\n  flex-direction: column;\n  align-items: center;\n  gap: 0.75rem;\n  overflow: auto;\n  padding: 2.5rem 1.5rem;\n  background: var(--card);\n  color: var(--soft);\n  text-align: center;\n}\n\n#empty h2 {\n  color: var(--text);\n  font-size: 1.0625rem;\n}\n\n#empty pre {\n  max-width: 100%;\n  text-align: left;\n}\n\n#to-top {\n  position: absolute;\n  top: 0.5rem;\n  left: 50%;\n  transform: translateX(-50%);\n  box-shadow: 0 2px 8px rgb(0 0 0 / 20%);\n}\n\n/* The details */\n\n#detail {\n  display: none;\n  flex-direction: column;\n  gap: 0.75rem;\n  overflow-y: auto;\n  padding: 1rem;\n  background: var(--ground);\n}\n\n.is-open #detail {\n  display: flex;\n}\n\n.is-open #list-pane {\n  visibility: hidden;\n}\n\n.hint {\n  margin: auto;\n  color: var(--soft);\n}\n\n.heading {\n  display: flex;\n  align-items: flex-start;\n  justify-content: space-between;\n  gap: 0.75rem;\n}\n\n.heading h2 {\n  min-width: 0;\n  max-height: 8rem;\n  overflow: auto;\n  font-size: 1rem;\n  overflow-wrap: anywhere;\n}\n\n.heading h2:focus {\n  outline: none;\n}\n\n.heading h2 .method {\n  font-size: inherit;\n}\n\n.summary {\n  display: flex;\n  flex-direction: column;\n  align-items: flex-start;\n  gap: 0.5rem;\n}\n\n.summary .facts {\n  color: var(--soft);\n  font-size: 0.875rem;\n}\n\n.badges {\n  display: flex;\n  flex-wrap: wrap;\n  align-items: center;\n  gap: 0.375rem;\n}\n\n.badges:empty {\n  display: none;\n}\n\n.callout {\n  width: 100%;\n  padding: 0.5rem 0.75rem;\n  border-left: 3px solid var(--soft);\n  border-radius: 0.25rem;\n  background: var(--card);\n  overflow-wrap: anywhere;\n}\n\n.callout.bad {\n  border-color: var(--bad);\n}\n\n.callout.odd {\n  border-color: var(--odd);\n}\n\n.callout.good {\n  border-color: var(--good);\n}\n\n.actions {\n  display: flex;\n  flex-wrap: wrap;\n  align-items: center;\n  gap: 0.5rem;\n}\n\n.actions .primary {\n  min-height: 2rem;\n  padding: 0.125rem 0.875rem;\n  font-size: 0.8125rem;\n}\n\n.result {\n  order: 1;\n  flex: 1 0 100%;\n  min-width: 0;\n  font-size: 0.875rem;\n  overflow-wrap: anywhere;\n}\n\n.result pre {\n  margin-top: 0.5rem;\n  border: 1px solid var(--line);\n  border-radius: 0.5rem;\n  background: var(--card);\n}\n\n.result:empty {\n  display: none;\n}\n\n#detail section {\n  border: 1px solid var(--line);\n  border-radius: 0.5rem;\n  background: var(--card);\n}\n\n#detail h3 {\n  padding: 0.5rem 0.75rem;\n  border-bottom: 1px solid var(--line);\n  font-size: 0.875rem;\n}\n\n#detail section > p,\n.body > p {\n  padding: 0.5rem 0.75rem;\n  font-size: 0.8125rem;\n  overflow-wrap: anywhere;\n}\n\n.choices {\n  display: flex;\n  flex-wrap: wrap;\n  gap: 0.375rem;\n  padding: 0 0.75rem 0.5rem;\n}\n\n.choice {\n  min-height: 2rem;\n  padding: 0.125rem 0.625rem;\n  font-size: 0.8125rem;\n  font-weight: 400;\n}\n\npre {\n  overflow: auto;\n  padding: 0.75rem;\n  background: var(--ground);\n  font-size: 0.8125rem;\n  line-height: 1.5;\n  tab-size: 2;\n  white-space: pre-wrap;\n  overflow-wrap: anywhere;\n}\n\npre.dump {\n  white-space: pre;\n  overflow-wrap: normal;\n}\n\n.shown pre {\n  max-height: 70vh;\n}\n\n.more {\n  margin: 0.5rem 0.75rem;\n}\n\npre .name {\n  color: var(--action);\n}\n\npre .string {\n  color: var(--good);\n}\n\npre .literal {\n  color: var(--odd);\n}\n\ntable {\n  width: 100%;\n  border-collapse: collapse;\n  table-layout: fixed;\n  font-size: 0.8125rem;\n}\n\nth,\ntd {\n  padding: 0.375rem 0.75rem;\n  text-align: left;\n  vertical-align: top;\n  overflow-wrap: anywhere;\n}\n\nthead th {\n  color: var(--soft);\n  font-weight: 400;\n}\n\ntbody th,\ntbody td {\n  border-top: 1px solid var(--line);\n}\n\ntbody th {\n  font-weight: 600;\n}\n\nth:first-child {\n  width: 34%;\n}\n\ntd > bdi,\nth > bdi {\n  font-family: var(--mono);\n  font-size: 0.75rem;\n}\n\n/* The console */\n\n#console-view {\n  padding: 0.75rem;\n}\n\n#console {\n  height: 100%;\n  overflow: auto;\n  padding: 0.75rem;\n  border: 1px solid var(--line);\n  border-radius: 0.5rem;\n  background: var(--card);\n  font: 0.8125rem / 1.5 var(--mono);\n  white-space: pre-wrap;\n  overflow-wrap: anywhere;\n}\n\n#console:empty::before {\n  content: \"The app has printed nothing yet.\";\n  color: var(--soft);\n}\n\n#console .mark {\n  margin: 0.25rem 0;\n  border-top: 1px dashed var(--soft);\n  color: var(--soft);\n}\n\n/* On top of all */\n\n#said {\n  position: fixed;\n  bottom: 1rem;\n  left: 50%;\n  max-width: calc(100% - 2rem);\n  padding: 0.5rem 1rem;\n  border-radius: 0.5rem;\n  background: var(--text);\n  color: var(--card);\n  transform: translateX(-50%);\n}\n\n#said:empty {\n  clip-path: inset(50%);\n}\n\n/* For screen readers only. */\n.unseen,\n#said.unseen {\n  position: absolute;\n  overflow: hidden;\n  width: 1px;\n  height: 1px;\n  padding: 0;\n  clip-path: inset(50%);\n}\n\ndialog {\n  max-width: min(26rem, calc(100% - 2rem));\n  margin: auto;\n  padding: 1.5rem;\n  border: 1px solid var(--line);\n  border-radius: 0.75rem;\n  background: var(--card);\n  color: inherit;\n}\n\ndialog::backdrop {\n  background: rgb(0 0 0 / 45%);\n}\n\ndialog .check {\n  margin-top: 0.75rem;\n  white-space: normal;\n}\n\ndialog form {\n  margin-top: 1.25rem;\n}\n\ndialog h2 {\n  margin-bottom: 0.75rem;\n  font-size: 1.125rem;\n}\n\nkbd {\n  padding: 0 0.375rem;\n  border: 1px solid var(--line);\n  border-radius: 0.25rem;\n  background: var(--ground);\n  font-size: 0.8125rem;\n  font-weight: 400;\n}\n\n.qr {\n  display: block;\n  width: min(18rem, 70vw);\n  border-radius: 0.5rem;\n}\n\n.qr .light {\n  fill: #fff;\n}\n\n.qr .dark {\n  fill: #000;\n}\n\n.notice {\n  padding: 2rem;\n}\n\n@media (min-width: 900px) {\n  #requests-view {\n    grid-template-columns: minmax(22rem, 2fr) 3fr;\n  }\n\n  #detail,\n  .is-open #detail {\n    display: flex;\n    grid-area: 1 / 2;\n    border-left: 1px solid var(--line);\n  }\n\n  .is-open #list-pane {\n    visibility: visible;\n  }\n}\n\n@media (max-width: 640px) {\n  #top {\n    grid-template-columns: minmax(0, 1fr);\n    padding: 0.5rem 0.75rem;\n  }\n\n  #link a,\n  #link code {\n    flex: 1;\n  }\n\n  #tabs {\n    padding: 0 0.75rem;\n  }\n\n  #detail,\n  #console-view {\n    padding: 0.75rem;\n  }\n}\n\n@media (hover: none) and (pointer: coarse) {\n  #help-button {\n    display: none;\n  }\n}\n\n@media (prefers-reduced-motion: no-preference) {\n  .pill.busy::before {\n    animation: pulse 1.5s ease-in-out infinite;\n  }\n\n  @keyframes pulse {\n    50% {\n      opacity: 0.25;\n    }\n  }\n}\n\n@media (forced-colors: active) {\n  [role=\"option\"][aria-selected=\"true\"],\n  [aria-pressed=\"true\"] {\n    outline: 2px solid Highlight;\n  }\n}\n"
+ },
+ "/inspector/tabs.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// The two views of the page, as tabs (WAI-ARIA): the arrow keys choose.\n\nimport { byId } from './dom.js';\n\nconst NAMES = ['requests', 'console']         ;\n                                   \n\nexport class Tabs {\n           #onChange                      ;\n  chosen       = 'requests';\n\n  constructor(onChange                      ) {\n    this.#onChange = onChange;\n    for (const name of NAMES) {\n      const tab = byId(`${name}-tab`, HTMLButtonElement);\n      tab.addEventListener('click', () => this.choose(name));\n      tab.addEventListener('keydown', ({ key }) => {\n        if (key === 'ArrowLeft' || key === 'ArrowRight') this.choose(other(name)).focus();\n      });\n    }\n  }\n\n  /** Returns the tab. */\n  choose(chosen      )              {\n    this.chosen = chosen;\n    for (const name of NAMES) {\n      const tab = byId(`${name}-tab`, HTMLButtonElement);\n      tab.ariaSelected = String(name === chosen);\n      tab.tabIndex = name === chosen ? 0 : -1;\n      byId(`${name}-view`, HTMLElement).hidden = name !== chosen;\n    }\n    this.#onChange(chosen);\n    return byId(`${chosen}-tab`, HTMLButtonElement);\n  }\n}\n\nfunction other(name      )       {\n  return name === 'requests' ? 'console' : 'requests';\n}\n"
+ },
+ "/inspector/toast.js": {
+  "type": "text/javascript; charset=utf-8",
+  "text": "// What just happened, in a few words that vanish: for eyes at the foot of the page, and for screen readers as a polite\n// live region. New requests are only counted now and then, however many come.\n\nimport { byId } from './dom.js';\nimport { countOf } from './format.js';\n\nconst SHOWN_MS = 4_000;\nconst COUNT_PAUSE_MS = 15_000;\n\nexport class Toast {\n           #region = byId('said', HTMLElement);\n  #timer                                           ;\n  #countTimer                                           ;\n  #count = 0;\n  #announced = 0;\n  #wasLost = false;\n\n  say(text        )       {\n    this.#show(text, '');\n  }\n\n  /** Said to screen readers only: others see the count. */\n  countRequests(count        )       {\n    this.#count = count;\n    this.#countTimer ??= setTimeout(() => this.#announceCount(), COUNT_PAUSE_MS);\n  }\n\n  /** Says when the connection is lost, and when it is back. */\n  showConnection(kind                                                         )       {\n    if (kind === 'disconnected' && !this.#wasLost) this.say('Disconnected from the preview');\n    if (kind === 'connected' && this.#wasLost) this.say('Connected again');\n    if (kind === 'connected' || kind === 'disconnected') this.#wasLost = kind === 'disconnected';\n  }\n\n  #announceCount()       {\n    this.#countTimer = undefined;\n    if (this.#count > this.#announced) this.#show(countOf(this.#count, 'request'), 'unseen');\n    this.#announced = this.#count;\n  }\n\n  #show(text        , className        )       {\n    clearTimeout(this.#timer);\n    this.#region.className = className;\n    this.#region.textContent = text;\n    this.#timer = setTimeout(() => this.#region.replaceChildren(), SHOWN_MS);\n  }\n}\n"
+ }
+};
+const readPageFiles = () => files;
+
+;// CONCATENATED MODULE: ./build/js/control/inspector/page.js
+// Serves the inspector's page, to anybody: it holds no data. The page takes the key from the fragment of its URL, which
+// browsers do not send, and reads the data with it. Used by api.ts.
+
+/** Only the files of the page itself run, and nothing that a stranger sent can become markup (Trusted Types). */
+const POLICY = [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    "img-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+].join('; ');
+/** Answers if the request is for a file of the page; otherwise returns false. */
+function sendPage(request, response, path) {
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    const files = readPageFiles();
+    const file = isRead && Object.hasOwn(files, path) ? files[path] : undefined;
+    if (file === undefined)
+        return false;
+    response.writeHead(200, {
+        'Content-Type': file.type,
+        'Content-Length': Buffer.byteLength(file.text),
+        'Cache-Control': 'no-store',
+        'Content-Security-Policy': POLICY,
+        'Cross-Origin-Resource-Policy': 'same-origin',
+        'Referrer-Policy': 'no-referrer',
+        'X-Content-Type-Options': 'nosniff',
+        'X-Frame-Options': 'DENY',
+    });
+    response.end(request.method === 'HEAD' ? undefined : file.text);
+    return true;
+}
+
+;// CONCATENATED MODULE: ./build/js/control/request-feed.js
+// The captured requests in the order in which they came or changed last, so that a client can go on where it was. Used
+// by events.ts.
+/** Entries that may be superseded, beyond half of all, before they are dropped. */
+const MAX_STALE = 1_000;
+/** Keeps numbers only, however slowly its readers read: the requests are looked up when they are read. */
+class RequestFeed {
+    #log;
+    /** In order of `change`; an entry is superseded when its request changes again. */
+    #entries = [];
+    /** Request id → its last change. */
+    #latest = new Map();
+    #listeners = new Set();
+    #limit = MAX_STALE;
+    #lastChange = 0;
+    #cleared = { change: 0, lastId: 0 };
+    constructor(log) {
+        this.#log = log;
+        for (const request of log.list())
+            this.#note(request);
+        log.subscribe(request => this.#note(request));
+        log.subscribeToClear(() => this.#clear());
+    }
+    get lastChange() {
+        return this.#lastChange;
+    }
+    /** The last time that the log was cleared: its place among the changes, and the last id that was removed. */
+    get cleared() {
+        return this.#cleared;
+    }
+    /** The first request whose last change is later. */
+    next(after) {
+        for (let index = this.#findIndex(after); index < this.#entries.length; index += 1) {
+            const { change, id } = this.#entries[index] ?? { change: 0, id: 0 };
+            if (this.#latest.get(id) !== change)
+                continue;
+            const request = this.#log.find(id);
+            if (request !== undefined)
+                return { change, request };
+        }
+        return undefined;
+    }
+    /** Calls back after each change; returns the function that unsubscribes. */
+    subscribe(listener) {
+        this.#listeners.add(listener);
+        return () => this.#listeners.delete(listener);
+    }
+    /** The index of the first entry with a larger number, by bisection. */
+    #findIndex(after) {
+        let [low, high] = [0, this.#entries.length];
+        while (low < high) {
+            const middle = (low + high) >>> 1;
+            if ((this.#entries[middle]?.change ?? 0) > after)
+                high = middle;
+            else
+                low = middle + 1;
+        }
+        return low;
+    }
+    #note({ id }) {
+        this.#lastChange += 1;
+        this.#latest.set(id, this.#lastChange);
+        this.#entries.push({ change: this.#lastChange, id });
+        if (this.#entries.length > this.#limit)
+            this.#tidy();
+        for (const listener of this.#listeners)
+            listener();
+    }
+    #clear() {
+        this.#lastChange += 1;
+        this.#cleared = { change: this.#lastChange, lastId: this.#log.lastId };
+        this.#tidy();
+        for (const listener of this.#listeners)
+            listener();
+    }
+    /** Drops superseded entries, and those of requests that the log has dropped. */
+    #tidy() {
+        const kept = new Set(this.#log.list().map(({ id }) => id));
+        this.#entries = this.#entries.filter(({ change, id }) => kept.has(id) && this.#latest.get(id) === change);
+        for (const id of this.#latest.keys())
+            if (!kept.has(id))
+                this.#latest.delete(id);
+        this.#limit = 2 * this.#entries.length + MAX_STALE;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/control/router.js
+// Finds the route of a request by its method and path. Used by api.ts.
+/** `routes`: `METHOD /path/{name}` → route. A path without names wins over one with names. */
+class Router {
+    #entries;
+    constructor(routes) {
+        this.#entries = Object.entries(routes)
+            .map(([name, route]) => {
+            const [method = '', path = ''] = name.split(' ');
+            return { method, segments: path.split('/'), route };
+        })
+            .sort((a, b) => countNames(a) - countNames(b));
+    }
+    /** The route, or the methods that the path has; none if there is no such path. */
+    find(method, path) {
+        const segments = path.split('/');
+        const fitting = this.#entries.flatMap(entry => {
+            const names = matchSegments(entry.segments, segments);
+            return names === undefined ? [] : [{ ...entry, path: names }];
+        });
+        return (fitting.find(entry => entry.method === method) ?? {
+            allowed: [...new Set(fitting.map(one => one.method))],
+        });
+    }
+}
+const isName = (segment) => segment.startsWith('{');
+function countNames({ segments }) {
+    return segments.filter(isName).length;
+}
+function matchSegments(pattern, given) {
+    if (pattern.length !== given.length)
+        return undefined;
+    const names = {};
+    for (const [index, segment] of pattern.entries()) {
+        const text = given[index] ?? '';
+        if (!isName(segment)) {
+            if (segment !== text)
+                return undefined;
+            continue;
+        }
+        const value = decode(text);
+        if (value === undefined)
+            return undefined;
+        names[segment.slice(1, -1)] = value;
+    }
+    return names;
+}
+function decode(text) {
+    try {
+        return decodeURIComponent(text);
+    }
+    catch {
+        return undefined;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/control/endpoint.js
+// Answers the requests to one address of the API: the inspector's page for anybody, and the routes of this address for
+// those who have its key. Used by api.ts (the control address) and by inspector/public.ts.
+
+
+
+
+
+
+class Endpoint {
+    #options;
+    #router;
+    #feed;
+    #streams = new Set();
+    constructor(options) {
+        this.#options = options;
+        this.#router = new Router(options.routes);
+        this.#feed = new RequestFeed(options.controls.requests);
+    }
+    handle(request, response) {
+        response.on('error', () => { }); // a client that has disconnected needs no response
+        const [path = '', query] = (request.url ?? '').split(/\?(.*)/s);
+        if (sendPage(request, response, path))
+            return;
+        const { key, keyRequired, controls, audience } = this.#options;
+        // The same answer for every path: a client without the key learns nothing about the routes.
+        if (!isSame(request.headers.authorization ?? '', `Bearer ${key}`))
+            return void refuse(response, 401, keyRequired);
+        const found = this.#router.find(request.method ?? '', path);
+        if ('route' in found)
+            return void runRoute(found.route, {
+                controls,
+                audience,
+                feed: this.#feed,
+                streams: this.#streams,
+                path: found.path,
+                query: new URLSearchParams(query),
+                request,
+                response,
+            });
+        const { allowed } = found;
+        if (allowed.length === 0)
+            refuse(response, 404, `no such route: ${path}`);
+        else
+            refuse(response, 405, `use ${allowed.join(' or ')}`, { Allow: allowed.join(', ') });
+    }
+    /** Ends the event streams; further ones are still answered. */
+    endStreams() {
+        for (const stream of this.#streams)
+            stream.end();
+    }
+}
+async function runRoute(route, call) {
+    try {
+        await route(call);
+    }
+    catch (error) {
+        // Too late for a status: a response that breaks off shows the client that it is not whole.
+        if (call.response.headersSent)
+            call.response.destroy();
+        else
+            refuse(call.response, chooseStatus(error), errors_describeError(error));
+    }
+}
+function chooseStatus(error) {
+    if (error instanceof errors_InputError)
+        return 400;
+    if (error instanceof CallError)
+        return error.status;
+    return error instanceof TunnelError ? 502 : 500;
+}
+
 ;// CONCATENATED MODULE: ./build/js/shared/state-json.js
 // The state of an exposure as JSON: what the control API sends, outcome.json holds, and comment, summary and commands
 // read. One schema for both ends.
@@ -30636,8 +31357,12 @@ const state_json_StateMessageSchema = object({
     /** Null unless the tunnel is Connected or Reconnecting. */
     public_url: nullable(string()),
     preview_url: nullable(string()),
+    /** Null without a public inspector, and where a given key or password protects the preview. */
+    inspector_url: nullable(string()),
     public_host: nullable(string()),
     public_port: nullable(number()),
+    /** Null unless the tunnel is Connected. */
+    connected_at: nullable(string()),
     tunnel_reason: nullable(string()),
     verified: nullable(dist_boolean()),
     doubt: nullable(picklist(UNVERIFIED_REASONS)),
@@ -30661,8 +31386,10 @@ function describeState(state) {
         status: tunnel.status,
         public_url: hasAddress && address.kind !== 'none' ? address.url : null,
         preview_url: hasAddress ? (state.link ?? null) : null,
+        inspector_url: state.inspectorLink ?? null,
         public_host: hasAddress ? tunnel.host : null,
         public_port: hasAddress ? tunnel.port : null,
+        connected_at: (tunnel.status === 'Connected' && state.connectedAt?.toISOString()) || null,
         tunnel_reason: ('reason' in tunnel ? tunnel.reason : undefined) ?? null,
         verified: isVerified(address),
         doubt: address.kind === 'unverified' ? address.reason : null,
@@ -30699,89 +31426,1624 @@ function isVerified({ kind }) {
     return kind === 'verified' || (kind === 'unverified' ? false : null);
 }
 
-;// CONCATENATED MODULE: ./build/js/control/api.js
-// The control API on the runner's loopback: wasmrun's three tunnel routes, and further ones for the exposure.
-// openapi.yaml describes it; a test compares the two. Used by supervisor/supervision.
+;// CONCATENATED MODULE: ./build/js/shared/body-redaction.js
+// Blanks fields of JSON and form bodies by their names. Used by redaction.ts. Everything else stays byte for byte, and a
+// body that is not well formed, or was cut off, is treated as far as it goes. Takes time in proportion to the length,
+// whatever a sender writes.
+/** What stands in place of a value. */
+const REDACTED = '[redacted]';
+/**
+ * The end of the name of a JSON field that holds a credential, up to its value; or of a name in which characters are
+ * written as `\uXXXX`. Inside of a string, no quote is without a backslash.
+ */
+const SECRET_NAME_END = /(?:tokens?|secrets?|pass[-_.]?words?|passwd|pwd|pass[-_.]?phrase|(?:api|access|private)[-_.]?keys?|signatures?|hmac|jwt|credentials?|authorization|(\\u[0-9a-f]{4}[^"\\]{0,50}))"\s*:\s*/gi;
+/** Longer names are not those of credentials. */
+const MAX_NAME_LENGTH = 200;
+/** The beginning of a string, a bracket, or another value. */
+const TOKEN = /["[\]{}]|[^\s"[\]{},:]+/g;
+/**
+ * Blanks the strings and numbers in fields whose names end in one of those words; of a list or an object, all of them.
+ */
+function redactJson(text) {
+    const parts = [];
+    let done = 0;
+    const nameEnd = new RegExp(SECRET_NAME_END);
+    for (let found = nameEnd.exec(text); found !== null; found = nameEnd.exec(text)) {
+        const start = nameEnd.lastIndex;
+        if (found[1] !== undefined && !hasSecretName(text, found.index + found[0].indexOf('"')))
+            continue;
+        const { values, end } = body_redaction_readValue(text, start);
+        for (const [from, to] of values) {
+            parts.push(text.slice(done, from), `"${REDACTED}"`);
+            done = to;
+        }
+        nameEnd.lastIndex = end;
+    }
+    return parts.length === 0 ? text : [...parts, text.slice(done)].join('');
+}
+/** `isSecret` gets a name as it came. JSON in a field, as GitHub and Slack send it, is searched too. */
+function redactForm(text, isSecret) {
+    return text
+        .split('&')
+        .map(pair => {
+        const equals = pair.indexOf('=');
+        if (equals === -1 || equals === pair.length - 1)
+            return pair;
+        const name = pair.slice(0, equals);
+        return `${name}=${isSecret(name) ? REDACTED : redactFormValue(pair.slice(equals + 1))}`;
+    })
+        .join('&');
+}
+function redactFormValue(value) {
+    if (!/^(?:[[{]|%5b|%7b|\+|%20)/i.test(value))
+        return value;
+    const text = body_redaction_decode(value);
+    if (text === undefined || !/^\s*[[{]/.test(text))
+        return value;
+    const redacted = redactJson(text);
+    return redacted === text ? value : encodeURIComponent(redacted);
+}
+function body_redaction_decode(value) {
+    try {
+        return decodeURIComponent(value.replaceAll('+', ' '));
+    }
+    catch {
+        return undefined;
+    }
+}
+/**
+ * Where the strings and numbers of the value at `start` are (of a list or an object, all but the names), and where it
+ * ends.
+ */
+function body_redaction_readValue(text, start) {
+    const values = [];
+    const token = new RegExp(TOKEN);
+    token.lastIndex = start;
+    let depth = 0;
+    for (let found = token.exec(text); found !== null; found = token.exec(text)) {
+        const [sign] = found;
+        if (sign === '[' || sign === '{')
+            depth += 1;
+        else if (sign === ']' || sign === '}')
+            depth -= 1;
+        else {
+            if (sign === '"')
+                token.lastIndex = findEnd(text, found.index);
+            const isName = depth > 0 && sign === '"' && isBefore(text, token.lastIndex, ':');
+            if (!isName && !/^(?:true|false|null)$/.test(sign))
+                values.push([found.index, token.lastIndex]);
+        }
+        if (depth <= 0)
+            return { values, end: token.lastIndex };
+    }
+    return { values, end: text.length };
+}
+/** The index behind the closing quote of the string that begins at `start`; the length of the text if there is none. */
+function findEnd(text, start) {
+    for (let from = start + 1;;) {
+        const quote = text.indexOf('"', from);
+        if (quote === -1)
+            return text.length;
+        let slashes = 0;
+        while (quote - slashes > from && text[quote - 1 - slashes] === '\\')
+            slashes += 1;
+        from = quote + 1;
+        if (slashes % 2 === 0)
+            return from;
+    }
+}
+function isBefore(text, index, sign) {
+    let next = index;
+    while (/\s/.test(text[next] ?? ''))
+        next += 1;
+    return text[next] === sign;
+}
+/** Whether the string whose closing quote is at `quote` is the name of such a field, once it is decoded. */
+function hasSecretName(text, quote) {
+    const start = text.lastIndexOf('"', quote - 1);
+    if (start === -1 || quote - start > MAX_NAME_LENGTH)
+        return false;
+    try {
+        const name = String(JSON.parse(text.slice(start, quote + 1)));
+        return new RegExp(SECRET_NAME_END).test(`${name}":`);
+    }
+    catch {
+        return false;
+    }
+}
 
+;// CONCATENATED MODULE: ./build/js/shared/redaction.js
+// Blanks the credentials and signatures of a captured request, for pages and files that people see. Used by
+// gateway/webhooks/requests-file.ts and control/. Conditions of a wait, and the app, see the request as it came.
+//
+// What is blanked: headers, fields of the query (also of addresses in headers), user and password of addresses, and
+// fields of JSON and form bodies, by their names. What no name shows cannot be found: a secret in a path, in other text,
+// or in a compressed or multipart body.
 
-
-
-const ROUTES = {
-    'POST /api/tunnel/start': startTunnel,
-    'GET /api/tunnel/status': showTunnel,
-    'POST /api/tunnel/stop': stopTunnel,
-    'POST /api/stop': stopExposure,
-    'GET /api/app': showApp,
-    'GET /api/events': streamEvents,
-};
-/** The routes as `METHOD path`, for the test that compares them with openapi.yaml. */
-const ROUTE_NAMES = Object.keys(ROUTES);
-/** A comment line now and then shows a client that a quiet stream is not dead. */
-const KEEPALIVE_MS = 15_000;
-/** Time for the client that requested the end to read its response. */
-const CLOSE_GRACE_MS = 1_000;
-/** The reasons that a client may give. */
-const CALLER_REASONS = ['stopped', 'job ended'];
-/** Listens on a free port of 127.0.0.1. Every request must carry `Authorization: Bearer TOKEN`. */
-async function startControlApi(controls, token) {
-    const streams = new Set();
-    const server = (0,external_node_http_.createServer)((request, response) => {
-        const query = new URLSearchParams(request.url?.split('?')[1]);
-        void answer({ controls, streams, query, request, response }, token);
+/** Headers with one of these in their names. */
+const SECRET_HEADER = /authorization|cookie|signature|token|secret|passw(?:or)?d|hmac|credential|jwt|api-?key|access-?key|auth-?key|private-?key|function-?key|functions-key|subscription-key|(?:^|-)auth(?:-|$)|(?:^|-)sig(?:-|$)/;
+/** Fields of a query or a form with one of these in their names, in lower case and without `-`, `_` and `.`. */
+const SECRET_PARAMETER = /token|secret|passw(?:or)?d|passphrase|signature|hmac|credential|jwt|assertion|authorization|^(?:auth|code|sig|sign|pwd|pin|otp|sid|session|sessionid)$|key$/;
+/** The schemes of IANA's "HTTP Authentication Schemes", and others in use. Any other first word may be a secret. */
+const SCHEMES = new Set([
+    ...[
+        'apikey',
+        'aws4-hmac-sha256',
+        'basic',
+        'bearer',
+        'concealed',
+        'digest',
+        'dpop',
+        'gnap',
+        'hawk',
+        'hmac',
+        'hoba',
+    ],
+    ...[
+        'key',
+        'mutual',
+        'negotiate',
+        'ntlm',
+        'oauth',
+        'privatetoken',
+        'scram-sha-1',
+        'scram-sha-256',
+        'signature',
+    ],
+    ...['token', 'vapid'],
+]);
+/** `user:password@` behind the scheme of an address. */
+const USERINFO = /(:\/\/)[^\s/?#"'<>]*@/g;
+/** `name=value` of a query, a fragment or a matrix parameter. */
+const PARAMETER = /([?&#;])([^=&#;?\s"'<>]+)=([^&#;\s"'<>]*)/g;
+/** `headers`: further names of headers with credentials or signatures, in any case. */
+function createRedactor(headers = []) {
+    const named = new Set([...headers].map(name => name.toLowerCase()));
+    const isSecret = (name) => named.has(name) || isSecretHeader(name);
+    return message => ({
+        ...message,
+        ...(message.target !== undefined && { target: redactAddresses(message.target) }),
+        headers: message.headers.map(([name, value]) => [
+            name,
+            isSecret(name.toLowerCase()) ? redactValue(name.toLowerCase(), value) : redactAddresses(value),
+        ]),
+        ...redactBody(message),
     });
-    await new Promise((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(0, '127.0.0.1', resolve);
-    });
-    const { port } = server.address();
+}
+const redactRequest = createRedactor();
+/** Whether a header may hold a credential or a signature. */
+function isSecretHeader(name) {
+    return SECRET_HEADER.test(name.toLowerCase());
+}
+/** Whether a field of a JSON body may hold a credential. */
+function isSecretField(name) {
+    const sample = `{${JSON.stringify(name)}:"x"}`;
+    return redactJson(sample) !== sample;
+}
+/** Whether a field of a query or a form may hold a credential; `name` as it came. */
+function isSecretParameter(name) {
+    return SECRET_PARAMETER.test(simplify(redaction_decode(name)));
+}
+/** Keeps what helps and is no secret: the scheme, the algorithm, and the time of a signature. */
+function redactValue(name, value) {
+    if (/authorization$/.test(name)) {
+        const [scheme = '', rest] = value.split(/ +/, 2);
+        return rest && SCHEMES.has(scheme.toLowerCase()) ? `${scheme} ${REDACTED}` : REDACTED;
+    }
+    // Stripe: `t=1492774577,v1=5257…,v0=6ffb…`. GitHub: `sha256=7fc1…`.
+    if (/^(?:t|ts|[sv]\w{1,6})=[^,]*(?:,(?:t|ts|[sv]\w{1,6})=[^,]*)*$/.test(value))
+        return value.replaceAll(/(^|,)(\w+)=([^,]*)/g, (_, comma, key, part) => /^ts?$/.test(key) && /^\d{1,13}$/.test(part)
+            ? `${comma}${key}=${part}`
+            : `${comma}${nameKey(key)}=${REDACTED}`);
+    // Standard Webhooks: `v1,K5oZ… v1a,hnO3…`.
+    if (/^v\d[a-z]?,\S*(?: v\d[a-z]?,\S*)*$/.test(value))
+        return value.replaceAll(/(v\d[a-z]?),\S*/g, `$1,${REDACTED}`);
+    return REDACTED;
+}
+/** A key that is no known name may be a secret itself. */
+function nameKey(key) {
+    return /^(?:t|ts|s|v\d[a-z]?|sha\d{1,3})$/.test(key) ? key : REDACTED;
+}
+function redactAddresses(text) {
+    return text
+        .replaceAll(USERINFO, `$1${REDACTED}@`)
+        .replaceAll(PARAMETER, (whole, before, name, value) => value !== '' && isSecretParameter(name) ? `${before}${name}=${REDACTED}` : whole);
+}
+function redactBody(message) {
+    const { body, body_encoding } = message;
+    if (body === null || body === '')
+        return { body, body_encoding };
+    // Byte for byte, also if some of them are not UTF-8.
+    const isBase64 = body_encoding === 'base64';
+    const text = isBase64 ? Buffer.from(body, 'base64').toString('latin1') : body;
+    const redacted = redactText(text, readType(message));
+    return { body: isBase64 ? Buffer.from(redacted, 'latin1').toString('base64') : redacted, body_encoding };
+}
+function redactText(text, type) {
+    if (type.includes('x-www-form-urlencoded'))
+        return redactForm(text, isSecretParameter);
+    return type.includes('json') || /^\s*[[{]/.test(text) ? redactJson(text) : text;
+}
+function readType({ headers }) {
+    return (headers.find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? '').toLowerCase();
+}
+function simplify(name) {
+    return name.toLowerCase().replaceAll(/[-_.\s]/g, '');
+}
+function redaction_decode(text) {
+    try {
+        return decodeURIComponent(text.replaceAll('+', ' '));
+    }
+    catch {
+        return text;
+    }
+}
+
+// EXTERNAL MODULE: external "node:buffer"
+var external_node_buffer_ = __nccwpck_require__(4573);
+;// CONCATENATED MODULE: ./build/js/shared/request-json.js
+// A captured request as JSON: what the control API sends and requests-file holds. One schema for both ends.
+
+
+const DeliverySchema = object({
+    queued_at: string(),
+    attempts: number(),
+    delivered_at: nullable(string()),
+    /** The app's answer. */
+    status: nullable(number()),
+    duration_ms: nullable(number()),
+    dropped_at: nullable(string()),
+    /** Why it is not delivered any more. */
+    dropped: nullable(string()),
+});
+const RequestMessageSchema = object({
+    id: number(),
+    received_at: string(),
+    method: string(),
+    target: string(),
+    http_version: string(),
+    /** In the order and the case in which they came. */
+    headers: array(tuple([string(), string()])),
+    /** Text if the bytes are valid UTF-8, otherwise base64; null if it was left out. */
+    body: nullable(string()),
+    body_encoding: nullable(picklist(['utf8', 'base64'])),
+    /** Length of the whole body, or as much as has come. Redaction may change the length of `body`. */
+    body_bytes: number(),
+    /** Whether only the beginning of the body was kept. */
+    body_cut: dist_boolean(),
+    refusal: nullable(string()),
+    /** The provider of the `verify` rule whose secret has signed it. */
+    verified: nullable(string()),
+    /** Which handshake it is; null for a delivery. */
+    handshake: nullable(string()),
+    /** Id of the first request that carried the same delivery. */
+    duplicate_of: nullable(number()),
+    /** What went wrong after it was let in. */
+    problem: nullable(string()),
+    /** Null while there is no answer, and if the sender left before it. */
+    status: nullable(number()),
+    duration_ms: nullable(number()),
+    /** Whether its answer was sent, or its sender is gone: nothing more happens on its connection. */
+    finished: dist_boolean(),
+    /** Null unless the app was away when it came. */
+    delivery: nullable(DeliverySchema),
+    /** The id of the request that was sent again; null if this is no replay. */
+    replay_of: nullable(number()),
+});
+/** `withBody: false` leaves the body out. */
+function describeRequest(request, { withBody } = { withBody: true }) {
+    const { rawHeaders, answer } = request;
     return {
-        url: `http://127.0.0.1:${port}`,
-        stop: () => closeServer(server, streams),
+        id: request.id,
+        received_at: request.receivedAt.toISOString(),
+        method: request.method,
+        target: request.target,
+        http_version: request.httpVersion,
+        headers: pairUp(rawHeaders),
+        ...(withBody ? describeBody(request.body, request.bodyBytes) : { body: null, body_encoding: null }),
+        body_bytes: request.bodyBytes,
+        body_cut: request.body.length < request.bodyBytes,
+        refusal: request.refusal ?? null,
+        verified: request.verified ?? null,
+        handshake: request.handshake ?? null,
+        duplicate_of: request.duplicateOf ?? null,
+        problem: request.problem ?? null,
+        status: answer?.status ?? null,
+        duration_ms: answer?.durationMs ?? null,
+        finished: request.isFinished,
+        delivery: request.delivery === undefined ? null : describeDelivery(request.delivery),
+        replay_of: request.replayOf ?? null,
     };
 }
-function closeServer(server, streams) {
-    for (const stream of streams)
-        stream.end();
-    return new Promise(resolve => {
-        const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
-        server.close(() => {
-            clearTimeout(timer);
-            resolve();
-        });
+function describeDelivery({ queuedAt, attempts, outcome, }) {
+    const delivered = outcome.kind === 'delivered' ? outcome : undefined;
+    const dropped = outcome.kind === 'dropped' ? outcome : undefined;
+    return {
+        queued_at: queuedAt.toISOString(),
+        attempts,
+        delivered_at: delivered?.at.toISOString() ?? null,
+        status: delivered?.status ?? null,
+        duration_ms: delivered?.durationMs ?? null,
+        dropped_at: dropped?.at.toISOString() ?? null,
+        dropped: dropped?.reason ?? null,
+    };
+}
+/** Text if the bytes are valid UTF-8, otherwise base64. `wholeBytes`: of the body, if `body` is only its beginning. */
+function describeBody(body, wholeBytes = body.length) {
+    const text = body.length < wholeBytes ? dropPartOfCharacter(body) : body;
+    return (0,external_node_buffer_.isUtf8)(text)
+        ? { body: text.toString('utf8'), body_encoding: 'utf8' }
+        : { body: body.toString('base64'), body_encoding: 'base64' };
+}
+/** Without the last bytes if they are the beginning of a character (RFC 3629, 3): the text was cut off there. */
+function dropPartOfCharacter(text) {
+    for (let back = 1; back <= 3; back += 1) {
+        const byte = text[text.length - back] ?? 0;
+        if (byte >= 0x80 && byte < 0xc0)
+            continue;
+        const length = byte > 0xf4 ? 1 : byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc2 ? 2 : 1;
+        return length > back ? text.subarray(0, -back) : text;
+    }
+    return text;
+}
+function pairUp(raw) {
+    const pairs = [];
+    for (let index = 0; index + 1 < raw.length; index += 2)
+        pairs.push([raw[index] ?? '', raw[index + 1] ?? '']);
+    return pairs;
+}
+
+;// CONCATENATED MODULE: ./build/js/shared/replay-json.js
+// A replay as JSON: what the control API takes and sends. One schema for both ends.
+
+
+const ReplayOrderSchema = strictObject({
+    /** An http or https URL; absent: to the app. */
+    to: optional(string()),
+    re_sign: optional(dist_boolean()),
+});
+const ReplayMessageSchema = object({
+    success: literal(true),
+    /** Under which the replay itself is recorded. */
+    id: nullable(number()),
+    status: number(),
+    duration_ms: number(),
+    headers: array(tuple([string(), string()])),
+    /** Text if the bytes are valid UTF-8, otherwise base64. */
+    body: nullable(string()),
+    body_encoding: nullable(picklist(['utf8', 'base64'])),
+    /** Length of the whole body, of which `body` may be only the beginning. */
+    body_bytes: number(),
+    /** What people should know about this answer. */
+    hint: nullable(string()),
+});
+function describeReplay(answer) {
+    return {
+        success: true,
+        id: answer.id ?? null,
+        status: answer.status,
+        duration_ms: answer.durationMs,
+        headers: pairUp(answer.headers),
+        ...describeBody(answer.body, answer.bodyBytes),
+        body_bytes: answer.bodyBytes,
+        hint: answer.hint ?? null,
+    };
+}
+
+;// CONCATENATED MODULE: ./build/js/control/description.js
+// How requests are shown to a client: whole, or without credentials and signatures. Used by every route that sends some.
+
+
+
+
+/**
+ * `redact`: `true`, `false` (the default), or `auto`, which means what the `redact` input says. In the public inspector
+ * it is always `auto`. Throws an InputError for any other word.
+ */
+function readDescription({ controls, audience, query, }) {
+    const word = query.get('redact') ?? 'false';
+    if (!['true', 'false', 'auto'].includes(word))
+        throw new errors_InputError(`\`redact\` is '${word}': write true, false or auto`);
+    const isAuto = audience === 'public' || word === 'auto';
+    if (isAuto ? !controls.inspection.redacts : word === 'false')
+        return { ofRequest: describeRequest, ofReplay: describeReplay };
+    const redact = createRedactor(controls.requests.signatureHeaders);
+    return {
+        ofRequest: (request, options) => redact(describeRequest(request, options)),
+        ofReplay: answer => redact(describeReplay(answer)),
+    };
+}
+
+// EXTERNAL MODULE: ./node_modules/picomatch/index.js
+var picomatch = __nccwpck_require__(4006);
+;// CONCATENATED MODULE: ./build/js/shared/path-patterns.js
+// Patterns of request paths, such as `/webhooks/**`: of paths that need no key, that need a signature, and whose requests
+// are recorded. Used by gateway/, and by inputs/ to check the patterns.
+//
+// The app may read a path differently: decode it, even twice, treat `\` as `/`, or drop what follows a `;`. So a path
+// is public only if every such reading of it matches. A path with dot segments is never public. A request is recorded if
+// any reading matches: that opens nothing.
+
+/** No app encodes its paths more often than this; a path that is encoded more often is not public. */
+const MAX_DECODINGS = 4;
+/**
+ * Longer paths are not public. A pattern with several stars is matched by backtracking, whose time is a power of the
+ * path's length. A visitor without a key could block the gateway for seconds with one long path. The number of stars is
+ * limited for the same reason.
+ */
+const MAX_LENGTH = 1_024;
+const MAX_STARS_IN_NAME = 1;
+const MAX_FOLDER_STARS = 2;
+/** `**` any number of folders, `*` any part of a name, `?` one character. Case-sensitive. */
+const OPTIONS = {
+    dot: true, // `/.well-known/x` is a path like any other
+    nonegate: true,
+    noextglob: true,
+    nobracket: true,
+    strictSlashes: true,
+};
+/** Why the pattern is not valid, as the end of "`public-paths` has 'x', which …"; undefined if it is valid. */
+function findPatternProblem(pattern) {
+    if (!pattern.startsWith('/'))
+        return 'does not begin with /';
+    if (/[\s\\;%#]|\/\/|\/\.{1,2}(?:\/|$)/.test(pattern))
+        return 'is not a plain path';
+    if (pattern.split('/').some(name => name !== '**' && name.split('*').length - 1 > MAX_STARS_IN_NAME))
+        return 'has more than one * in a name';
+    if (pattern.split('/').filter(name => name === '**').length > MAX_FOLDER_STARS)
+        return 'has more than two **';
+    if (/[()[\]{}!]/.test(pattern))
+        return 'has more than the signs *, ** and ?';
+    return undefined;
+}
+/** Returns a function: does a request's path (target without query) match one of the patterns in every reading? */
+function compilePatterns(patterns) {
+    if (patterns.length === 0)
+        return () => false;
+    const matches = picomatch([...patterns], OPTIONS);
+    return path => {
+        if (path.length > MAX_LENGTH)
+            return false;
+        const { readings, isDoubtful } = listReadings(path);
+        return !isDoubtful && readings.every(reading => matches(reading));
+    };
+}
+/**
+ * Returns a function: could an app read a request's path (target without query) as one that matches one of the patterns?
+ * For paths that need a signature, doubt must count against the request: another spelling of the path must not lead
+ * around the check. So letter case, a slash at the end and the format that some frameworks take from the end of a path
+ * (`.json`) make no difference here.
+ */
+function compileAnySpelling(patterns) {
+    if (patterns.length === 0)
+        return () => false;
+    const compiled = patterns.map(pattern => splitNames(pattern.toLowerCase()).map(compileName));
+    return path => {
+        const readings = listLooseReadings(path);
+        return readings?.some(names => compiled.some(pattern => matchNames(pattern, names))) ?? true;
+    };
+}
+/** A path is rarely encoded twice; if it is still encoded after so many rounds, somebody is trying something. */
+const MAX_LOOSE_DECODINGS = 8;
+/** Every way to read the path, as lists of names; undefined if there are too many. */
+function listLooseReadings(path) {
+    const texts = [path.toLowerCase()];
+    for (let round = 0;; round += 1) {
+        const decoded = decodeLeniently(texts.at(-1) ?? '').toLowerCase();
+        if (decoded === texts.at(-1))
+            break;
+        if (round === MAX_LOOSE_DECODINGS)
+            return undefined;
+        texts.push(decoded);
+    }
+    return texts
+        .flatMap(text => [text, text.replaceAll(/;[^/\\]*/g, '')])
+        .map(text => splitNames(mergeSlashes(text)))
+        .flatMap(names => [names, resolveDots(names)])
+        .flatMap(names => [names, dropFormat(names)]);
+}
+/** Decodes what can be decoded, and leaves the rest: some servers do. */
+function decodeLeniently(text) {
+    return text.replaceAll(/(?:%[\da-f]{2})+/gi, run => Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'));
+}
+function splitNames(path) {
+    return path.split('/').filter(name => name !== '');
+}
+function resolveDots(names) {
+    const resolved = [];
+    for (const name of names)
+        if (name === '..')
+            resolved.pop();
+        else if (name !== '.')
+            resolved.push(name);
+    return resolved;
+}
+function dropFormat(names) {
+    return names.length === 0 ? [] : names.with(-1, (names.at(-1) ?? '').replace(/(?<=.)\.\w+$/, ''));
+}
+function compileName(name) {
+    if (name === '**')
+        return undefined;
+    const source = name
+        .replaceAll(/[.+^$|]/g, '\\$&')
+        .replaceAll('?', '.')
+        .replace('*', '.*');
+    return new RegExp(`^${source}$`, 's');
+}
+/** If a name does not match, the last `**` takes one more: no path takes more than its length times the pattern's. */
+function matchNames(pattern, names) {
+    let [next, from, taken] = [0, -1, 0];
+    for (let index = 0; index < names.length;) {
+        const wanted = pattern[next];
+        if (next < pattern.length && wanted === undefined) {
+            next += 1;
+            [from, taken] = [next, index];
+        }
+        else if (wanted?.test(names[index] ?? '')) {
+            next += 1;
+            index += 1;
+        }
+        else if (from >= 0) {
+            next = from;
+            taken += 1;
+            index = taken;
+        }
+        else
+            return false;
+    }
+    return pattern.slice(next).every(one => one === undefined);
+}
+/** Returns a function: does a request's path match one of the patterns in any reading? */
+function compileLoosePatterns(patterns) {
+    if (patterns.length === 0)
+        return () => false;
+    const matches = picomatch([...patterns], OPTIONS);
+    return path => path.length <= MAX_LENGTH && listReadings(path).readings.some(reading => matches(reading));
+}
+/** Whether some path may match both patterns. */
+function canOverlap(one, other) {
+    return overlapNames(one.split('/'), other.split('/'));
+}
+/** The same for lists of names, where `**` stands for any number of them. */
+function overlapNames(one, other) {
+    const [[first, ...rest], [second, ...others]] = [one, other];
+    if (first === '**')
+        return overlapNames(rest, other) || (second !== undefined && overlapNames(one, others));
+    if (second === '**')
+        return overlapNames(other, one);
+    if (first === undefined || second === undefined)
+        return first === second;
+    return overlapSigns(first, second) && overlapNames(rest, others);
+}
+/** The same within a name, where `*` stands for any number of characters. */
+function overlapSigns(one, other) {
+    if (one.startsWith('*'))
+        return overlapSigns(one.slice(1), other) || (other !== '' && overlapSigns(one, other.slice(1)));
+    if (other.startsWith('*'))
+        return overlapSigns(other, one);
+    if (one === '' || other === '')
+        return one === other;
+    return ((one[0] === '?' || other[0] === '?' || one[0] === other[0]) && overlapSigns(one.slice(1), other.slice(1)));
+}
+/** Ways to read the path; doubtful if readers are too likely to disagree in yet other ways. */
+function listReadings(path) {
+    const readings = [path];
+    for (let decoded = path, round = 0;; round += 1) {
+        const variants = [decoded, decoded.replaceAll(/;[^/\\]*/g, '')].map(mergeSlashes);
+        if (variants.some(hasDotSegment))
+            return { readings, isDoubtful: true };
+        readings.push(...variants);
+        const next = path_patterns_decode(decoded);
+        if (next === decoded)
+            return { readings, isDoubtful: false };
+        if (next === undefined || round === MAX_DECODINGS)
+            return { readings, isDoubtful: true };
+        decoded = next;
+    }
+}
+function path_patterns_decode(text) {
+    try {
+        const decoded = decodeURIComponent(text);
+        return decoded.includes('\0') ? undefined : decoded;
+    }
+    catch {
+        return undefined;
+    }
+}
+function mergeSlashes(path) {
+    return path.replaceAll(/[/\\]+/g, '/');
+}
+/** Apps resolve dot segments differently if empty folders or parameters are near; no webhook needs dot segments. */
+function hasDotSegment(path) {
+    return /\/\.{1,2}(?:\/|$)/.test(path);
+}
+
+;// CONCATENATED MODULE: ./build/js/control/request-filter.js
+// Chooses among the captured requests by path, method and id: the parameters that listing and waiting have in common.
+// Used by requests.ts.
+
+
+const FILTER_PARAMETERS = ['path', 'method', 'since'];
+/** Throws an InputError if a parameter is malformed, or if `since` is an id that no request has yet. */
+function readFilter(query, lastId) {
+    const patterns = readList(query, 'path');
+    for (const pattern of patterns ?? []) {
+        const problem = findPatternProblem(pattern);
+        if (problem !== undefined)
+            throw new errors_InputError(`\`path\` has '${pattern}', which ${problem}`);
+    }
+    const methods = readList(query, 'method')?.map(method => method.toUpperCase());
+    for (const method of methods ?? [])
+        if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(method))
+            throw new errors_InputError(`\`method\` has '${method}': write POST, or PUT,POST`);
+    const matches = patterns && compileLoosePatterns(patterns);
+    return {
+        patterns,
+        methods,
+        since: readSince(query, lastId),
+        hasPath: request => matches?.(request.target.split('?', 1)[0] ?? '') ?? true,
+        hasMethod: request => methods?.includes(request.method.toUpperCase()) ?? true,
+    };
+}
+/** The id of a request, as an input. `name` is the parameter. */
+function parseId(text, name) {
+    const id = /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+    if (id === undefined)
+        throw new errors_InputError(`\`${name}\` is '${text}', which is not the id of a request: they are 1, 2, 3 …`);
+    return id;
+}
+function readSince(query, lastId) {
+    const since = parseId(query.get('since') ?? '0', 'since');
+    if (since > lastId)
+        throw new errors_InputError(`\`since\` is ${since}, but ${lastId === 0 ? 'no request has come yet' : `the newest request is ${lastId}`}`);
+    return since;
+}
+/** One item, or several with commas or new lines between them. */
+function readList(query, name) {
+    const text = query.get(name);
+    if (text === null)
+        return undefined;
+    const items = text
+        .split(/[\n,]/)
+        .map(item => item.trim())
+        .filter(item => item !== '');
+    if (items.length === 0)
+        throw new errors_InputError(`\`${name}\` is empty: leave it out`);
+    return items;
+}
+
+;// CONCATENATED MODULE: ./build/js/control/events.js
+// `GET /api/events`: server-sent events (WHATWG HTML, 9.2) about the state, the captured requests and the console. Used
+// by api.ts.
+//
+// A stream has no queue. Each of its sources knows how far the client has read, and is asked for the next event when the
+// connection can take one: a client that reads slowly gets the latest state, requests as they are by then, and the
+// lines of the console that are still kept.
+
+
+
+
+
+const EVENT_TYPES = ['state', 'request', 'console'];
+/** A comment line now and then shows a client that a quiet stream is not dead. */
+const KEEPALIVE_MS = 15_000;
+/** A client that has read nothing for this many keepalives is gone. */
+const MAX_MISSED_KEEPALIVES = 4;
+/** Each costs a connection and its buffers. */
+const MAX_STREAMS = 64;
+/** Lines of the console that a new client gets first. */
+const FIRST_LINES = 200;
+/**
+ * `types`: some of EVENT_TYPES with commas, by default `state`. `since`: only requests with a greater id, at first;
+ * later changes of all. A client that sends the last `id:` as `Last-Event-ID` misses none.
+ */
+function streamEvents(call) {
+    const { controls, feed, streams, query, request } = call;
+    checkParameters(query, ['types', 'since', 'redact']);
+    const types = readTypes(query.get('types') ?? 'state');
+    const since = parseId(query.get('since') ?? '0', 'since');
+    const description = readDescription(call);
+    if (streams.size >= MAX_STREAMS)
+        throw new CallError(503, `${MAX_STREAMS} event streams are open already`);
+    const position = readPosition(String(request.headers['last-event-id'] ?? ''), controls.consoleLines, feed);
+    const sources = {
+        state: () => followState(controls),
+        request: () => followRequests(feed, position, { since, description }),
+        console: () => followConsole(controls.consoleLines, position),
+    };
+    sendSources(call, types.map(type => sources[type]()));
+}
+/** In the order in which their events are sent if several are waiting. */
+function readTypes(text) {
+    const words = text.split(',').map(word => word.trim());
+    const unknown = words.find(word => !EVENT_TYPES.some(known => known === word));
+    if (unknown !== undefined)
+        throw new errors_InputError(`\`types\` has '${unknown}': write some of ${EVENT_TYPES.join(', ')}, with commas`);
+    return EVENT_TYPES.filter(type => words.includes(type));
+}
+/** Where a new client begins, or one that comes again with the id of the last event it got. */
+function readPosition(lastEventId, lines, feed) {
+    const [, change, line] = /^(\d{1,15})-(\d{1,15})$/.exec(lastEventId) ?? [];
+    const firstLine = Math.max(0, lines.lastNumber - FIRST_LINES);
+    if (change === undefined || Number(change) > feed.lastChange || Number(line) > lines.lastNumber)
+        return { change: feed.cleared.change, line: firstLine };
+    return { change: Number(change), line: Number(line) };
+}
+function sendSources({ streams, response }, sources) {
+    let [isFull, missed] = [false, 0];
+    const pump = () => {
+        while (!isFull && !response.writableEnded && !response.destroyed) {
+            const event = firstOf(sources);
+            if (event === undefined)
+                return;
+            isFull = !response.write(event);
+        }
+    };
+    response.writeHead(200, {
+        'Content-Type': 'text/event-stream',
+        'Cache-Control': 'no-store',
+        'X-Content-Type-Options': 'nosniff',
+        // Otherwise nginx would collect the events (ngx_http_proxy_module, proxy_buffering).
+        'X-Accel-Buffering': 'no',
+    });
+    response.flushHeaders();
+    streams.add(response);
+    response.on('drain', () => {
+        [isFull, missed] = [false, 0];
+        pump();
+    });
+    const unsubscribers = sources.map(source => source.subscribe(pump));
+    const keepalive = setInterval(() => {
+        if (!isFull && !response.writableEnded)
+            isFull = !response.write(':\n\n');
+        else if (++missed === MAX_MISSED_KEEPALIVES)
+            response.destroy();
+    }, KEEPALIVE_MS);
+    response.once('close', () => {
+        streams.delete(response);
+        clearInterval(keepalive);
+        for (const unsubscribe of unsubscribers)
+            unsubscribe();
+    });
+    pump();
+}
+function firstOf(sources) {
+    for (const source of sources) {
+        const event = source.next();
+        if (event !== undefined)
+            return event;
+    }
+    return undefined;
+}
+function renderEvent(type, data, id) {
+    const idLine = id === undefined ? '' : `id: ${id.change}-${id.line}\n`;
+    return `event: ${type}\n${idLine}data: ${JSON.stringify(data)}\n\n`;
+}
+/** The current state first, and then every later one. */
+function followState(controls) {
+    let latest = controls.state;
+    return {
+        next: () => {
+            const state = latest;
+            latest = undefined;
+            return state && renderEvent('state', describeState(state));
+        },
+        subscribe: onNews => controls.subscribe(state => {
+            latest = state;
+            onNews();
+        }),
+    };
+}
+/** Each request that is new or has changed, without its body; `cleared` when all up to `last_id` were removed. */
+function followRequests(feed, position, { since, description }) {
+    const start = feed.lastChange;
+    return {
+        next: () => {
+            const { cleared } = feed;
+            if (position.change < cleared.change) {
+                position.change = cleared.change;
+                return renderEvent('cleared', { last_id: cleared.lastId }, position);
+            }
+            for (;;) {
+                const next = feed.next(position.change);
+                if (next === undefined)
+                    return undefined;
+                position.change = next.change;
+                if (next.change > start || next.request.id > since)
+                    return renderEvent('request', description.ofRequest(next.request, { withBody: false }), position);
+            }
+        },
+        subscribe: onNews => feed.subscribe(onNews),
+    };
+}
+/** The last lines first, and then every later one; `missed`: how many before it the client was too slow for. */
+function followConsole(lines, position) {
+    return {
+        next: () => {
+            const line = lines.next(position.line);
+            if (line === undefined)
+                return undefined;
+            const { number, at, run, text } = line;
+            const missed = number - position.line - 1;
+            position.line = number;
+            return renderEvent('console', { number, at: at.toISOString(), run, text, missed }, position);
+        },
+        subscribe: onNews => lines.subscribe(onNews),
+    };
+}
+
+;// CONCATENATED MODULE: ./node_modules/uqr/dist/index.mjs
+var QrCodeDataType = /* @__PURE__ */ ((QrCodeDataType2) => {
+  QrCodeDataType2[QrCodeDataType2["Border"] = -1] = "Border";
+  QrCodeDataType2[QrCodeDataType2["Data"] = 0] = "Data";
+  QrCodeDataType2[QrCodeDataType2["Function"] = 1] = "Function";
+  QrCodeDataType2[QrCodeDataType2["Position"] = 2] = "Position";
+  QrCodeDataType2[QrCodeDataType2["Timing"] = 3] = "Timing";
+  QrCodeDataType2[QrCodeDataType2["Alignment"] = 4] = "Alignment";
+  return QrCodeDataType2;
+})(QrCodeDataType || {});
+
+const LOW = [0, 1];
+const MEDIUM = [1, 0];
+const QUARTILE = [2, 3];
+const HIGH = [3, 2];
+const EccMap = {
+  L: LOW,
+  M: MEDIUM,
+  Q: QUARTILE,
+  H: HIGH
+};
+const NUMERIC_REGEX = /^\d*$/;
+const ALPHANUMERIC_REGEX = /^[A-Z0-9 $%*+./:-]*$/;
+const ALPHANUMERIC_CHARSET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:";
+const MIN_VERSION = 1;
+const MAX_VERSION = 40;
+const PENALTY_N1 = 3;
+const PENALTY_N2 = 3;
+const PENALTY_N3 = 40;
+const PENALTY_N4 = 10;
+const ECC_CODEWORDS_PER_BLOCK = [
+  // Version: (note that index 0 is for padding, and is set to an illegal value)
+  // 0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40    Error correction level
+  [-1, 7, 10, 15, 20, 26, 18, 20, 24, 30, 18, 20, 24, 26, 30, 22, 24, 28, 30, 28, 28, 28, 28, 30, 30, 26, 28, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30],
+  // Low
+  [-1, 10, 16, 26, 18, 24, 16, 18, 22, 22, 26, 30, 22, 22, 24, 24, 28, 28, 26, 26, 26, 26, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28],
+  // Medium
+  [-1, 13, 22, 18, 26, 18, 24, 18, 22, 20, 24, 28, 26, 24, 20, 30, 24, 28, 28, 26, 30, 28, 30, 30, 30, 30, 28, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30],
+  // Quartile
+  [-1, 17, 28, 22, 16, 22, 28, 26, 26, 24, 28, 24, 28, 22, 24, 24, 30, 28, 28, 26, 28, 30, 24, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30]
+  // High
+];
+const NUM_ERROR_CORRECTION_BLOCKS = [
+  // Version: (note that index 0 is for padding, and is set to an illegal value)
+  // 0, 1, 2, 3, 4, 5, 6, 7, 8, 9,10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40    Error correction level
+  [-1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 4, 4, 4, 4, 4, 6, 6, 6, 6, 7, 8, 8, 9, 9, 10, 12, 12, 12, 13, 14, 15, 16, 17, 18, 19, 19, 20, 21, 22, 24, 25],
+  // Low
+  [-1, 1, 1, 1, 2, 2, 4, 4, 4, 5, 5, 5, 8, 9, 9, 10, 10, 11, 13, 14, 16, 17, 17, 18, 20, 21, 23, 25, 26, 28, 29, 31, 33, 35, 37, 38, 40, 43, 45, 47, 49],
+  // Medium
+  [-1, 1, 1, 2, 2, 4, 4, 6, 6, 8, 8, 8, 10, 12, 16, 12, 17, 16, 18, 21, 20, 23, 23, 25, 27, 29, 34, 34, 35, 38, 40, 43, 45, 48, 51, 53, 56, 59, 62, 65, 68],
+  // Quartile
+  [-1, 1, 1, 2, 4, 4, 4, 5, 6, 8, 8, 11, 11, 16, 16, 18, 16, 19, 21, 25, 25, 25, 34, 30, 32, 35, 37, 40, 42, 45, 48, 51, 54, 57, 60, 63, 66, 70, 74, 77, 81]
+  // High
+];
+class QrCode {
+  /* -- Constructor (low level) and fields -- */
+  // Creates a new QR Code with the given version number,
+  // error correction level, data codeword bytes, and mask number.
+  // This is a low-level API that most users should not use directly.
+  // A mid-level API is the encodeSegments() function.
+  constructor(version, ecc, dataCodewords, msk) {
+    this.version = version;
+    this.ecc = ecc;
+    if (version < MIN_VERSION || version > MAX_VERSION)
+      throw new RangeError("Version value out of range");
+    if (msk < -1 || msk > 7)
+      throw new RangeError("Mask value out of range");
+    this.size = version * 4 + 17;
+    const row = Array.from({ length: this.size }).fill(false);
+    for (let i = 0; i < this.size; i++) {
+      this.modules.push(row.slice());
+      this.types.push(row.map(() => 0));
+    }
+    this.drawFunctionPatterns();
+    const allCodewords = this.addEccAndInterleave(dataCodewords);
+    this.drawCodewords(allCodewords);
+    if (msk === -1) {
+      let minPenalty = 1e9;
+      for (let i = 0; i < 8; i++) {
+        this.applyMask(i);
+        this.drawFormatBits(i);
+        const penalty = this.getPenaltyScore();
+        if (penalty < minPenalty) {
+          msk = i;
+          minPenalty = penalty;
+        }
+        this.applyMask(i);
+      }
+    }
+    this.mask = msk;
+    this.applyMask(msk);
+    this.drawFormatBits(msk);
+  }
+  /* -- Fields -- */
+  // The width and height of this QR Code, measured in modules, between
+  // 21 and 177 (inclusive). This is equal to version * 4 + 17.
+  size;
+  // The index of the mask pattern used in this QR Code, which is between 0 and 7 (inclusive).
+  // Even if a QR Code is created with automatic masking requested (mask = -1),
+  // the resulting object still has a mask value between 0 and 7.
+  mask;
+  // The modules of this QR Code (false = light, true = dark).
+  // Immutable after constructor finishes. Accessed through getModule().
+  modules = [];
+  types = [];
+  /* -- Accessor methods -- */
+  // Returns the color of the module (pixel) at the given coordinates, which is false
+  // for light or true for dark. The top left corner has the coordinates (x=0, y=0).
+  // If the given coordinates are out of bounds, then false (light) is returned.
+  getModule(x, y) {
+    return x >= 0 && x < this.size && y >= 0 && y < this.size && this.modules[y][x];
+  }
+  /* -- Private helper methods for constructor: Drawing function modules -- */
+  // Reads this object's version field, and draws and marks all function modules.
+  drawFunctionPatterns() {
+    for (let i = 0; i < this.size; i++) {
+      this.setFunctionModule(6, i, i % 2 === 0, QrCodeDataType.Timing);
+      this.setFunctionModule(i, 6, i % 2 === 0, QrCodeDataType.Timing);
+    }
+    this.drawFinderPattern(3, 3);
+    this.drawFinderPattern(this.size - 4, 3);
+    this.drawFinderPattern(3, this.size - 4);
+    const alignPatPos = this.getAlignmentPatternPositions();
+    const numAlign = alignPatPos.length;
+    for (let i = 0; i < numAlign; i++) {
+      for (let j = 0; j < numAlign; j++) {
+        if (!(i === 0 && j === 0 || i === 0 && j === numAlign - 1 || i === numAlign - 1 && j === 0))
+          this.drawAlignmentPattern(alignPatPos[i], alignPatPos[j]);
+      }
+    }
+    this.drawFormatBits(0);
+    this.drawVersion();
+  }
+  // Draws two copies of the format bits (with its own error correction code)
+  // based on the given mask and this object's error correction level field.
+  drawFormatBits(mask) {
+    const data = this.ecc[1] << 3 | mask;
+    let rem = data;
+    for (let i = 0; i < 10; i++)
+      rem = rem << 1 ^ (rem >>> 9) * 1335;
+    const bits = (data << 10 | rem) ^ 21522;
+    for (let i = 0; i <= 5; i++)
+      this.setFunctionModule(8, i, getBit(bits, i));
+    this.setFunctionModule(8, 7, getBit(bits, 6));
+    this.setFunctionModule(8, 8, getBit(bits, 7));
+    this.setFunctionModule(7, 8, getBit(bits, 8));
+    for (let i = 9; i < 15; i++)
+      this.setFunctionModule(14 - i, 8, getBit(bits, i));
+    for (let i = 0; i < 8; i++)
+      this.setFunctionModule(this.size - 1 - i, 8, getBit(bits, i));
+    for (let i = 8; i < 15; i++)
+      this.setFunctionModule(8, this.size - 15 + i, getBit(bits, i));
+    this.setFunctionModule(8, this.size - 8, true);
+  }
+  // Draws two copies of the version bits (with its own error correction code),
+  // based on this object's version field, iff 7 <= version <= 40.
+  drawVersion() {
+    if (this.version < 7)
+      return;
+    let rem = this.version;
+    for (let i = 0; i < 12; i++)
+      rem = rem << 1 ^ (rem >>> 11) * 7973;
+    const bits = this.version << 12 | rem;
+    for (let i = 0; i < 18; i++) {
+      const color = getBit(bits, i);
+      const a = this.size - 11 + i % 3;
+      const b = Math.floor(i / 3);
+      this.setFunctionModule(a, b, color);
+      this.setFunctionModule(b, a, color);
+    }
+  }
+  // Draws a 9*9 finder pattern including the border separator,
+  // with the center module at (x, y). Modules can be out of bounds.
+  drawFinderPattern(x, y) {
+    for (let dy = -4; dy <= 4; dy++) {
+      for (let dx = -4; dx <= 4; dx++) {
+        const dist = Math.max(Math.abs(dx), Math.abs(dy));
+        const xx = x + dx;
+        const yy = y + dy;
+        if (xx >= 0 && xx < this.size && yy >= 0 && yy < this.size)
+          this.setFunctionModule(xx, yy, dist !== 2 && dist !== 4, QrCodeDataType.Position);
+      }
+    }
+  }
+  // Draws a 5*5 alignment pattern, with the center module
+  // at (x, y). All modules must be in bounds.
+  drawAlignmentPattern(x, y) {
+    for (let dy = -2; dy <= 2; dy++) {
+      for (let dx = -2; dx <= 2; dx++) {
+        this.setFunctionModule(
+          x + dx,
+          y + dy,
+          Math.max(Math.abs(dx), Math.abs(dy)) !== 1,
+          QrCodeDataType.Alignment
+        );
+      }
+    }
+  }
+  // Sets the color of a module and marks it as a function module.
+  // Only used by the constructor. Coordinates must be in bounds.
+  setFunctionModule(x, y, isDark, type = QrCodeDataType.Function) {
+    this.modules[y][x] = isDark;
+    this.types[y][x] = type;
+  }
+  /* -- Private helper methods for constructor: Codewords and masking -- */
+  // Returns a new byte string representing the given data with the appropriate error correction
+  // codewords appended to it, based on this object's version and error correction level.
+  addEccAndInterleave(data) {
+    const ver = this.version;
+    const ecl = this.ecc;
+    if (data.length !== getNumDataCodewords(ver, ecl))
+      throw new RangeError("Invalid argument");
+    const numBlocks = NUM_ERROR_CORRECTION_BLOCKS[ecl[0]][ver];
+    const blockEccLen = ECC_CODEWORDS_PER_BLOCK[ecl[0]][ver];
+    const rawCodewords = Math.floor(getNumRawDataModules(ver) / 8);
+    const numShortBlocks = numBlocks - rawCodewords % numBlocks;
+    const shortBlockLen = Math.floor(rawCodewords / numBlocks);
+    const blocks = [];
+    const rsDiv = reedSolomonComputeDivisor(blockEccLen);
+    for (let i = 0, k = 0; i < numBlocks; i++) {
+      const dat = data.slice(k, k + shortBlockLen - blockEccLen + (i < numShortBlocks ? 0 : 1));
+      k += dat.length;
+      const ecc = reedSolomonComputeRemainder(dat, rsDiv);
+      if (i < numShortBlocks)
+        dat.push(0);
+      blocks.push(dat.concat(ecc));
+    }
+    const result = [];
+    for (let i = 0; i < blocks[0].length; i++) {
+      blocks.forEach((block, j) => {
+        if (i !== shortBlockLen - blockEccLen || j >= numShortBlocks)
+          result.push(block[i]);
+      });
+    }
+    return result;
+  }
+  // Draws the given sequence of 8-bit codewords (data and error correction) onto the entire
+  // data area of this QR Code. Function modules need to be marked off before this is called.
+  drawCodewords(data) {
+    if (data.length !== Math.floor(getNumRawDataModules(this.version) / 8))
+      throw new RangeError("Invalid argument");
+    let i = 0;
+    for (let right = this.size - 1; right >= 1; right -= 2) {
+      if (right === 6)
+        right = 5;
+      for (let vert = 0; vert < this.size; vert++) {
+        for (let j = 0; j < 2; j++) {
+          const x = right - j;
+          const upward = (right + 1 & 2) === 0;
+          const y = upward ? this.size - 1 - vert : vert;
+          if (!this.types[y][x] && i < data.length * 8) {
+            this.modules[y][x] = getBit(data[i >>> 3], 7 - (i & 7));
+            i++;
+          }
+        }
+      }
+    }
+  }
+  // XORs the codeword modules in this QR Code with the given mask pattern.
+  // The function modules must be marked and the codeword bits must be drawn
+  // before masking. Due to the arithmetic of XOR, calling applyMask() with
+  // the same mask value a second time will undo the mask. A final well-formed
+  // QR Code needs exactly one (not zero, two, etc.) mask applied.
+  applyMask(mask) {
+    if (mask < 0 || mask > 7)
+      throw new RangeError("Mask value out of range");
+    for (let y = 0; y < this.size; y++) {
+      for (let x = 0; x < this.size; x++) {
+        let invert;
+        switch (mask) {
+          case 0:
+            invert = (x + y) % 2 === 0;
+            break;
+          case 1:
+            invert = y % 2 === 0;
+            break;
+          case 2:
+            invert = x % 3 === 0;
+            break;
+          case 3:
+            invert = (x + y) % 3 === 0;
+            break;
+          case 4:
+            invert = (Math.floor(x / 3) + Math.floor(y / 2)) % 2 === 0;
+            break;
+          case 5:
+            invert = x * y % 2 + x * y % 3 === 0;
+            break;
+          case 6:
+            invert = (x * y % 2 + x * y % 3) % 2 === 0;
+            break;
+          case 7:
+            invert = ((x + y) % 2 + x * y % 3) % 2 === 0;
+            break;
+          default:
+            throw new Error("Unreachable");
+        }
+        if (!this.types[y][x] && invert)
+          this.modules[y][x] = !this.modules[y][x];
+      }
+    }
+  }
+  // Calculates and returns the penalty score based on state of this QR Code's current modules.
+  // This is used by the automatic mask choice algorithm to find the mask pattern that yields the lowest score.
+  getPenaltyScore() {
+    let result = 0;
+    for (let y = 0; y < this.size; y++) {
+      let runColor = false;
+      let runX = 0;
+      const runHistory = [0, 0, 0, 0, 0, 0, 0];
+      for (let x = 0; x < this.size; x++) {
+        if (this.modules[y][x] === runColor) {
+          runX++;
+          if (runX === 5)
+            result += PENALTY_N1;
+          else if (runX > 5)
+            result++;
+        } else {
+          this.finderPenaltyAddHistory(runX, runHistory);
+          if (!runColor)
+            result += this.finderPenaltyCountPatterns(runHistory) * PENALTY_N3;
+          runColor = this.modules[y][x];
+          runX = 1;
+        }
+      }
+      result += this.finderPenaltyTerminateAndCount(runColor, runX, runHistory) * PENALTY_N3;
+    }
+    for (let x = 0; x < this.size; x++) {
+      let runColor = false;
+      let runY = 0;
+      const runHistory = [0, 0, 0, 0, 0, 0, 0];
+      for (let y = 0; y < this.size; y++) {
+        if (this.modules[y][x] === runColor) {
+          runY++;
+          if (runY === 5)
+            result += PENALTY_N1;
+          else if (runY > 5)
+            result++;
+        } else {
+          this.finderPenaltyAddHistory(runY, runHistory);
+          if (!runColor)
+            result += this.finderPenaltyCountPatterns(runHistory) * PENALTY_N3;
+          runColor = this.modules[y][x];
+          runY = 1;
+        }
+      }
+      result += this.finderPenaltyTerminateAndCount(runColor, runY, runHistory) * PENALTY_N3;
+    }
+    for (let y = 0; y < this.size - 1; y++) {
+      for (let x = 0; x < this.size - 1; x++) {
+        const color = this.modules[y][x];
+        if (color === this.modules[y][x + 1] && color === this.modules[y + 1][x] && color === this.modules[y + 1][x + 1]) {
+          result += PENALTY_N2;
+        }
+      }
+    }
+    let dark = 0;
+    for (const row of this.modules)
+      dark = row.reduce((sum, color) => sum + (color ? 1 : 0), dark);
+    const total = this.size * this.size;
+    const k = Math.ceil(Math.abs(dark * 20 - total * 10) / total) - 1;
+    result += k * PENALTY_N4;
+    return result;
+  }
+  /* -- Private helper functions -- */
+  // Returns an ascending list of positions of alignment patterns for this version number.
+  // Each position is in the range [0,177), and are used on both the x and y axes.
+  // This could be implemented as lookup table of 40 variable-length lists of integers.
+  getAlignmentPatternPositions() {
+    if (this.version === 1) {
+      return [];
+    } else {
+      const numAlign = Math.floor(this.version / 7) + 2;
+      const step = this.version === 32 ? 26 : Math.ceil((this.version * 4 + 4) / (numAlign * 2 - 2)) * 2;
+      const result = [6];
+      for (let pos = this.size - 7; result.length < numAlign; pos -= step)
+        result.splice(1, 0, pos);
+      return result;
+    }
+  }
+  // Can only be called immediately after a light run is added, and
+  // returns either 0, 1, or 2. A helper function for getPenaltyScore().
+  finderPenaltyCountPatterns(runHistory) {
+    const n = runHistory[1];
+    const core = n > 0 && runHistory[2] === n && runHistory[3] === n * 3 && runHistory[4] === n && runHistory[5] === n;
+    return (core && runHistory[0] >= n * 4 && runHistory[6] >= n ? 1 : 0) + (core && runHistory[6] >= n * 4 && runHistory[0] >= n ? 1 : 0);
+  }
+  // Must be called at the end of a line (row or column) of modules. A helper function for getPenaltyScore().
+  finderPenaltyTerminateAndCount(currentRunColor, currentRunLength, runHistory) {
+    if (currentRunColor) {
+      this.finderPenaltyAddHistory(currentRunLength, runHistory);
+      currentRunLength = 0;
+    }
+    currentRunLength += this.size;
+    this.finderPenaltyAddHistory(currentRunLength, runHistory);
+    return this.finderPenaltyCountPatterns(runHistory);
+  }
+  // Pushes the given value to the front and drops the last value. A helper function for getPenaltyScore().
+  finderPenaltyAddHistory(currentRunLength, runHistory) {
+    if (runHistory[0] === 0)
+      currentRunLength += this.size;
+    runHistory.pop();
+    runHistory.unshift(currentRunLength);
+  }
+}
+function appendBits(val, len, bb) {
+  if (len < 0 || len > 31 || val >>> len !== 0)
+    throw new RangeError("Value out of range");
+  for (let i = len - 1; i >= 0; i--)
+    bb.push(val >>> i & 1);
+}
+function getBit(x, i) {
+  return (x >>> i & 1) !== 0;
+}
+class QrSegment {
+  // Creates a new QR Code segment with the given attributes and data.
+  // The character count (numChars) must agree with the mode and the bit buffer length,
+  // but the constraint isn't checked. The given bit buffer is cloned and stored.
+  constructor(mode, numChars, bitData) {
+    this.mode = mode;
+    this.numChars = numChars;
+    this.bitData = bitData;
+    if (numChars < 0)
+      throw new RangeError("Invalid argument");
+    this.bitData = bitData.slice();
+  }
+  /* -- Methods -- */
+  // Returns a new copy of the data bits of this segment.
+  getData() {
+    return this.bitData.slice();
+  }
+}
+const MODE_NUMERIC = [1, 10, 12, 14];
+const MODE_ALPHANUMERIC = [2, 9, 11, 13];
+const MODE_BYTE = [4, 8, 16, 16];
+function numCharCountBits(mode, ver) {
+  return mode[Math.floor((ver + 7) / 17) + 1];
+}
+function makeBytes(data) {
+  const bb = [];
+  for (const b of data)
+    appendBits(b, 8, bb);
+  return new QrSegment(MODE_BYTE, data.length, bb);
+}
+function makeNumeric(digits) {
+  if (!isNumeric(digits))
+    throw new RangeError("String contains non-numeric characters");
+  const bb = [];
+  for (let i = 0; i < digits.length; ) {
+    const n = Math.min(digits.length - i, 3);
+    appendBits(Number.parseInt(digits.substring(i, i + n), 10), n * 3 + 1, bb);
+    i += n;
+  }
+  return new QrSegment(MODE_NUMERIC, digits.length, bb);
+}
+function makeAlphanumeric(text) {
+  if (!isAlphanumeric(text))
+    throw new RangeError("String contains unencodable characters in alphanumeric mode");
+  const bb = [];
+  let i;
+  for (i = 0; i + 2 <= text.length; i += 2) {
+    let temp = ALPHANUMERIC_CHARSET.indexOf(text.charAt(i)) * 45;
+    temp += ALPHANUMERIC_CHARSET.indexOf(text.charAt(i + 1));
+    appendBits(temp, 11, bb);
+  }
+  if (i < text.length)
+    appendBits(ALPHANUMERIC_CHARSET.indexOf(text.charAt(i)), 6, bb);
+  return new QrSegment(MODE_ALPHANUMERIC, text.length, bb);
+}
+function makeSegments(text) {
+  if (text === "")
+    return [];
+  else if (isNumeric(text))
+    return [makeNumeric(text)];
+  else if (isAlphanumeric(text))
+    return [makeAlphanumeric(text)];
+  else
+    return [makeBytes(toUtf8ByteArray(text))];
+}
+function isNumeric(text) {
+  return NUMERIC_REGEX.test(text);
+}
+function isAlphanumeric(text) {
+  return ALPHANUMERIC_REGEX.test(text);
+}
+function getTotalBits(segs, version) {
+  let result = 0;
+  for (const seg of segs) {
+    const ccbits = numCharCountBits(seg.mode, version);
+    if (seg.numChars >= 1 << ccbits)
+      return Number.POSITIVE_INFINITY;
+    result += 4 + ccbits + seg.bitData.length;
+  }
+  return result;
+}
+function toUtf8ByteArray(str) {
+  str = encodeURI(str);
+  const result = [];
+  for (let i = 0; i < str.length; i++) {
+    if (str.charAt(i) !== "%") {
+      result.push(str.charCodeAt(i));
+    } else {
+      result.push(Number.parseInt(str.substring(i + 1, i + 3), 16));
+      i += 2;
+    }
+  }
+  return result;
+}
+function getNumRawDataModules(ver) {
+  if (ver < MIN_VERSION || ver > MAX_VERSION)
+    throw new RangeError("Version number out of range");
+  let result = (16 * ver + 128) * ver + 64;
+  if (ver >= 2) {
+    const numAlign = Math.floor(ver / 7) + 2;
+    result -= (25 * numAlign - 10) * numAlign - 55;
+    if (ver >= 7)
+      result -= 36;
+  }
+  return result;
+}
+function getNumDataCodewords(ver, ecl) {
+  return Math.floor(getNumRawDataModules(ver) / 8) - ECC_CODEWORDS_PER_BLOCK[ecl[0]][ver] * NUM_ERROR_CORRECTION_BLOCKS[ecl[0]][ver];
+}
+function reedSolomonComputeDivisor(degree) {
+  if (degree < 1 || degree > 255)
+    throw new RangeError("Degree out of range");
+  const result = [];
+  for (let i = 0; i < degree - 1; i++)
+    result.push(0);
+  result.push(1);
+  let root = 1;
+  for (let i = 0; i < degree; i++) {
+    for (let j = 0; j < result.length; j++) {
+      result[j] = reedSolomonMultiply(result[j], root);
+      if (j + 1 < result.length)
+        result[j] ^= result[j + 1];
+    }
+    root = reedSolomonMultiply(root, 2);
+  }
+  return result;
+}
+function reedSolomonComputeRemainder(data, divisor) {
+  const result = divisor.map((_) => 0);
+  for (const b of data) {
+    const factor = b ^ result.shift();
+    result.push(0);
+    divisor.forEach((coef, i) => result[i] ^= reedSolomonMultiply(coef, factor));
+  }
+  return result;
+}
+function reedSolomonMultiply(x, y) {
+  if (x >>> 8 !== 0 || y >>> 8 !== 0)
+    throw new RangeError("Byte out of range");
+  let z = 0;
+  for (let i = 7; i >= 0; i--) {
+    z = z << 1 ^ (z >>> 7) * 285;
+    z ^= (y >>> i & 1) * x;
+  }
+  return z;
+}
+function encodeSegments(segs, ecl, minVersion = 1, maxVersion = 40, mask = -1, boostEcl = true) {
+  if (!(MIN_VERSION <= minVersion && minVersion <= maxVersion && maxVersion <= MAX_VERSION) || mask < -1 || mask > 7) {
+    throw new RangeError("Invalid value");
+  }
+  let version;
+  let dataUsedBits;
+  for (version = minVersion; ; version++) {
+    const dataCapacityBits2 = getNumDataCodewords(version, ecl) * 8;
+    const usedBits = getTotalBits(segs, version);
+    if (usedBits <= dataCapacityBits2) {
+      dataUsedBits = usedBits;
+      break;
+    }
+    if (version >= maxVersion)
+      throw new RangeError("Data too long");
+  }
+  for (const newEcl of [MEDIUM, QUARTILE, HIGH]) {
+    if (boostEcl && dataUsedBits <= getNumDataCodewords(version, newEcl) * 8)
+      ecl = newEcl;
+  }
+  const bb = [];
+  for (const seg of segs) {
+    appendBits(seg.mode[0], 4, bb);
+    appendBits(seg.numChars, numCharCountBits(seg.mode, version), bb);
+    for (const b of seg.getData())
+      bb.push(b);
+  }
+  const dataCapacityBits = getNumDataCodewords(version, ecl) * 8;
+  appendBits(0, Math.min(4, dataCapacityBits - bb.length), bb);
+  appendBits(0, (8 - bb.length % 8) % 8, bb);
+  for (let padByte = 236; bb.length < dataCapacityBits; padByte ^= 236 ^ 17)
+    appendBits(padByte, 8, bb);
+  const dataCodewords = Array.from({ length: Math.ceil(bb.length / 8) }, () => 0);
+  bb.forEach((b, i) => dataCodewords[i >>> 3] |= b << 7 - (i & 7));
+  return new QrCode(version, ecl, dataCodewords, mask);
+}
+
+function encode(data, options) {
+  const {
+    ecc = "L",
+    boostEcc = false,
+    minVersion = 1,
+    maxVersion = 40,
+    maskPattern = -1,
+    border = 1
+  } = options || {};
+  const segment = typeof data === "string" ? makeSegments(data) : Array.isArray(data) ? [makeBytes(data)] : void 0;
+  if (!segment)
+    throw new Error(`uqr only supports encoding string and binary data, but got: ${typeof data}`);
+  const qr = encodeSegments(
+    segment,
+    EccMap[ecc],
+    minVersion,
+    maxVersion,
+    maskPattern,
+    boostEcc
+  );
+  const result = addBorder({
+    version: qr.version,
+    maskPattern: qr.mask,
+    size: qr.size,
+    data: qr.modules,
+    types: qr.types
+  }, border);
+  if (options?.invert)
+    result.data = result.data.map((row) => row.map((mod) => !mod));
+  options?.onEncoded?.(result);
+  return result;
+}
+function addBorder(input, border = 1) {
+  if (!border)
+    return input;
+  const { size } = input;
+  const newSize = size + border * 2;
+  input.size = newSize;
+  input.data.forEach((row) => {
+    for (let i = 0; i < border; i++) {
+      row.unshift(false);
+      row.push(false);
+    }
+  });
+  for (let i = 0; i < border; i++) {
+    input.data.unshift(Array.from({ length: newSize }, (_) => false));
+    input.data.push(Array.from({ length: newSize }, (_) => false));
+  }
+  const b = QrCodeDataType.Border;
+  input.types.forEach((row) => {
+    for (let i = 0; i < border; i++) {
+      row.unshift(b);
+      row.push(b);
+    }
+  });
+  for (let i = 0; i < border; i++) {
+    input.types.unshift(Array.from({ length: newSize }, (_) => b));
+    input.types.push(Array.from({ length: newSize }, (_) => b));
+  }
+  return input;
+}
+function getDataAt(data, x, y, defaults = false) {
+  if (x < 0 || y < 0 || x >= data.length || y >= data.length)
+    return defaults;
+  return data[y][x];
+}
+
+function renderUnicode(data, options = {}) {
+  const {
+    whiteChar = "\u2588",
+    blackChar = "\u2591"
+  } = options;
+  const result = encode(data, options);
+  return result.data.map((row) => {
+    return row.map((mod) => mod ? blackChar : whiteChar).join("");
+  }).join("\n");
+}
+function renderANSI(data, options = {}) {
+  return renderUnicode(data, {
+    ...options,
+    blackChar: "\x1B[40m\u3000\x1B[0m",
+    whiteChar: "\x1B[47m\u3000\x1B[0m"
+  });
+}
+function renderUnicodeCompact(data, options = {}) {
+  const palette = {
+    WHITE_ALL: "\u2588",
+    WHITE_BLACK: "\u2580",
+    BLACK_WHITE: "\u2584",
+    BLACK_ALL: " "
+  };
+  const result = encode(data, options);
+  const WHITE = false;
+  const BLACK = true;
+  const at = (x, y) => getDataAt(result.data, x, y, true);
+  const lines = [];
+  let line = "";
+  for (let row = 0; row < result.size; row += 2) {
+    for (let col = 0; col < result.size; col++) {
+      if (at(col, row) === WHITE && at(col, row + 1) === WHITE)
+        line += palette.WHITE_ALL;
+      else if (at(col, row) === WHITE && at(col, row + 1) === BLACK)
+        line += palette.WHITE_BLACK;
+      else if (at(col, row) === BLACK && at(col, row + 1) === WHITE)
+        line += palette.BLACK_WHITE;
+      else
+        line += palette.BLACK_ALL;
+    }
+    lines.push(line);
+    line = "";
+  }
+  return lines.join("\n");
+}
+
+function escapeAttr(value) {
+  return value.replace(/&/g, "&amp;").replace(/"/g, "&quot;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+}
+function renderSVG(data, options = {}) {
+  const result = encode(data, options);
+  const {
+    pixelSize = 10,
+    whiteColor = "white",
+    blackColor = "black"
+  } = options;
+  const height = result.size * pixelSize;
+  const width = result.size * pixelSize;
+  let svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}">`;
+  const paths = [];
+  for (let row = 0; row < result.size; row++) {
+    for (let col = 0; col < result.size; col++) {
+      const x = col * pixelSize;
+      const y = row * pixelSize;
+      if (result.data[row][col])
+        paths.push(`M${x},${y}h${pixelSize}v${pixelSize}h-${pixelSize}z`);
+    }
+  }
+  svg += `<rect fill="${escapeAttr(whiteColor)}" width="${width}" height="${height}"/>`;
+  svg += `<path fill="${escapeAttr(blackColor)}" d="${paths.join("")}"/>`;
+  svg += "</svg>";
+  return svg;
+}
+
+
+
+;// CONCATENATED MODULE: ./build/js/control/inspector/document.js
+// `GET /api/inspector`: what the inspector's page shows apart from the events. Used by api.ts.
+
+
+
+function showInspector({ controls, audience, query, response }) {
+    checkParameters(query, []);
+    const { inspection } = controls;
+    const { preview_url: link } = describeState(controls.state);
+    send(response, 200, {
+        success: true,
+        is_public: audience === 'public',
+        redact: inspection.redacts,
+        signing_rules: inspection.signingRules,
+        link,
+        qr: link !== null && /^https?:/.test(link) ? drawQr(link) : null,
+        public_inspector_url: inspection.publicLink ?? null,
     });
 }
-async function answer(call, token) {
-    const { request, response } = call;
-    response.on('error', () => { }); // a client that has disconnected needs no response
-    const path = (request.url ?? '').split('?', 1)[0] ?? '';
-    const route = ROUTES[`${request.method} ${path}`];
-    const allowed = ROUTE_NAMES.filter(name => name.endsWith(` ${path}`)).map(name => name.split(' ')[0]);
-    // Keeps out web pages whose host name points to 127.0.0.1 (DNS rebinding).
-    if (!/^(127\.0\.0\.1|localhost)(:\d+)?$/.test(request.headers.host ?? ''))
-        return refuse(response, 403, 'this API accepts requests to its loopback address only');
-    if (!isAuthorised(request, token))
-        return refuse(response, 401, 'a bearer token is required: the `control-token` output');
-    if (allowed.length === 0)
-        return refuse(response, 404, `no such route: ${path}`);
-    if (route === undefined)
-        return refuse(response, 405, `use ${allowed.join(' or ')}`, { Allow: allowed.join(', ') });
-    try {
-        await route(call);
-    }
-    catch (error) {
-        refuse(response, error instanceof TunnelError ? 502 : 500, errors_describeError(error));
-    }
+/** The rows of a QR code (ISO/IEC 18004) without its quiet zone, from the top: `1` is dark. */
+function drawQr(text) {
+    return encode(text, { ecc: 'M', border: 0 }).data.map(row => row.map(dark => (dark ? '1' : '0')).join(''));
 }
-function isAuthorised(request, token) {
-    return isSame(request.headers.authorization ?? '', `Bearer ${token}`);
-}
-function send(response, status, body, headers = {}) {
-    response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers });
-    response.end(`${JSON.stringify(body)}\n`);
-}
-function refuse(response, status, error, headers) {
-    send(response, status, { success: false, error }, headers);
-}
+
+;// CONCATENATED MODULE: ./build/js/control/preview.js
+// The routes that show and change the preview itself: wasmrun's three tunnel routes, the end, and the app. Used by
+// api.ts.
+
+
+/** The reasons that a client may give. */
+const CALLER_REASONS = ['stopped', 'job ended'];
 async function startTunnel({ controls, response }) {
     await controls.startTunnel();
     const { public_url, status } = describeState(controls.state);
@@ -30816,19 +33078,1415 @@ function showApp({ controls, response }) {
         console,
     });
 }
-/** Server-sent events (WHATWG HTML §9.2): `event: state` with a StateMessage, the current one first. */
-function streamEvents({ controls, streams, response }) {
-    streams.add(response);
-    response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
-    const write = (state) => response.write(`event: state\ndata: ${JSON.stringify(describeState(state))}\n\n`);
-    write(controls.state);
-    const unsubscribe = controls.subscribe(write);
-    const keepalive = setInterval(() => response.write(':\n\n'), KEEPALIVE_MS);
-    response.once('close', () => {
-        streams.delete(response);
-        unsubscribe();
-        clearInterval(keepalive);
+
+;// CONCATENATED MODULE: ./build/js/shared/replay.js
+// Sending a captured request again: what is asked for, and what came back. gateway/webhooks/replay.ts does it, control/
+// passes it on.
+/**
+ * Why there is no answer. `impossible`: this request cannot be sent again like this; `app away`: it can be later; `no
+ * answer`: it was sent, or nothing accepted the connection.
+ */
+class ReplayError extends Error {
+    kind;
+    constructor(kind, message, options) {
+        super(message, options);
+        this.name = 'ReplayError';
+        this.kind = kind;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/control/request-list.js
+// Sends a list of captured requests in parts: 64 MB of bodies as one text would need twice their memory, and would stop
+// all other work. Used by requests.ts and wait/.
+
+/** So much is written before other work gets its turn: about a millisecond. */
+const PART_LENGTH = 256 * 1024;
+/** The parts of `{"success":true,"requests":[…],…fields}`, on one line. */
+function* renderList(requests, fields, describe = request => describeRequest(request)) {
+    let part = '{"success":true,"requests":[';
+    for (const [index, request] of requests.entries()) {
+        part += `${index === 0 ? '' : ','}${JSON.stringify(describe(request))}`;
+        if (part.length < PART_LENGTH)
+            continue;
+        yield part;
+        part = '';
+    }
+    yield `${part}],${JSON.stringify(fields).slice(1)}`;
+}
+/** Writes as fast as the client reads; resolves early if it is gone. */
+async function writeParts(response, parts) {
+    for (const part of parts) {
+        if (response.destroyed)
+            return;
+        await write(response, part);
+    }
+}
+/** Resolves when more may be written, or the client is gone. */
+function write(response, part) {
+    return new Promise(resolve => {
+        const goOn = () => {
+            response.off('drain', goOn).off('close', goOn);
+            // A socket that takes everything at once drains in the same turn: others get theirs first.
+            setImmediate(resolve);
+        };
+        if (response.write(part))
+            return goOn();
+        response.on('drain', goOn).on('close', goOn);
     });
+}
+
+;// CONCATENATED MODULE: ./build/js/control/requests.js
+// The routes of the captured requests. Used by api.ts.
+
+
+
+
+/** Oldest first, refused ones included. */
+async function listRequests(call) {
+    const { controls, query, response } = call;
+    checkParameters(query, [...FILTER_PARAMETERS, 'bodies', 'redact']);
+    const { requests } = controls;
+    const { since, hasPath, hasMethod } = readFilter(query, requests.lastId);
+    const withBody = readBoolean(query, 'bodies', true);
+    const description = readDescription(call);
+    const listed = requests.list(since).filter(request => hasPath(request) && hasMethod(request));
+    response.writeHead(200, JSON_FIELDS);
+    const fields = { last_id: requests.lastId };
+    await writeParts(response, renderList(listed, fields, request => description.ofRequest(request, { withBody })));
+    response.end('\n');
+}
+function showRequest(call) {
+    const { controls, path, query, response } = call;
+    checkParameters(query, ['bodies', 'redact']);
+    const request = findRequest(controls.requests, path.id ?? '');
+    const withBody = readBoolean(query, 'bodies', true);
+    send(response, 200, { success: true, request: readDescription(call).ofRequest(request, { withBody }) });
+}
+/** Throws an InputError if the text is not an id, and a CallError if there is no such request. */
+function findRequest(requests, idText) {
+    const id = parseId(idText, 'id');
+    const request = requests.find(id);
+    if (request === undefined)
+        throw new CallError(404, describeMissing(id, requests.lastId));
+    return request;
+}
+function describeMissing(id, lastId) {
+    if (lastId === 0)
+        return `there is no request ${id}: none has been captured yet`;
+    if (id > lastId || id === 0)
+        return `there is no request ${id}: the newest is ${lastId}`;
+    return `request ${id} is not kept any more: newer requests took its place, or the list was cleared`;
+}
+function clearRequests({ controls, query, response }) {
+    checkParameters(query, []);
+    controls.requests.clear();
+    send(response, 200, { success: true, message: 'Requests removed' });
+}
+
+;// CONCATENATED MODULE: ./build/js/control/replay.js
+// The route that sends a captured request again. Used by api.ts.
+
+
+
+
+
+
+
+/** An order is a URL and a word. */
+const MAX_ORDER_BYTES = 16 * 1024;
+const STATUS = {
+    impossible: 409,
+    'app away': 503,
+    'no answer': 502,
+};
+async function replayRequest(call) {
+    const { controls, path, query, request, response } = call;
+    checkParameters(query, ['redact']);
+    const description = readDescription(call);
+    const captured = findRequest(controls.requests, path.id ?? '');
+    const order = parseOrder(await readText(request, MAX_ORDER_BYTES));
+    try {
+        send(response, 200, description.ofReplay(await controls.replay(captured, order)));
+    }
+    catch (error) {
+        if (error instanceof ReplayError)
+            throw new CallError(STATUS[error.kind], error.message);
+        throw error;
+    }
+}
+/** An empty body asks for a replay to the app. */
+function parseOrder(text) {
+    const given = text.trim() === '' ? {} : call_parseJson(text);
+    const order = safeParse(ReplayOrderSchema, given);
+    // To valibot a list is an object, too.
+    if (!order.success || Array.isArray(given))
+        throw new errors_InputError('the body is not like {"to": "https://example.com/hooks", "re_sign": true}: both may be left out');
+    const { to, re_sign: reSign = false } = order.output;
+    return { to: to === undefined ? undefined : parseUrl(to), reSign };
+}
+/** The URL is not quoted: it may hold a password. */
+function parseUrl(text) {
+    const url = URL.parse(text);
+    if (url === null || !['http:', 'https:'].includes(url.protocol))
+        throw new errors_InputError('`to` is not a URL like https://example.com/hooks');
+    if (url.username !== '' || url.password !== '')
+        throw new errors_InputError('`to` has a user or a password: leave them out, the request is sent with its own header fields');
+    return url;
+}
+
+;// CONCATENATED MODULE: ./build/js/shared/signature-check.js
+// The question whether a request is signed rightly, and its answer, as the control API takes and sends them: exposure/
+// answers, control/ and commands/ ask.
+
+/** A rule of `verify` without its path. */
+const RuleSchema = strictObject({
+    provider: string(),
+    secret: string(),
+    /** `handshake`, and for `hmac-sha256` and `hmac-sha1` also `header`, `encoding`, `prefix` and `separator`. */
+    options: optional(record(string(), string()), {}),
+});
+/** A request that was not recorded here; the members are those of a RequestMessage, with a URL for the target. */
+const SentRequestSchema = strictObject({
+    method: optional(string(), 'POST'),
+    /** The public URL that was called, as its sender wrote it. */
+    url: string(),
+    headers: array(tuple([string(), string()])),
+    body: optional(string(), ''),
+    body_encoding: optional(picklist(['utf8', 'base64']), 'utf8'),
+});
+/** Either `id`, of a recorded request, or `request`. */
+const SignatureOrderSchema = strictObject({
+    id: optional(pipe(number(), integer(), minValue(1))),
+    request: optional(SentRequestSchema),
+    /** Absent: the preview's own rules for the path. */
+    rule: optional(RuleSchema),
+    /** When it came, as ISO 8601: the timestamp is compared with that. Absent: when it was recorded, otherwise now. */
+    at: optional(pipe(string(), isoTimestamp())),
+});
+const SignatureAnswerSchema = object({
+    success: literal(true),
+    /** Whether it would reach the app. */
+    right: dist_boolean(),
+    /** The provider whose secret has signed it. */
+    verified: nullable(string()),
+    handshake: nullable(string()),
+    /** What is wrong; null if it is right. */
+    reason: nullable(string()),
+});
+
+;// CONCATENATED MODULE: ./build/js/control/signature.js
+// The route that says whether a request is signed rightly. Used by api.ts.
+
+
+
+
+
+/** A body of 1 MB, which is as much as the gateway checks, in base64 and as JSON. */
+const signature_MAX_ORDER_BYTES = 4 * 1024 ** 2;
+async function checkSignature({ controls, query, request, response }) {
+    checkParameters(query, []);
+    const order = signature_parseOrder(await readText(request, signature_MAX_ORDER_BYTES));
+    const { id, rule } = order;
+    const at = order.at === undefined ? undefined : new Date(order.at);
+    const question = order.request !== undefined
+        ? readSent(order.request)
+        : readCaptured(findCaptured(controls.requests, id ?? 0));
+    send(response, 200, controls.checkSignature({ ...question, rule, at: at ?? question.at }));
+}
+/** What is wrong is not quoted: the order may hold a secret. */
+function signature_parseOrder(text) {
+    const order = safeParse(SignatureOrderSchema, call_parseJson(text));
+    if (!order.success) {
+        const [issue] = order.issues;
+        throw new errors_InputError(`the body is not like {"id": 3} or {"request": {"url", "headers", "body"}, "rule": {"provider", "secret"}}: look at \`${getDotPath(issue) ?? 'the whole'}\``);
+    }
+    if ((order.output.id === undefined) === (order.output.request === undefined))
+        throw new errors_InputError('give either `id`, of a recorded request, or `request`');
+    return order.output;
+}
+function readSent({ method, url, headers, body, body_encoding }) {
+    const parts = /^(https?:\/\/[^/?#]+)([^#]*)$/i.exec(url);
+    if (parts === null)
+        throw new errors_InputError('`url` is not a URL like https://preview.example/webhooks/github');
+    const [, origin, target = ''] = parts;
+    return {
+        request: {
+            method,
+            // As it was written: some providers sign the URL letter by letter.
+            target: target.startsWith('/') ? target : `/${target}`,
+            rawHeaders: headers.flat(),
+            body: Buffer.from(body, body_encoding),
+        },
+        origin,
+        at: new Date(),
+    };
+}
+function findCaptured(requests, id) {
+    return findRequest(requests, String(id));
+}
+function readCaptured({ id, method, target, rawHeaders, body, bodyBytes, receivedAt, }) {
+    if (body.length < bodyBytes)
+        throw new CallError(409, `request ${id} cannot be checked: only the first ${body.length} of the ${bodyBytes} bytes of its body were kept`);
+    return { request: { method, target, rawHeaders, body }, origin: undefined, at: receivedAt };
+}
+
+// EXTERNAL MODULE: external "node:zlib"
+var external_node_zlib_ = __nccwpck_require__(8522);
+;// CONCATENATED MODULE: ./build/js/control/wait/exact-json.js
+// JSON whose numbers keep their digits: ids of 19 digits are common, and a JavaScript number rounds them. Used by
+// conditions.ts.
+/** A number as it is written in the document. */
+class ExactNumber {
+    text;
+    constructor(text) {
+        this.text = text;
+    }
+}
+/** Parses JSON; every number is an ExactNumber. Throws a SyntaxError. Several times slower than `JSON.parse`. */
+function parseExactly(text) {
+    // The third argument holds the number's text (ECMAScript 2026, JSON.parse source text access).
+    return JSON.parse(text, (...[, value, context]) => typeof value === 'number' ? new ExactNumber(readSource(context) ?? String(value)) : value);
+}
+function readSource(context) {
+    return typeof context === 'object' &&
+        context !== null &&
+        'source' in context &&
+        typeof context.source === 'string'
+        ? context.source
+        : undefined;
+}
+/** Longer numbers are compared as texts: working on millions of digits takes seconds. */
+const MAX_DIGITS = 1_000;
+/** Whether both texts are the same JSON number: `1`, `1.0` and `10e-1` are. */
+function isSameNumber(one, other) {
+    if (one === other)
+        return true;
+    if (Math.max(one.length, other.length) > MAX_DIGITS)
+        return false;
+    return normalise(one) === normalise(other);
+}
+/** Sign, digits without zeros around them, and exponent. */
+function normalise(text) {
+    const [, sign = '', whole = '', fraction = '', exponent = '0'] = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? [];
+    const digits = `${whole}${fraction}`.replace(/^0+/, '');
+    const significant = digits.replace(/0+$/, '');
+    if (significant === '')
+        return '0';
+    const power = BigInt(exponent) - BigInt(fraction.length) + BigInt(digits.length - significant.length);
+    return `${sign}${significant}e${power}`;
+}
+
+;// CONCATENATED MODULE: ./build/js/control/wait/form.js
+// The fields of a form in a body: application/x-www-form-urlencoded (WHATWG URL §5.1) and multipart/form-data (RFC
+// 7578). Used by content.ts.
+/** A form with more fields is no webhook's. */
+const MAX_FIELDS = 10_000;
+const MAX_PART_HEADER_BYTES = 8 * 1024;
+function parseUrlEncoded(body, decode) {
+    return body
+        .toString('latin1')
+        .split('&', MAX_FIELDS)
+        .filter(pair => pair !== '')
+        .map(pair => {
+        const [, name = '', value = ''] = /^([^=]*)=?(.*)$/s.exec(pair) ?? [];
+        return [decode(decodePercent(name)), decode(decodePercent(value))];
+    });
+}
+/** The bytes of a percent-encoded text; a `%` without two hexadecimal digits stays. */
+function decodePercent(text) {
+    const plain = text
+        .replaceAll('+', ' ')
+        .replaceAll(/%([\da-fA-F]{2})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 16)));
+    return Buffer.from(plain, 'latin1');
+}
+/** The text fields; files are left out. */
+function parseMultipart(body, boundary, decode) {
+    const fields = [];
+    for (const part of splitParts(body, `--${boundary}`)) {
+        const end = part.subarray(0, MAX_PART_HEADER_BYTES).indexOf('\r\n\r\n');
+        const disposition = /^content-disposition:\s*form-data(.*)$/im.exec(decode(part.subarray(0, Math.max(0, end))));
+        const name = readParameter(disposition?.[1] ?? '', 'name');
+        if (end === -1 || name === undefined || readParameter(disposition?.[1] ?? '', 'filename') !== undefined)
+            continue;
+        fields.push([name, decode(part.subarray(end + 4))]);
+    }
+    return fields;
+}
+/** What stands between the delimiters, each of which begins a line. */
+function* splitParts(body, delimiter) {
+    // The first delimiter may begin the body.
+    const whole = Buffer.concat([Buffer.from('\r\n'), body]);
+    const mark = Buffer.from(`\r\n${delimiter}`, 'latin1');
+    let start = whole.indexOf(mark);
+    for (let count = 0; start !== -1 && count < MAX_FIELDS; count += 1) {
+        const from = start + mark.length;
+        const end = whole.indexOf(mark, from);
+        // The header of a part begins on the line after the delimiter; the last delimiter ends with `--`.
+        if (end === -1)
+            return;
+        yield whole.subarray(from + 2, end);
+        start = end;
+    }
+}
+/** Browsers write `"` in a name as `%22` (WHATWG HTML §4.10.21.8), others as `\"`. */
+function readParameter(text, name) {
+    const found = new RegExp(`;\\s*${name}=(?:"((?:[^"\\\\]|\\\\.)*)"|([^;\\s]+))`, 'i').exec(text);
+    return found?.[1]?.replaceAll(/\\(["\\])/g, '$1').replaceAll('%22', '"') ?? found?.[2];
+}
+
+;// CONCATENATED MODULE: ./build/js/control/wait/content.js
+// What a captured request says: its header fields, and its body decoded and parsed. Each part is read when a condition
+// first needs it. Used by conditions.ts.
+
+
+
+
+
+/** Reading more of a body would keep the gateway from its work for too long; no known service sends a longer JSON. */
+const MAX_BYTES = 4 * 1024 * 1024;
+/** A part of a request that cannot be read; the message completes "its body …". */
+class UnreadableError extends Error {
+    name = 'UnreadableError';
+}
+class RequestContent {
+    #request;
+    constructor(request) {
+        this.#request = request;
+    }
+    /** The values of all header fields of that name, in their order. */
+    header(name) {
+        const { rawHeaders } = this.#request;
+        const wanted = name.toLowerCase();
+        return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === wanted);
+    }
+    /** The text of the JSON: the body, or the field `payload` of a form, as GitHub sends it. Throws an UnreadableError. */
+    jsonText = once(() => {
+        const type = this.#mediaType;
+        if (!isForm(type))
+            return this.text();
+        const payload = this.form().find(([name]) => name === 'payload');
+        if (payload === undefined)
+            throw new UnreadableError('is a form without a field `payload`: use form:NAME=VALUE');
+        return payload[1];
+    });
+    /** The parsed JSON. Throws an UnreadableError. */
+    json = once(() => {
+        const text = this.jsonText();
+        if (text.trim() === '')
+            throw new UnreadableError('is empty, and not JSON');
+        try {
+            return JSON.parse(text);
+        }
+        catch (cause) {
+            throw new UnreadableError('is not JSON', { cause });
+        }
+    });
+    /** The parsed JSON with ExactNumbers. Throws an UnreadableError. */
+    exactJson = once(() => {
+        try {
+            return parseExactly(this.jsonText());
+        }
+        catch (cause) {
+            // Only here, because its parser calls itself for each level.
+            throw new UnreadableError('is nested too deeply', { cause });
+        }
+    });
+    /** The fields of a form. Throws an UnreadableError. */
+    form = once(() => {
+        const type = this.#mediaType;
+        if (type === 'application/x-www-form-urlencoded')
+            return parseUrlEncoded(this.#bytes(), this.#decode());
+        const boundary = /;\s*boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(this.#contentType);
+        const text = boundary?.[1] ?? boundary?.[2];
+        if (type === 'multipart/form-data' && text !== undefined)
+            return parseMultipart(this.#bytes(), text, this.#decode());
+        throw new UnreadableError(type === '' ? 'has no content type, and is not read as a form' : `is ${sanitise_sanitise(type)}, and not a form`);
+    });
+    /** The body as text; a byte order mark is left out. Throws an UnreadableError. */
+    text = once(() => this.#decode()(this.#bytes()));
+    get #contentType() {
+        return this.header('content-type')[0] ?? '';
+    }
+    get #mediaType() {
+        return (this.#contentType.split(';', 1)[0] ?? '').trim().toLowerCase();
+    }
+    #decode = once(() => {
+        const label = /;\s*charset=(?:"([^"]+)"|'([^']+)'|([^;\s]+))/i.exec(this.#contentType);
+        const name = label?.[1] ?? label?.[2] ?? label?.[3] ?? 'utf-8';
+        if (!isKnownCharset(name))
+            throw new UnreadableError(`has the charset '${sanitise_sanitise(name)}', which is not known`);
+        // A byte order mark says more than the header (WHATWG Encoding §6).
+        return (bytes) => new TextDecoder(readMark(bytes) ?? name).decode(bytes);
+    });
+    #bytes = once(() => {
+        const { body, bodyBytes } = this.#request;
+        if (bodyBytes > body.length)
+            throw new UnreadableError(`has ${bodyBytes} bytes, of which only ${body.length} are kept`);
+        if (body.length > MAX_BYTES)
+            throw new UnreadableError(`has ${body.length} bytes, and conditions read ${MAX_BYTES}`);
+        const codings = this.header('content-encoding')
+            .flatMap(value => value.toLowerCase().split(','))
+            .map(coding => coding.trim())
+            .filter(coding => coding !== '' && coding !== 'identity');
+        return codings.reduceRight(decompress, body);
+    });
+}
+/** Reads a part when it is first asked for; from then on gives the same answer, or throws the same error. */
+function once(read) {
+    let result;
+    return () => {
+        result ??= attempt(read);
+        if ('error' in result)
+            throw result.error;
+        return result.value;
+    };
+}
+function attempt(read) {
+    try {
+        return { value: read() };
+    }
+    catch (error) {
+        return { error };
+    }
+}
+function isForm(type) {
+    return type === 'application/x-www-form-urlencoded' || type === 'multipart/form-data';
+}
+function isKnownCharset(name) {
+    try {
+        return new TextDecoder(name) !== undefined;
+    }
+    catch {
+        return false;
+    }
+}
+/** The encoding that a byte order mark names. */
+function readMark(bytes) {
+    if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)
+        return 'utf-8';
+    if (bytes[0] === 0xff && bytes[1] === 0xfe)
+        return 'utf-16le';
+    return bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : undefined;
+}
+const LIMIT = { maxOutputLength: MAX_BYTES };
+const DECODERS = {
+    gzip: body => (0,external_node_zlib_.gunzipSync)(body, LIMIT),
+    'x-gzip': body => (0,external_node_zlib_.gunzipSync)(body, LIMIT),
+    // Some senders leave out the zlib header (RFC 9110, 8.4.1.2).
+    deflate: body => (isZlib(body) ? (0,external_node_zlib_.inflateSync)(body, LIMIT) : (0,external_node_zlib_.inflateRawSync)(body, LIMIT)),
+    br: body => (0,external_node_zlib_.brotliDecompressSync)(body, LIMIT),
+    zstd: body => (0,external_node_zlib_.zstdDecompressSync)(body, LIMIT),
+};
+function isZlib(body) {
+    return body.length >= 2 && ((body[0] ?? 0) & 0x0f) === 8 && body.readUInt16BE(0) % 31 === 0;
+}
+function decompress(body, coding) {
+    const decode = Object.hasOwn(DECODERS, coding) ? DECODERS[coding] : undefined;
+    if (decode === undefined)
+        throw new UnreadableError(`has the content coding '${sanitise_sanitise(coding)}', which is not known`);
+    try {
+        return decode(body);
+    }
+    catch (cause) {
+        throw new UnreadableError(hasCode(cause, 'ERR_BUFFER_TOO_LARGE')
+            ? `has more than ${MAX_BYTES} bytes when it is decompressed`
+            : `is not valid ${coding}`, { cause });
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/control/wait/json-path.js
+// Paths into a JSON document, such as `$.data.items[0].id`: the part of JSONPath (RFC 9535) that names values, without
+// its filters. Used by conditions.ts.
+
+/** A name behind a dot: more than RFC 9535 allows there, such as `object-id`, but nothing that looks like a comparison. */
+const SHORT_NAME = /^\.([^\s.[\]='"!~<>*()?@,|&]+)/;
+const QUOTED_NAME = /^\[\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*\]/s;
+const INDEX = /^\[\s*(-?\d{1,9})\s*\]/;
+const ALL = /^(?:\.\*|\[\s*\*\s*\])/;
+/** Reads a path at the start of the text. Returns it with the rest of the text; throws an InputError with a reason. */
+function readJsonPath(text) {
+    if (!text.startsWith('$'))
+        throw new errors_InputError('its path does not begin with $');
+    const steps = [];
+    let rest = text.slice(1);
+    while (/^[.[]/.test(rest)) {
+        const { step, length } = readStep(rest);
+        steps.push(step);
+        rest = rest.slice(length);
+    }
+    return { path: { steps }, rest };
+}
+function readStep(text) {
+    if (text.startsWith('..'))
+        throw new errors_InputError('`..` is not supported: write the whole path');
+    const all = ALL.exec(text);
+    if (all)
+        return { step: 'all', length: all[0].length };
+    const name = SHORT_NAME.exec(text);
+    if (name?.[1] !== undefined)
+        return { step: { name: name[1] }, length: name[0].length };
+    const index = INDEX.exec(text);
+    if (index)
+        return { step: { index: Number(index[1]) }, length: index[0].length };
+    const quoted = QUOTED_NAME.exec(text);
+    if (quoted)
+        return { step: { name: readEscapes(quoted[1] ?? quoted[2] ?? '') }, length: quoted[0].length };
+    throw new errors_InputError(`its path cannot be read from '${text}' on: write .name, ['any name'], [0] or [*]`);
+}
+const ESCAPES = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
+function readEscapes(text) {
+    return text.replaceAll(/\\(?:u([\da-fA-F]{4})|(.))/gs, (_, code, sign) => code === undefined ? (ESCAPES[sign] ?? sign) : String.fromCharCode(Number.parseInt(code, 16)));
+}
+/** The values at the path: none, or one, or with `[*]` several. */
+function findValues(document, { steps }) {
+    let values = [document];
+    for (const step of steps)
+        values = values.flatMap(value => follow(value, step));
+    return values;
+}
+function follow(value, step) {
+    if (typeof value !== 'object' || value === null)
+        return [];
+    if (step === 'all')
+        return Object.values(value);
+    if ('name' in step)
+        return !Array.isArray(value) && Object.hasOwn(value, step.name) ? [Reflect.get(value, step.name)] : [];
+    if (!Array.isArray(value))
+        return [];
+    const index = step.index < 0 ? value.length + step.index : step.index;
+    return index in value ? [value[index]] : [];
+}
+
+;// CONCATENATED MODULE: ./build/js/control/wait/conditions.js
+// The conditions of a wait: `header:NAME=VALUE`, `json:$.a.b=VALUE`, `form:NAME=VALUE`. Used by wait.ts.
+
+
+
+
+
+
+
+/** Longest value in a message, and how many of several. */
+const MAX_SHOWN_LENGTH = 60;
+const MAX_SHOWN = 3;
+/** JavaScript numbers tell all numbers of 15 digits apart. */
+const MAX_PRECISE_LENGTH = 15;
+const KINDS = {
+    header: parseHeader,
+    json: conditions_parseJson,
+    form: parseForm,
+};
+/**
+ * Throws an InputError that says what is wrong with the condition. `signatureHeaders`: names in lower case of header
+ * fields whose values no message may show, beside those of redaction.ts.
+ */
+function parseCondition(text, signatureHeaders = []) {
+    const [, kind = '', rest = ''] = /^([a-z]+):(.*)$/s.exec(text.trim()) ?? [];
+    const parse = Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined;
+    try {
+        if (parse === undefined)
+            throw new errors_InputError('write header:NAME=VALUE, json:$.a.b=VALUE or form:NAME=VALUE');
+        return parse(rest, signatureHeaders);
+    }
+    catch (error) {
+        if (!(error instanceof errors_InputError))
+            throw error;
+        // Without VALUE, which may be a secret.
+        throw new errors_InputError(`\`match\` has '${sanitise_sanitise(text.replace(/=.*/s, '=…'))}': ${error.message}`);
+    }
+}
+function parseHeader(rest, signatureHeaders) {
+    const { name, wanted } = splitPair(rest);
+    if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name))
+        throw new errors_InputError(`'${name}' is not the name of a header field`);
+    // Node reads the bytes of a header as Latin-1; most senders write UTF-8.
+    const accepted = [wanted, Buffer.from(wanted).toString('latin1')];
+    const label = `header:${name.toLowerCase()}`;
+    const isSecret = isSecretHeader(name) || signatureHeaders.includes(name.toLowerCase());
+    return compareText(label, isSecret, wanted, content => content.header(name), value => accepted.includes(value));
+}
+function parseForm(rest) {
+    const { name, wanted } = splitPair(rest);
+    const read = (content) => content.form().flatMap(([field, value]) => (field === name ? [value] : []));
+    return compareText(`form:${name}`, isSecretParameter(name), wanted, read, value => value === wanted);
+}
+function splitPair(rest) {
+    const end = rest.indexOf('=');
+    const name = rest.slice(0, end).trim();
+    if (end === -1)
+        throw new errors_InputError('it has no =VALUE');
+    if (name === '')
+        throw new errors_InputError('it has no NAME');
+    return { name, wanted: rest.slice(end + 1) };
+}
+/** Holds if one of the values is the wanted one. */
+function compareText(label, isSecret, wanted, read, isWanted) {
+    const show = (value) => (isSecret ? REDACTED : quote(value));
+    return {
+        text: `${label}=${isSecret ? REDACTED : sanitise_sanitise(wanted)}`,
+        findProblem: content => explain(label, () => {
+            const values = read(content);
+            return values.some(isWanted) ? undefined : describeDifference(values.map(show), show(wanted));
+        }),
+    };
+}
+function conditions_parseJson(rest) {
+    const { path, rest: behind } = readJsonPath(rest);
+    const pathText = rest.slice(0, rest.length - behind.length);
+    if (behind === '')
+        throw new errors_InputError('it has no =VALUE');
+    if (!behind.startsWith('='))
+        throw new errors_InputError(`'=' is expected after '${pathText}', not '${sanitise_sanitise(behind, 20)}'`);
+    if (behind.startsWith('=='))
+        throw new errors_InputError('write one = only, or json:$.a="=…" for a text that begins with =');
+    const wanted = parseWanted(behind.slice(1));
+    const isSecret = path.steps.some(step => typeof step === 'object' && 'name' in step && isSecretField(step.name));
+    const show = (value) => (isSecret ? REDACTED : describeValue(value));
+    const label = `json:${sanitise_sanitise(pathText)}`;
+    return {
+        text: `${label}=${isSecret ? REDACTED : sanitise_sanitise(behind.slice(1))}`,
+        findProblem: content => explain(label, () => {
+            const values = readValues(content, path, wanted);
+            return values.some(value => isWantedValue(value, wanted))
+                ? undefined
+                : describeDifference(values.map(show), show(wanted.kind === 'number' ? new ExactNumber(wanted.text) : wanted.value));
+        }),
+    };
+}
+/** VALUE is read as JSON if it is a number, `true`, `false`, `null` or a text in quotes, and otherwise as a text. */
+function parseWanted(text) {
+    try {
+        const value = JSON.parse(text);
+        if (typeof value === 'number')
+            return { kind: 'number', text: text.trim() };
+        if (typeof value === 'string' || typeof value === 'boolean' || value === null)
+            return { kind: 'other', value };
+    }
+    catch {
+        // A text without quotes.
+    }
+    return { kind: 'other', value: text };
+}
+/** The values at the path. They are read once more, exactly, if JavaScript may have rounded one that matters. */
+function readValues(content, path, wanted) {
+    const values = findValues(content.json(), path);
+    const isLong = wanted.kind === 'number' && wanted.text.length > MAX_PRECISE_LENGTH;
+    const isRounded = (value) => typeof value === 'number' && (isLong || Math.abs(value) > Number.MAX_SAFE_INTEGER);
+    return values.some(isRounded) ? findValues(content.exactJson(), path) : values;
+}
+function isWantedValue(value, wanted) {
+    if (wanted.kind === 'other')
+        return value === wanted.value;
+    if (typeof value === 'number')
+        return value === Number(wanted.text);
+    return value instanceof ExactNumber && isSameNumber(value.text, wanted.text);
+}
+/** The problem, or why the body cannot be read. */
+function explain(label, find) {
+    try {
+        const difference = find();
+        return difference === undefined ? undefined : `${label} ${difference}`;
+    }
+    catch (error) {
+        if (error instanceof UnreadableError)
+            return `${label} cannot be read: the body ${error.message}`;
+        throw error;
+    }
+}
+function describeDifference(found, wanted) {
+    if (found.length === 0)
+        return 'is missing';
+    const shown = found.slice(0, MAX_SHOWN).join(', ');
+    const more = found.length > MAX_SHOWN ? ` … (${found.length} values)` : '';
+    return `is ${shown}${more}, not ${wanted}`;
+}
+function describeValue(value) {
+    if (value instanceof ExactNumber)
+        return `the number ${sanitise_sanitise(value.text, MAX_SHOWN_LENGTH)}`;
+    if (Array.isArray(value))
+        return 'an array';
+    if (typeof value === 'object' && value !== null)
+        return 'an object';
+    if (typeof value === 'number')
+        return `the number ${value}`;
+    return typeof value === 'string' ? quote(value) : String(value);
+}
+function quote(value) {
+    return `"${sanitise_sanitise(value, MAX_SHOWN_LENGTH)}"`;
+}
+
+;// CONCATENATED MODULE: ./build/js/control/wait/messages.js
+// What a wait sends, as JSON. One schema for both ends: route.ts and client.ts.
+
+
+const DEFAULT_TIMEOUT = '60s';
+/** So far. `refused` and `other`: requests that did not match. */
+const ProgressSchema = object({
+    matched: number(),
+    /** How many must match. */
+    count: number(),
+    refused: number(),
+    other: number(),
+});
+/** The requests that matched, in the order of ids. */
+const ResultSchema = object({
+    success: literal(true),
+    requests: array(RequestMessageSchema),
+    count: number(),
+    /** The id of the last one: with it as `since`, the next wait goes on behind it. */
+    last_id: number(),
+});
+const ArrivedSchema = object({
+    id: number(),
+    received_at: string(),
+    method: string(),
+    target: string(),
+    status: nullable(number()),
+    matched: dist_boolean(),
+    /** Why it did not match; null if it did. */
+    reason: nullable(string()),
+});
+/** `status` is the HTTP status of the answer. */
+const FailureSchema = object({
+    status: number(),
+    success: literal(false),
+    error: string(),
+    ...ProgressSchema.entries,
+    /** Those that matched, and the newest that did not. */
+    requests: array(ArrivedSchema),
+    refused_requests: array(ArrivedSchema),
+    last_id: number(),
+});
+/** The events of a client that reads events: any number of `progress`, and then one of the others. */
+const WaitEventSchema = variant('type', [
+    object({ type: literal('progress'), data: ProgressSchema }),
+    object({ type: literal('result'), data: ResultSchema }),
+    object({ type: literal('error'), data: FailureSchema }),
+]);
+
+;// CONCATENATED MODULE: ./build/js/control/wait/query.js
+// The parameters of a wait. Wrong ones, and paths that are not captured, are refused before anything is waited for. Used
+// by route.ts.
+
+
+
+
+
+
+
+/** Longer than any job waits for one event. */
+const MAX_TIMEOUT_MS = 24 * 3_600_000;
+/** As many as a test can want; each that matched is kept until the wait is over. */
+const MAX_COUNT = 1_000;
+const MAX_CONDITIONS = 50;
+/** Throws an InputError for what is wrong. */
+function readWaitQuery(query, log) {
+    checkParameters(query, [...FILTER_PARAMETERS, 'count', 'timeout'], ['match']);
+    const filter = readFilter(query, log.lastId);
+    const problem = findCaptureProblem(log.capture, filter);
+    if (problem !== undefined)
+        throw new errors_InputError(problem);
+    return {
+        filter,
+        count: readCount(query.get('count') ?? '1'),
+        timeoutMs: readTimeout(query.get('timeout') ?? DEFAULT_TIMEOUT),
+        conditions: readConditions(query.getAll('match'), log.signatureHeaders),
+    };
+}
+function readCount(text) {
+    const count = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+    if (count < 1 || count > MAX_COUNT)
+        throw new errors_InputError(`\`count\` is '${text}': write a whole number from 1 to ${MAX_COUNT}`);
+    return count;
+}
+function readTimeout(text) {
+    const timeoutMs = parseDuration(text, 'timeout');
+    if (timeoutMs > MAX_TIMEOUT_MS)
+        throw new errors_InputError(`\`timeout\` is '${text}': a wait takes at most 24h`);
+    return timeoutMs;
+}
+function readConditions(texts, signatureHeaders) {
+    const names = signatureHeaders.map(name => name.toLowerCase());
+    if (texts.length > MAX_CONDITIONS)
+        throw new errors_InputError(`\`match\` has more than ${MAX_CONDITIONS} conditions`);
+    return texts.map(text => parseCondition(text, names));
+}
+/** Why no request can ever be captured that the filter lets through. */
+function findCaptureProblem(capture, { patterns, methods }) {
+    switch (capture.kind) {
+        case 'none':
+            return 'no request is captured here (`capture: none`, or `protocol: tcp`), so there is nothing to wait for';
+        case 'unsafe methods':
+            return methods?.every(method => ['GET', 'HEAD', 'OPTIONS'].includes(method))
+                ? `${methods.join(' and ')} requests are captured only on paths that \`capture\`, \`public-paths\` or \`verify\` names`
+                : undefined;
+        case 'paths': {
+            const missing = patterns?.find(pattern => !capture.patterns.some(one => canOverlap(one, pattern)));
+            return missing === undefined
+                ? undefined
+                : `requests to ${missing} are not captured, only those to ${capture.patterns.join(', ')}: add the path to \`capture\`, or to \`public-paths\` if its sender has no key`;
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/shared/count.js
+// Counts as people read them. Used by comment, summary and commands.
+/** `1 visit`, `2 visits`. */
+function count_renderCount(count, noun) {
+    return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+;// CONCATENATED MODULE: ./build/js/control/wait/report.js
+// What a wait that timed out says: what came instead, why each request did not match, and what to do. Used by route.ts.
+
+
+
+/** Requests of each kind in the text; the JSON has more. */
+const MAX_LISTED = 10;
+const MAX_PATH_LENGTH = 80;
+/** `before` is the state when the wait began, `now` that at its end. */
+function renderTimeout(query, wait, before, now) {
+    const { matched, counts } = wait;
+    const count = matched.length === 0 ? 'no request' : `${matched.length} of ${query.count} requests`;
+    const lines = [
+        `${count} matched within ${duration_formatDuration(query.timeoutMs)}: ${describeQuery(query)}`,
+        ...report_listRequests('matched', matched.length, matched.map(renderMatch)),
+        ...report_listRequests('did not match', counts.other, wait.others.map(renderMiss)),
+        ...report_listRequests('refused, so the app did not get them', counts.refused, wait.refused.map(renderMiss)),
+        ...(matched.length + counts.other + counts.refused === 0 ? [describeSilence(query, before, now)] : []),
+        ...describeTunnel(before, now),
+        ...(wait.refused.some(({ verdict }) => verdict.reason.includes('public-paths'))
+            ? ['A service that cannot send the key needs its path in `public-paths`, or a rule in `verify`.']
+            : []),
+    ];
+    return lines.join('\n');
+}
+/** `POST on /hooks/** with json:$.action=closed, after request 4`. */
+function describeQuery({ filter, conditions, count }) {
+    const number = count === 1 ? '' : `${count} requests: `;
+    const methods = filter.methods?.join(' or ') ?? 'any method that counts';
+    const paths = filter.patterns?.join(' or ') ?? 'any captured path';
+    const wanted = conditions.map(({ text }) => text).join(' and ');
+    const since = filter.since === 0 ? '' : `, after request ${filter.since}`;
+    return `${number}${methods} on ${paths}${wanted === '' ? '' : ` with ${wanted}`}${since}`;
+}
+function report_listRequests(title, total, lines) {
+    if (total === 0)
+        return [];
+    const shown = lines.slice(-MAX_LISTED);
+    const left = total - shown.length;
+    return [`${title}:`, ...(left > 0 ? [`  … ${left} earlier`] : []), ...shown.map(line => `  ${line}`)];
+}
+function renderMatch(request) {
+    return `${renderRequest(request)}${request.isFinished ? '' : ': the app has not answered it yet'}`;
+}
+function renderMiss({ request, verdict }) {
+    return `${renderRequest(request)}: ${verdict.reason}`;
+}
+/** Without the query of its target, which may hold a secret. */
+function renderRequest({ id, method, target, answer }) {
+    const path = sanitise_sanitise(target.split('?', 1)[0] ?? '', MAX_PATH_LENGTH);
+    return `${id} ${sanitise_sanitise(method, 20)} ${path}${answer === undefined ? '' : ` → ${answer.status}`}`;
+}
+function describeSilence({ filter }, before, now) {
+    const { address } = now;
+    const [path = ''] = filter.patterns?.filter(pattern => !/[*?]/.test(pattern)) ?? [];
+    const url = address.kind === 'none' ? 'the public address' : `${address.url}${path}`;
+    const visits = now.visits - before.visits;
+    const others = visits > 0 ? ` ${count_renderCount(visits, 'request')} came to paths that are not captured.` : '';
+    const since = filter.since === 0 ? '' : ` since request ${filter.since}`;
+    return `Nothing has come${since}: does the service send to ${url}?${others}`;
+}
+/** Whether visitors could come in at all. */
+function describeTunnel(before, { tunnel, phase, reconnects }) {
+    if (tunnel.status !== 'Connected') {
+        const reason = 'reason' in tunnel && tunnel.reason !== undefined ? `: ${tunnel.reason}` : '';
+        return [`The tunnel is ${tunnel.status}, so nothing can come${reason}`];
+    }
+    const lost = reconnects - before.reconnects;
+    const upTime = phase.kind === 'live'
+        ? `, and the preview live for ${duration_formatDuration(Date.now() - phase.liveAt.getTime())}`
+        : '';
+    return [
+        `The tunnel is connected${upTime}.${lost > 0 ? ` It was lost ${count_renderCount(lost, 'time')} during the wait.` : ''}`,
+    ];
+}
+function describeMatch(request) {
+    const { id, receivedAt, method, target, answer } = request;
+    const status = answer?.status ?? null;
+    return { id, received_at: receivedAt.toISOString(), method, target, status, matched: true, reason: null };
+}
+function describeMiss({ request, verdict }) {
+    return { ...describeMatch(request), matched: false, reason: verdict.reason };
+}
+
+;// CONCATENATED MODULE: ./build/js/control/wait/judge.js
+// Whether a captured request counts for a wait and matches it; if not, why. Used by wait.ts.
+
+
+/** With these a sender only asks whether the address exists. */
+const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
+/** A request was let in, is no handshake, and is no unsigned GET, HEAD or OPTIONS unless the wait names that method. */
+function judge(request, query) {
+    const { filter } = query;
+    const { method, handshake } = request;
+    if (request.refusal !== undefined)
+        return { kind: 'refused', reason: request.refusal };
+    if (!filter.hasPath(request))
+        return { kind: 'other', reason: `its path is not ${filter.patterns?.join(', ')}` };
+    if (!filter.hasMethod(request))
+        return {
+            kind: 'other',
+            reason: `its method is ${sanitise_sanitise(method, 20)}, not ${filter.methods?.join(' or ')}`,
+        };
+    const isSafe = SAFE_METHODS.includes(method);
+    const isNamed = isSafe && filter.methods !== undefined;
+    if (handshake !== undefined && !isNamed)
+        return { kind: 'other', reason: `it is a handshake (${handshake}), which does not count` };
+    if (isSafe && request.verified === undefined && !isNamed)
+        return { kind: 'other', reason: `${method} counts only if \`method\` names it` };
+    return checkConditions(request, query.conditions);
+}
+function checkConditions(request, conditions) {
+    const content = readContent(request);
+    for (const { findProblem } of conditions) {
+        const reason = findProblem(content);
+        if (reason !== undefined)
+            return { kind: 'other', reason };
+    }
+    return { kind: 'match' };
+}
+/** The one read in this turn of the event loop: waits that go on at the same time look at it one after the other. */
+let latest;
+function readContent(request) {
+    if (latest?.request === request)
+        return latest.content;
+    const content = new RequestContent(request);
+    latest = { request, content };
+    // It may hold many megabytes.
+    setImmediate(() => {
+        if (latest?.content === content)
+            latest = undefined;
+    });
+    return content;
+}
+
+;// CONCATENATED MODULE: ./build/js/control/wait/wait.js
+// Waits for captured requests that match: looks at each request once, in the order of ids, and is done when each that
+// matched has its answer. Knows nothing of HTTP. Used by route.ts.
+
+/** Looking at many requests makes way for other work after this time. */
+const SLICE_MS = 8;
+/** A report shows the newest ones; more would push what matters out of sight. */
+const MAX_REMEMBERED = 20;
+/** As much as all that is captured may hold: a wait keeps its requests even when newer ones took their place. */
+const MAX_MATCHED_BYTES = 64 * 1024 * 1024;
+const NO_BODY = Buffer.alloc(0);
+class Wait {
+    /** Resolves when each request that matched has its answer, or was left by its sender; or when the wait is over. */
+    outcome;
+    #query;
+    #log;
+    #matched = new Map();
+    #refused = [];
+    #others = [];
+    #counts = { refused: 0, other: 0 };
+    /** Requests that were not looked at yet, in the order of ids. */
+    #pending;
+    #resolve;
+    #release;
+    #lastId;
+    #bytes = 0;
+    #next;
+    #isTimeUp = false;
+    #isOver = false;
+    #onProgress = () => { };
+    /** Begins at once. `ending`: aborted when the exposure ends; its reason is why. */
+    constructor(query, log, ending) {
+        const { promise, resolve } = Promise.withResolvers();
+        this.outcome = promise;
+        this.#resolve = resolve;
+        this.#query = query;
+        this.#log = log;
+        this.#lastId = log.lastId;
+        this.#pending = [...log.list(query.filter.since)];
+        const unsubscribe = log.subscribe(request => this.#take(request));
+        const timer = setTimeout(() => {
+            this.#isTimeUp = true;
+            this.#lookSoon();
+        }, query.timeoutMs);
+        const onEnding = () => this.#end({ kind: 'ended', error: ending.reason });
+        ending.addEventListener('abort', onEnding, { once: true });
+        this.#release = () => {
+            unsubscribe();
+            clearTimeout(timer);
+            clearImmediate(this.#next);
+            ending.removeEventListener('abort', onEnding);
+        };
+        if (ending.aborted)
+            onEnding();
+        else
+            this.#lookSoon();
+    }
+    /** In the order of ids. */
+    get matched() {
+        return [...this.#matched.values()];
+    }
+    /** The newest that were refused, oldest first. */
+    get refused() {
+        return this.#refused.map(miss => this.#refresh(miss));
+    }
+    /** The newest others that did not match, oldest first. */
+    get others() {
+        return this.#others.map(miss => this.#refresh(miss));
+    }
+    /** How many did not match: those of `refused` and `others`, and those that came earlier. */
+    get counts() {
+        return this.#counts;
+    }
+    /** Calls back when a request was looked at, or a matched one has its answer. */
+    watch(onProgress) {
+        this.#onProgress = onProgress;
+    }
+    /** Nobody wants the outcome any more. */
+    drop() {
+        this.#end({ kind: 'given up', error: new Error('nobody waits any more') });
+    }
+    get #isFull() {
+        return this.#matched.size >= this.#query.count;
+    }
+    #take(request) {
+        if (request.id > this.#lastId) {
+            this.#lastId = request.id;
+            // The answers may take hours: nothing is kept for them.
+            if (this.#isFull)
+                return;
+            this.#pending.push(request);
+        }
+        else if (this.#matched.has(request.id))
+            this.#matched.set(request.id, request);
+        else
+            return;
+        this.#lookSoon();
+    }
+    /** Not at once: a request that has just come goes to the app first. */
+    #lookSoon() {
+        if (!this.#isOver)
+            this.#next ??= setImmediate(() => {
+                this.#next = undefined;
+                this.#look();
+            });
+    }
+    /** Looks at what has come, and ends the wait if that decides it. */
+    #look() {
+        for (const end = performance.now() + SLICE_MS; !this.#isFull && performance.now() < end;) {
+            const request = this.#pending.shift();
+            if (request === undefined)
+                break;
+            this.#lookAt(request);
+        }
+        this.#onProgress();
+        if (this.#isFull && this.matched.every(({ isFinished }) => isFinished))
+            this.#end({ kind: 'matched' });
+        else if (!this.#isFull && this.#pending.length > 0)
+            this.#lookSoon();
+        else if (this.#isTimeUp)
+            this.#end({ kind: 'timed out' });
+    }
+    #lookAt(request) {
+        const verdict = judge(request, this.#query);
+        if (verdict.kind === 'match') {
+            this.#keep(request);
+            return;
+        }
+        const misses = verdict.kind === 'refused' ? this.#refused : this.#others;
+        // Without the body: newer requests may take its place in the log, and 40 bodies may have a gigabyte.
+        misses.push({ request: { ...request, body: NO_BODY }, verdict });
+        if (misses.length > MAX_REMEMBERED)
+            misses.shift();
+        this.#counts[verdict.kind] += 1;
+    }
+    #keep(request) {
+        this.#matched.set(request.id, request);
+        this.#bytes += request.body.length;
+        if (this.#bytes > MAX_MATCHED_BYTES)
+            this.#end({
+                kind: 'given up',
+                error: new Error(`the ${this.#matched.size} requests that matched hold more than ${MAX_MATCHED_BYTES} bytes: wait for fewer at a time, with \`since\``),
+            });
+    }
+    /** With its answer, which may have come since. */
+    #refresh({ request, verdict }) {
+        const { answer, isFinished } = this.#log.find(request.id) ?? request;
+        return { request: { ...request, answer, isFinished }, verdict };
+    }
+    #end(outcome) {
+        if (this.#isOver)
+            return;
+        this.#isOver = true;
+        this.#release();
+        this.#resolve(outcome);
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/control/wait/route.js
+// `GET /api/requests/wait`: answers when the requests have come that a client waits for, or when the time is up. Used by
+// api.ts.
+
+
+
+
+
+
+const PROGRESS_MS = 500;
+/**
+ * Answers with JSON; or, to a client that accepts `text/event-stream`, with `progress` events and then one `result` or
+ * `error` event, whose data is that JSON.
+ */
+async function waitForRequests(call) {
+    const { controls, query, request, response } = call;
+    const waitQuery = readWaitQuery(query, controls.requests);
+    const before = controls.state;
+    const wait = new Wait(waitQuery, controls.requests, controls.ending);
+    response.once('close', () => wait.drop());
+    const wantsEvents = request.headers.accept?.includes('text/event-stream') ?? false;
+    const sender = wantsEvents
+        ? sendEvents(response, () => describeProgress(wait, waitQuery))
+        : sendJson(response);
+    const outcome = await wait.outcome;
+    if (response.destroyed)
+        return;
+    if (outcome.kind === 'matched')
+        await sender.succeed(wait);
+    else
+        sender.fail(describeFailure(outcome, waitQuery, wait, before, controls));
+}
+function sendJson(response) {
+    return {
+        succeed: async (wait) => {
+            response.writeHead(200, JSON_FIELDS);
+            await writeParts(response, renderMatched(wait));
+            response.end('\n');
+        },
+        fail: ({ status, ...body }) => send(response, status, body),
+    };
+}
+/** Server-sent events (WHATWG HTML, 9.2). */
+function sendEvents(response, readProgress) {
+    response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
+    let last = '';
+    const report = () => {
+        const progress = JSON.stringify(readProgress());
+        if (progress !== last)
+            response.write(`event: progress\ndata: ${progress}\n\n`);
+        last = progress;
+    };
+    report();
+    const timer = setInterval(report, PROGRESS_MS);
+    response.once('close', () => clearInterval(timer));
+    return {
+        succeed: async (wait) => {
+            clearInterval(timer);
+            response.write('event: result\ndata: ');
+            await writeParts(response, renderMatched(wait));
+            response.end('\n\n');
+        },
+        fail: failure => {
+            clearInterval(timer);
+            response.end(`event: error\ndata: ${JSON.stringify(failure)}\n\n`);
+        },
+    };
+}
+/** `last_id`: with it as `since`, the next wait goes on behind the last request that matched. */
+function renderMatched({ matched }) {
+    return renderList(matched, { count: matched.length, last_id: matched.at(-1)?.id ?? 0 });
+}
+function describeProgress({ matched, counts }, { count }) {
+    return { matched: matched.length, count, refused: counts.refused, other: counts.other };
+}
+function describeFailure(outcome, query, wait, before, { state, requests }) {
+    const isTimeout = outcome.kind === 'timed out';
+    return {
+        status: isTimeout ? 408 : outcome.kind === 'ended' ? 410 : 409,
+        success: false,
+        error: isTimeout ? renderTimeout(query, wait, before, state) : errors_describeError(outcome.error),
+        ...describeProgress(wait, query),
+        requests: [...wait.matched.map(describeMatch), ...wait.others.map(describeMiss)].sort((a, b) => a.id - b.id),
+        refused_requests: wait.refused.map(describeMiss),
+        last_id: requests.lastId,
+    };
+}
+
+;// CONCATENATED MODULE: ./build/js/control/api.js
+// The control API on the runner's loopback: its server and its routes; endpoint.ts answers. openapi.yaml describes it; a
+// test compares the two. Used by supervisor/supervision.
+
+
+
+
+
+
+
+
+
+
+const ROUTES = {
+    'POST /api/tunnel/start': startTunnel,
+    'GET /api/tunnel/status': showTunnel,
+    'POST /api/tunnel/stop': stopTunnel,
+    'POST /api/stop': stopExposure,
+    'GET /api/app': showApp,
+    'GET /api/requests': listRequests,
+    'DELETE /api/requests': clearRequests,
+    'GET /api/requests/wait': waitForRequests,
+    'GET /api/requests/{id}': showRequest,
+    'POST /api/requests/{id}/replay': replayRequest,
+    'POST /api/verify': checkSignature,
+    'GET /api/events': streamEvents,
+    'GET /api/inspector': showInspector,
+};
+/** The routes as `METHOD path`, for the test that compares them with openapi.yaml. */
+const ROUTE_NAMES = Object.keys(ROUTES);
+/** Time for the client that requested the end to read its response. */
+const CLOSE_GRACE_MS = 1_000;
+/** Listens on a free port of 127.0.0.1. Every request for data must carry `Authorization: Bearer TOKEN`. */
+async function startControlApi(controls, token) {
+    const endpoint = new Endpoint({
+        controls,
+        routes: ROUTES,
+        key: token,
+        keyRequired: 'a bearer token is required: the `control-token` output',
+        audience: 'control',
+    });
+    const server = (0,external_node_http_.createServer)((request, response) => {
+        if (isOwnHost(request.headers.host))
+            endpoint.handle(request, response);
+        else
+            refuse(response, 403, 'this API accepts requests to its loopback address only');
+    });
+    await new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(0, '127.0.0.1', resolve);
+    });
+    const { port } = server.address();
+    return {
+        url: `http://127.0.0.1:${port}`,
+        stop: () => {
+            endpoint.endStreams();
+            return closeServer(server);
+        },
+    };
+}
+/** Keeps out web pages whose host name points to 127.0.0.1 (DNS rebinding). */
+function isOwnHost(host = '') {
+    return /^(127\.0\.0\.1|localhost)(:\d+)?$/.test(host);
+}
+function closeServer(server) {
+    return new Promise(resolve => {
+        const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+        server.close(() => {
+            clearTimeout(timer);
+            resolve();
+        });
+    });
+}
+
+;// CONCATENATED MODULE: ./build/js/control/inspector/public.js
+// The public inspector: the page and a part of the API for people away from the runner, with a key of its own. What it
+// does not have: the end of the preview, the tunnel, replays to other addresses, and signatures with known secrets.
+// Created by supervisor/supervision; the exposure puts a gateway and a tunnel in front of it.
+
+
+
+
+
+
+
+const PUBLIC_ROUTES = {
+    'GET /api/inspector': showInspector,
+    'GET /api/app': showApp,
+    'GET /api/requests': listRequests,
+    'DELETE /api/requests': clearRequests,
+    'GET /api/requests/{id}': showRequest,
+    'POST /api/requests/{id}/replay': replayRequest,
+    'GET /api/events': streamEvents,
+};
+/** The routes as `METHOD path`, for tests. */
+const PUBLIC_ROUTE_NAMES = Object.keys(PUBLIC_ROUTES);
+/** `mask` hides secrets in what the app has printed: unlike the log, this page is not masked by the runner. */
+function openPublicInspector(controls, key, mask) {
+    const endpoint = new Endpoint({
+        controls: restrictControls(controls, mask),
+        routes: PUBLIC_ROUTES,
+        key,
+        keyRequired: "a bearer token is required: the key in the fragment of the inspector's link",
+        audience: 'public',
+    });
+    return {
+        handle: (request, response) => endpoint.handle(request, response),
+        endStreams: () => endpoint.endStreams(),
+    };
+}
+/** The same exposure, without the secrets that its app may have printed, and without replays that need trust. */
+function restrictControls(controls, mask) {
+    const { consoleLines } = controls;
+    return {
+        get state() {
+            return maskState(controls.state, mask);
+        },
+        get inspection() {
+            return { ...controls.inspection, signingRules: [] };
+        },
+        ending: controls.ending,
+        requests: controls.requests,
+        consoleLines: {
+            get lastNumber() {
+                return consoleLines.lastNumber;
+            },
+            next: number => {
+                const line = consoleLines.next(number);
+                return line && { ...line, text: mask(line.text) };
+            },
+            subscribe: listener => consoleLines.subscribe(listener),
+        },
+        subscribe: listener => controls.subscribe(state => listener(maskState(state, mask))),
+        replay: async (captured, order) => {
+            checkReplay(captured, order);
+            return controls.replay(captured, order);
+        },
+        checkSignature: question => controls.checkSignature(question),
+        startTunnel: () => controls.startTunnel(),
+        stopTunnel: () => controls.stopTunnel(),
+        stop: reason => controls.stop(reason),
+        describeApp: () => {
+            const { console: lines, ...app } = controls.describeApp();
+            return { ...app, console: lines.map(mask) };
+        },
+    };
+}
+/**
+ * To the app only, and only what the app has had: a request that the gateway has refused, or a new signature, would give
+ * strangers what `verify` and the preview's key keep from them.
+ */
+function checkReplay({ refusal }, { to, reSign }) {
+    if (to !== undefined || reSign)
+        throw new CallError(403, 'the public inspector sends requests to the app only, and as they came');
+    if (refusal !== undefined)
+        throw new CallError(403, 'the public inspector does not send again what was refused');
+}
+function maskState(state, mask) {
+    const { app, phase } = state;
+    return {
+        ...state,
+        app: app.status === 'failed'
+            ? { ...app, reason: mask(app.reason), lastLines: app.lastLines.map(mask) }
+            : app.status === 'restarting'
+                ? { ...app, reason: mask(app.reason) }
+                : app,
+        phase: phase.kind === 'failed'
+            ? { ...phase, reason: mask(phase.reason), lastLines: phase.lastLines.map(mask) }
+            : phase,
+    };
 }
 
 // EXTERNAL MODULE: external "node:path"
@@ -30860,6 +34518,13 @@ function addBrackets(host) {
 function stripBrackets(hostname) {
     return hostname.replace(/^\[|\]$/g, '');
 }
+/**
+ * The link to an inspector: its key is in the fragment, which browsers send to nobody. `url` is without a trailing
+ * slash.
+ */
+function renderKeyFragment(url, key) {
+    return `${url}/#key=${key}`;
+}
 /** The command to paste for `tcp://host:port`; undefined for an http(s) URL. */
 function renderClientLine(url) {
     const parsed = URL.parse(url);
@@ -30889,6 +34554,51 @@ function renderAppAuthority({ port, service }) {
 /** For a message: `port 8080` or `redis:6379`. */
 function describeAppPort({ port, service }) {
     return service === undefined ? `port ${port}` : `${addBrackets(service)}:${port}`;
+}
+
+;// CONCATENATED MODULE: ./build/js/shared/console-lines.js
+// The last lines of the app's console, numbered. app/ writes them, the exposure owns them, and control/ shows them.
+/** What a client that reads slowly can still get. */
+const MAX_LINES = 1_000;
+/** One line may have 16,384 characters. */
+const MAX_CHARACTERS = 1024 ** 2;
+class ConsoleLines {
+    #listeners = new Set();
+    #lines = [];
+    #characters = 0;
+    #lastNumber = 0;
+    #run = 0;
+    /** The number of the last line; 0 at first. */
+    get lastNumber() {
+        return this.#lastNumber;
+    }
+    /** The app starts: later lines belong to a new run. */
+    beginRun() {
+        this.#run += 1;
+    }
+    add(text) {
+        this.#lastNumber += 1;
+        this.#lines.push({ number: this.#lastNumber, at: new Date(), run: this.#run, text });
+        this.#characters += text.length;
+        while (this.#lines.length > MAX_LINES || (this.#characters > MAX_CHARACTERS && this.#lines.length > 1))
+            this.#characters -= this.#lines.shift()?.text.length ?? 0;
+        for (const listener of this.#listeners)
+            listener();
+    }
+    /** The texts of the last `count` lines, oldest first. */
+    tail(count) {
+        return this.#lines.slice(-count).map(({ text }) => text);
+    }
+    /** The oldest line after that number that is still kept. */
+    next(number) {
+        const first = this.#lines[0]?.number ?? 0;
+        return this.#lines[Math.max(0, number + 1 - first)];
+    }
+    /** Calls back after each new line; returns the function that unsubscribes. */
+    subscribe(listener) {
+        this.#listeners.add(listener);
+        return () => this.#listeners.delete(listener);
+    }
 }
 
 ;// CONCATENATED MODULE: ./build/js/shared/folders.js
@@ -31057,7 +34767,7 @@ const POLL_MS = 20;
 const MAX_POLL_MS = 200;
 /** Linux only: undefined elsewhere, and for a process that has ended, a zombie included. */
 function readProcessStat(pid) {
-    const stat = readText(`/proc/${pid}/stat`);
+    const stat = processes_readText(`/proc/${pid}/stat`);
     // The name may hold spaces and parentheses: fields are counted from its last ')'.
     const end = stat.lastIndexOf(')');
     const [state = 'X', parent, group, ...rest] = stat.slice(end + 2).split(' ');
@@ -31071,7 +34781,7 @@ function readProcessStat(pid) {
         startTime,
     };
 }
-function readText(file) {
+function processes_readText(file) {
     try {
         return (0,external_node_fs_.readFileSync)(file, 'latin1');
     }
@@ -31206,7 +34916,7 @@ function listMembers(group) {
         if (stat?.group !== group)
             return [];
         // Node.js names its main thread `MainThread`; the command line has the program as people call it.
-        const [command = ''] = readText(`/proc/${pid}/cmdline`).split('\0');
+        const [command = ''] = processes_readText(`/proc/${pid}/cmdline`).split('\0');
         return { pid, name: (0,external_node_path_.basename)(command) || stat.name };
     });
 }
@@ -31750,7 +35460,7 @@ async function startListener(options) {
     }
     catch (error) {
         await child.stop();
-        throw isTimeout(error) ? describeSilence(port, role, child, error) : error;
+        throw isTimeout(error) ? listener_describeSilence(port, role, child, error) : error;
     }
 }
 function describeTaken(port, role, owner) {
@@ -31758,7 +35468,7 @@ function describeTaken(port, role, owner) {
     return new AppError(`port ${port} is taken by another process${who}, so ${role} cannot use it; ` +
         'choose another `port`, or leave `command` out if that process is the app');
 }
-function describeSilence(port, role, child, cause) {
+function listener_describeSilence(port, role, child, cause) {
     return new AppError(`${role} did not listen on port ${port} in time; ` +
         'let it listen there on 127.0.0.1, or raise `startup-timeout`', { cause, lastLines: child.lastLines() });
 }
@@ -31802,7 +35512,7 @@ async function raceEnd(wait, ended, signal) {
 
 
 /** Far more than a file written by hand has. */
-const MAX_BYTES = 1024 * 1024;
+const project_file_MAX_BYTES = 1024 * 1024;
 /**
  * The text, or undefined if there is no such file. A link, a device or a pipe counts as absent and is never waited for.
  * Throws an InputError with the name for a file over 1 MB, or one that cannot be read.
@@ -31815,7 +35525,7 @@ function readProjectFile(folder, name) {
         const found = (0,external_node_fs_.fstatSync)(file);
         if (!found.isFile())
             return undefined;
-        if (found.size > MAX_BYTES)
+        if (found.size > project_file_MAX_BYTES)
             throw new errors_InputError(`path: ${name} is over 1 MB; make it smaller`);
         return (0,external_node_fs_.readFileSync)(file, 'utf8');
     }
@@ -33970,11 +37680,11 @@ const DIRECT = new external_node_http_.Agent();
  * Sends a request over a new connection, never through a proxy. Resolves with the response when its head has arrived;
  * the signal also aborts the body.
  */
-function requestLoopback(url, options) {
+function requestLoopback(url, { body, ...options }) {
     return new Promise((resolve, reject) => {
         (0,external_node_http_.request)(url, { ...options, agent: DIRECT }, resolve)
             .on('error', reject)
-            .end();
+            .end(body);
     });
 }
 
@@ -34471,7 +38181,7 @@ async function startNodeHost(options) {
     }
     catch (error) {
         await stop();
-        throw describeFailure(error, child, context.signal);
+        throw node_describeFailure(error, child, context.signal);
     }
 }
 async function waitUntilReady(ready, ended, signal) {
@@ -34479,7 +38189,7 @@ async function waitUntilReady(ready, ended, signal) {
     const lost = ended.then(reason => new PageHostError(reason));
     await raceEnd(over => raceSignal(ready, over), lost, deadline);
 }
-function describeFailure(error, child, signal) {
+function node_describeFailure(error, child, signal) {
     if (signal.aborted)
         return signal.reason;
     return new PageHostError("wasmrun's page could not be started under Node.js (`vm: node`)", {
@@ -35308,9 +39018,9 @@ function path_pattern_parsePattern(text) {
     const fixed = isOpen ? segments.slice(0, -1) : segments;
     if (!text.startsWith('/') || fixed.some(segment => segment.includes('*')))
         return undefined;
-    return { match: path => matchSegments(fixed, isOpen, splitPath(path)) };
+    return { match: path => path_pattern_matchSegments(fixed, isOpen, splitPath(path)) };
 }
-function matchSegments(pattern, isOpen, segments) {
+function path_pattern_matchSegments(pattern, isOpen, segments) {
     if (segments.length < pattern.length || (segments.length > pattern.length && !isOpen))
         return undefined;
     const found = {};
@@ -35786,7 +39496,7 @@ async function isCompressed({ handle, stats }, coding) {
 // Used by web.ts.
 
 
-const INDEX = 'index.html';
+const lookup_INDEX = 'index.html';
 /**
  * Looks up `path` (percent-encoded, without query) below `root`. A file wins over a page without its ending (`/about`
  * for about.html), which wins over a folder's index: this is the order of GitHub Pages, Netlify and Cloudflare Pages.
@@ -35807,14 +39517,14 @@ async function lookup_lookUp(root, path) {
         const compressed = await openCompressedOnly(root, path);
         return compressed === undefined ? found : { kind: 'file', ...compressed };
     }
-    return (await lookup_isFile(root, `${path}/${INDEX}`))
+    return (await lookup_isFile(root, `${path}/${lookup_INDEX}`))
         ? { kind: 'redirect', location: `./${lastName(path)}/` }
         : { kind: 'missing' };
 }
 async function lookUpFolder(root, path) {
-    const found = await files_findFile(root, `${path}${INDEX}`);
+    const found = await files_findFile(root, `${path}${lookup_INDEX}`);
     if (found.kind === 'file')
-        return { kind: 'file', file: found, path: `${path}${INDEX}` };
+        return { kind: 'file', file: found, path: `${path}${lookup_INDEX}` };
     if (found.kind === 'refused')
         return found;
     const page = withoutLastSlashes(path);
@@ -35845,8 +39555,6 @@ function lastName(path) {
 
 // EXTERNAL MODULE: external "node:stream/promises"
 var external_node_stream_promises_ = __nccwpck_require__(6466);
-// EXTERNAL MODULE: external "node:zlib"
-var external_node_zlib_ = __nccwpck_require__(8522);
 ;// CONCATENATED MODULE: ./build/js/app/web/response.js
 // Sends one file as an HTTP response: type, encoding, validators, ranges (RFC 9110). Used by web.ts.
 
@@ -36261,7 +39969,7 @@ async function compressFile(handle, coding, variant, slots) {
         for await (const chunk of readBytes(handle, whole)) {
             if (variant.isAbandoned)
                 throw new Error('no visitor waits for this file');
-            await encode(encoder, chunk, slots);
+            await variants_encode(encoder, chunk, slots);
         }
         await finish(encoder, slots);
     }
@@ -36269,7 +39977,7 @@ async function compressFile(handle, coding, variant, slots) {
         encoder.destroy();
     }
 }
-function encode(encoder, chunk, slots) {
+function variants_encode(encoder, chunk, slots) {
     return new Promise((resolve, reject) => slots.work(done => encoder.write(chunk, error => {
         done();
         if (error)
@@ -36302,7 +40010,7 @@ function finish(encoder, slots) {
 const ERROR_PAGE = '/404.html';
 const FALLBACK_PAGE = '/200.html';
 /** Characters of a log line. */
-const MAX_LISTED = 1_000;
+const web_MAX_LISTED = 1_000;
 /** Starts no process. Files are looked up with every request, so that a rebuilt app is served at once. */
 async function startWeb(spec, { logger = silentLogger, isPlain = false } = {}) {
     const root = await (0,promises_.realpath)(spec.path).catch((cause) => {
@@ -36313,13 +40021,13 @@ async function startWeb(spec, { logger = silentLogger, isPlain = false } = {}) {
     });
     const page = START_PAGES.find(name => files_hasFile(root, `/${name}`));
     if (page === undefined)
-        throw new AppError(`${sanitise_sanitise(root)} has no ${INDEX} to serve; give \`path\` the folder of the built app`, { restartable: false });
+        throw new AppError(`${sanitise_sanitise(root)} has no ${lookup_INDEX} to serve; give \`path\` the folder of the built app`, { restartable: false });
     const { size } = await (0,promises_.stat)((0,external_node_path_.join)(root, page));
     if (size === 0)
         logger.warn(`${page} is empty, so visitors see a blank page: was the app built?`);
     const { ignored } = readHostRules(root);
     if (ignored.length > 0)
-        logger.info(`not honoured here: ${sanitise_sanitise(ignored.join('; '), MAX_LISTED)}`);
+        logger.info(`not honoured here: ${sanitise_sanitise(ignored.join('; '), web_MAX_LISTED)}`);
     return {
         upstream: { kind: 'handler', handle: createHandler({ ...spec, path: root }, isPlain) },
         ended: new Promise(() => undefined),
@@ -36338,7 +40046,7 @@ function createHandler(spec, isPlain = false) {
         const path = target.replace(/[?#].*$/s, '');
         const query = target.slice(path.length);
         const base = spec.basePath ?? NO_BASE;
-        web_answer({ spec, variants, rules, isPlain, request, response, refuse, path, query, base }).catch(() => {
+        answer({ spec, variants, rules, isPlain, request, response, refuse, path, query, base }).catch(() => {
             // The visitor left, or the file vanished while it was sent.
             if (response.headersSent)
                 response.destroy();
@@ -36347,7 +40055,7 @@ function createHandler(spec, isPlain = false) {
         });
     };
 }
-async function web_answer(visit) {
+async function answer(visit) {
     const { spec, rules, request, response, refuse, path, query, base } = visit;
     const localPath = stripBase(base, path) ?? path;
     for (const [name, value] of rules.listFields(localPath))
@@ -36360,7 +40068,7 @@ async function web_answer(visit) {
     }
     const forced = rules.redirect(localPath, true);
     if (forced !== undefined)
-        return await follow(visit, forced);
+        return await web_follow(visit, forced);
     const found = await lookUpBelow(spec.path, base, path);
     switch (found.kind) {
         case 'redirect':
@@ -36369,7 +40077,7 @@ async function web_answer(visit) {
             return await web_send(visit, found);
         case 'missing': {
             const rule = rules.redirect(localPath, false);
-            return rule === undefined ? await answerUnknown(visit) : await follow(visit, rule);
+            return rule === undefined ? await answerUnknown(visit) : await web_follow(visit, rule);
         }
         case 'refused':
             return await answerMissing(visit);
@@ -36403,7 +40111,7 @@ function setField({ response, isPlain }, name, value) {
         response.setHeader(name, shown);
 }
 /** As a rule of `_redirects` says. Missing scripts get no page, as with `spa`. */
-async function follow(visit, rule) {
+async function web_follow(visit, rule) {
     const { spec, request, response, path, query, base } = visit;
     if (rule.kind === 'redirect') {
         const { location, status } = rule;
@@ -36443,7 +40151,7 @@ async function answerMissing(visit) {
  */
 async function openFallback({ path, spa }) {
     const page = await lookup_openFile(path, FALLBACK_PAGE);
-    return page ?? (spa ? await lookup_openFile(path, `/${INDEX}`) : undefined);
+    return page ?? (spa ? await lookup_openFile(path, `/${lookup_INDEX}`) : undefined);
 }
 async function web_send({ spec, variants, request, response }, found, status = 200) {
     const accepted = request.headers['accept-encoding']?.toString();
@@ -36491,6 +40199,7 @@ function acceptsHtml(request) {
 
 
 
+
 /** Enough to see what led to a crash, in the status page and in the failed comment. */
 const CONSOLE_LINES = 200;
 /**
@@ -36505,14 +40214,15 @@ const CONSOLE_LINE_LENGTH = 1_000;
  * after all its processes were stopped. If it dies later it is restarted; `onState` is called at once.
  */
 async function startApp(options, timing) {
-    const lines = new LastLines(CONSOLE_LINES);
+    const lines = options.console ?? new ConsoleLines();
     const onOutput = (line) => {
         lines.add(line);
         options.logger.info(`app | ${sanitise_sanitise(line, CONSOLE_LINE_LENGTH)}`);
     };
-    const lastLines = () => lines.list(LAST_LINES);
+    const lastLines = () => lines.tail(LAST_LINES);
     let prefersPublicPort = true;
     const startNext = async (signal) => {
+        lines.beginRun();
         try {
             return await startOnce(options, { onOutput, lastLines, prefersPublicPort }, signal);
         }
@@ -36533,7 +40243,7 @@ async function startApp(options, timing) {
         get pid() {
             return loop.program?.pid;
         },
-        consoleTail: () => lines.list(),
+        consoleTail: () => lines.tail(CONSOLE_LINES),
         stop: () => loop.stop(),
     };
 }
@@ -36660,60 +40370,6 @@ function describeUnhealthy(path, place, last) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/raw-headers.js
-// Header fields as Node and undici give them: names and values in turn, as on the wire. Used by every file of the
-// gateway that reads, changes or writes a whole head. Pure.
-/** Calls `onField` for each field, in order. */
-function forEachField(raw, onField) {
-    for (let index = 0; index + 1 < raw.length; index += 2)
-        onField(raw[index] ?? '', raw[index + 1] ?? '');
-}
-/** How many fields have this lower-case name. */
-function countFields(raw, wanted) {
-    let count = 0;
-    forEachField(raw, name => {
-        if (name.toLowerCase() === wanted)
-            count += 1;
-    });
-    return count;
-}
-/** Changes the value of each field of this lower-case name; a field whose value becomes empty is removed. */
-function rewriteFields(raw, wanted, rewrite) {
-    for (let index = raw.length - 2; index >= 0; index -= 2) {
-        if (raw[index]?.toLowerCase() !== wanted)
-            continue;
-        const value = rewrite(raw[index + 1] ?? '');
-        if (value === '')
-            raw.splice(index, 2);
-        else
-            raw[index + 1] = value;
-    }
-}
-/** undici gives fields as buffers, and nothing if there are no fields. */
-function decodeFields(raw) {
-    if (!Array.isArray(raw))
-        return [];
-    return raw.map(part => (Buffer.isBuffer(part) ? part.toString('latin1') : String(part)));
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/visit.js
-// One visit: a request, what is known about it, and the means to answer it. Built by the servers of downstream/, used
-// by every pass.
-/** The request target exactly as received. Do not parse it against a base URL: `//host` would choose another host. */
-function readTarget(request) {
-    return request.url ?? '';
-}
-/** The target without its query, because that may contain the key. Sanitise the path before it is logged. */
-function readPath(request) {
-    const target = readTarget(request);
-    const query = target.indexOf('?');
-    return query === -1 ? target : target.slice(0, query);
-}
-/** Whether the request announces a body (RFC 9112, 6.3). */
-function hasBody(request) {
-    return (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0);
-}
-
 ;// CONCATENATED MODULE: ./build/js/gateway/access/session-cookie.js
 // The cookie of a visitor who has shown the key once. Used by access.ts, credentials.ts and site-data.ts.
 //
@@ -36808,12 +40464,12 @@ function splitKey(target) {
     const others = pairs.filter(pair => !isKey(pair)).join('&');
     const path = target.slice(0, start);
     return {
-        key: decode(found.slice(KEY_PARAMETER.length + 1)),
+        key: credentials_decode(found.slice(KEY_PARAMETER.length + 1)),
         rest: others === '' ? path : `${path}?${others}`,
     };
 }
 /** As forms encode it: `+` is a space. A value that is not encoded correctly is taken as it is. */
-function decode(text) {
+function credentials_decode(text) {
     try {
         return decodeURIComponent(text.replaceAll('+', ' '));
     }
@@ -36859,6 +40515,848 @@ function dropOwnCookies(request) {
         delete request.headers.cookie;
     else
         request.headers.cookie = rest;
+}
+
+// EXTERNAL MODULE: external "node:https"
+var external_node_https_ = __nccwpck_require__(4708);
+;// CONCATENATED MODULE: ./build/js/gateway/probe-tls.js
+// Opens the probe's TLS connection to an address where TLS ends at our own gateway: this machine may not trust its
+// certificate. Used by probe.ts.
+
+
+
+/** Another program answered: with another certificate, or without TLS. */
+class ForeignPeerError extends Error {
+    name = 'ForeignPeerError';
+}
+/**
+ * Opens a TLS connection. The server must have the certificate with this SHA-256 fingerprint, or, because a proxy may
+ * be in between, one that the machine trusts for this name. Rejects with ForeignPeerError if it has neither.
+ */
+function connectTls(url, fingerprint, signal) {
+    const { hostname, port } = new URL(url);
+    const host = stripBrackets(hostname);
+    return new Promise((resolve, reject) => {
+        signal.throwIfAborted();
+        const socket = (0,external_node_tls_.connect)({
+            host,
+            port: Number(port || 443),
+            ...((0,external_node_net_.isIP)(host) === 0 && { servername: host }),
+            ALPNProtocols: ['http/1.1'],
+            // The certificate is checked below, before the request is sent.
+            rejectUnauthorized: false,
+        });
+        const giveUp = () => socket.destroy(new Error('no answer in time'));
+        signal.addEventListener('abort', giveUp, { once: true });
+        socket.once('close', () => signal.removeEventListener('abort', giveUp));
+        socket.on('error', error => reject(isNoTls(error) ? new ForeignPeerError(error.message) : error));
+        socket.once('secureConnect', () => {
+            if (socket.authorized || socket.getPeerX509Certificate()?.fingerprint256 === fingerprint) {
+                resolve(socket);
+                return;
+            }
+            socket.destroy();
+            reject(new ForeignPeerError(`a certificate that is not ours (${socket.authorizationError})`));
+        });
+    });
+}
+/** OpenSSL's own errors: the bytes received are not a TLS handshake. */
+function isNoTls(error) {
+    return 'code' in error && /^(?:EPROTO|ERR_SSL_)/.test(String(error.code));
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/probe.js
+// The probe proves that a public address leads to this exposure: it sends a challenge, and only this exposure has the
+// key to sign it. Sent by exposure/ before a URL is published, answered by passes.ts.
+
+
+
+
+
+
+
+/** Path of the probe on every exposure. */
+const PROBE_PATH = '/__expose/probe';
+/** A proof has 64 characters. A much longer answer is some other page, and is not read to its end. */
+const MAX_ANSWER_BYTES = 4_096;
+const CHALLENGE = /^[0-9a-f]{32,128}$/;
+/** The keyed answer to a challenge (lower-case hex, 16 to 64 bytes), or undefined if it is not one. */
+function renderProof(proofKey, challenge) {
+    if (!CHALLENGE.test(challenge))
+        return undefined;
+    return (0,external_node_crypto_.createHmac)('sha256', proofKey).update(`expose probe\n${challenge}`).digest('hex');
+}
+/**
+ * Sends one challenge to `url` (no trailing slash), over a new connection, and follows no redirect. `certificate`: the
+ * SHA-256 fingerprint of ours, if the gateway speaks TLS. Never rejects.
+ */
+async function probeHttp(url, proofKey, signal, certificate) {
+    const challenge = (0,external_node_crypto_.randomBytes)(32).toString('hex');
+    try {
+        const response = await probe_openPage(`${url}${PROBE_PATH}?challenge=${challenge}`, signal, certificate);
+        const body = await readStart(response);
+        const status = response.statusCode ?? 0;
+        if (isProof(body, renderProof(proofKey, challenge)))
+            return { kind: 'proved' };
+        if (status >= 500)
+            return { kind: 'silent', detail: `the answer was ${status}` };
+        return { kind: 'unproved', detail: `the answer was ${status}, without the proof of this exposure` };
+    }
+    catch (error) {
+        return probe_describeFailure(error, signal);
+    }
+}
+async function probe_openPage(url, signal, certificate) {
+    const get = url.startsWith('https:') ? external_node_https_.get : external_node_http_.get;
+    const socket = certificate === undefined ? undefined : await connectTls(url, certificate, signal);
+    // No agent: a kept-alive connection could still lead to an earlier target of the address.
+    const options = socket
+        ? { createConnection: () => socket, signal }
+        : { agent: false, signal };
+    return new Promise((resolve, reject) => {
+        get(url, options, resolve).once('error', reject);
+    });
+}
+/** Reads at most the first few KB, then closes the connection. */
+async function readStart(response) {
+    const chunks = [];
+    let length = 0;
+    for await (const chunk of response) {
+        if (!Buffer.isBuffer(chunk))
+            break;
+        chunks.push(chunk);
+        length += chunk.length;
+        if (length > MAX_ANSWER_BYTES)
+            break;
+    }
+    return Buffer.concat(chunks).toString('latin1');
+}
+function isProof(body, proof) {
+    return proof !== undefined && isSame(body, proof);
+}
+function probe_describeFailure(error, signal) {
+    if (signal.aborted)
+        return { kind: 'silent', detail: 'no answer in time' };
+    const detail = sanitise_sanitise(errors_describeError(error));
+    if (error instanceof ForeignPeerError)
+        return { kind: 'unproved', detail: `the answer was not our TLS: ${detail}` };
+    // llhttp's own errors: the bytes received are not HTTP.
+    const isForeign = error instanceof Error && 'code' in error && String(error.code).startsWith('HPE_');
+    return isForeign
+        ? { kind: 'unproved', detail: `the answer was not HTTP: ${detail}` }
+        : { kind: 'silent', detail };
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/own-pages.js
+// The gateway's own paths under /__expose/, apart from the sign-in (access.ts), and its short answers in plain text. No
+// page there accepts a cookie as authorization, because the app shares the origin. Used by passes.ts, and `sendText` by
+// others.
+
+
+const OWN_FOLDER = '/__expose';
+/** The answer to a probe (see probe.ts); undefined if the request is not a probe. */
+function readProof(request, proofKey) {
+    if (request.method !== 'GET' || readPath(request) !== PROBE_PATH)
+        return undefined;
+    const query = new URLSearchParams(readTarget(request).slice(PROBE_PATH.length));
+    return renderProof(proofKey, query.get('challenge') ?? '');
+}
+/** Whether the gateway answers this path itself. */
+function isOwnPath(path) {
+    return path === OWN_FOLDER || path.startsWith(`${OWN_FOLDER}/`);
+}
+/** Sends a short answer in plain text, which is not cached. */
+function sendText({ response }, status, text, headers = {}) {
+    response.writeHead(status, {
+        'content-type': 'text/plain; charset=utf-8',
+        'content-length': Buffer.byteLength(text),
+        'cache-control': 'no-store',
+        'x-content-type-options': 'nosniff',
+        ...headers,
+    });
+    response.end(text);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/arriving-body.js
+// Keeps the bodies of captured requests while they arrive, within a budget for all of them. Used by recorder.ts.
+/**
+ * The longest body that is kept whole. GitHub's payloads are the largest of the known senders, and it sends none above
+ * 25 MB ("Webhook events and payloads", GitHub Docs).
+ */
+const arriving_body_MAX_BODY_BYTES = 25 * 1024 ** 2;
+/** Most webhooks take a few KB. */
+const FIRST_BLOCK_BYTES = 4 * 1024;
+/** Blocks grow with the body, so that a large one has few of them. */
+const MAX_BLOCK_BYTES = 1024 ** 2;
+/** A body that is announced as this long at most gets one block of its length; who announces more need not send it. */
+const MAX_ANNOUNCED_BYTES = 64 * 1024;
+/** If less is left for a body, the rest of it is not kept. */
+const MIN_BLOCK_BYTES = 256;
+/** Longer bodies leave room for the first bytes of 2,000 others: most webhooks are no longer than that. */
+const SHORT_BYTES = 8 * 1024;
+const SHORT_ROOM_BYTES = 2_000 * SHORT_BYTES;
+/** How much memory the bodies that arrive at the moment may take together. */
+class BodyBudget {
+    #maxBytes;
+    #usedBytes = 0;
+    constructor(maxBytes) {
+        this.#maxBytes = maxBytes;
+    }
+    get usedBytes() {
+        return this.#usedBytes;
+    }
+    /**
+     * Takes up to `wanted` bytes for a body that has `owned` already, and returns how many. A long body may have no more
+     * than is left for all others then: so a thousand that come at once take no short one its place.
+     */
+    take(owned, wanted) {
+        const left = this.#maxBytes - this.#usedBytes;
+        const asShort = Math.min(left, SHORT_BYTES - owned);
+        const asLong = Math.min(left - SHORT_ROOM_BYTES, Math.floor((left - owned) / 2));
+        const granted = Math.min(wanted, Math.max(asShort, asLong));
+        if (granted < Math.min(wanted, MIN_BLOCK_BYTES))
+            return 0;
+        this.#usedBytes += granted;
+        return granted;
+    }
+    giveBack(bytes) {
+        this.#usedBytes -= bytes;
+    }
+}
+/**
+ * The body of one request. Its bytes are copied, because a chunk of one byte may keep a whole network buffer in memory.
+ * Once the budget is short, or the body too long, the beginning stays and the rest is only counted.
+ */
+class ArrivingBody {
+    #budget;
+    /** As `Content-Length` says. */
+    #announced;
+    #blocks = [];
+    #ownedBytes = 0;
+    #keptBytes = 0;
+    #isCut = false;
+    /** How many bytes have come. */
+    bytes = 0;
+    constructor(budget, announced) {
+        this.#budget = budget;
+        this.#announced = announced;
+    }
+    add(chunk) {
+        this.bytes += chunk.length;
+        for (let done = 0; done < chunk.length && !this.#isCut;) {
+            const free = this.#ownedBytes - this.#keptBytes;
+            const block = free > 0 ? this.#blocks.at(-1) : this.#open(chunk.length - done);
+            if (block === undefined)
+                return;
+            const copied = chunk.copy(block, free > 0 ? block.length - free : 0, done);
+            done += copied;
+            this.#keptBytes += copied;
+        }
+    }
+    /** Returns what was kept, at most `maxBytes`, and gives its share of the budget back. */
+    take(maxBytes = arriving_body_MAX_BODY_BYTES) {
+        const length = Math.min(this.#keptBytes, maxBytes);
+        const [first] = this.#blocks;
+        // Most bodies have one block of the right length.
+        const body = first?.length === length ? first : joinBlocks(this.#blocks, length);
+        this.#budget.giveBack(this.#ownedBytes);
+        this.#blocks = [];
+        this.#ownedBytes = 0;
+        this.#keptBytes = 0;
+        this.#isCut = true;
+        return body;
+    }
+    #open(arrived) {
+        const room = arriving_body_MAX_BODY_BYTES - this.#ownedBytes;
+        const granted = this.#budget.take(this.#ownedBytes, Math.min(room, this.#chooseLength(arrived)));
+        if (granted === 0) {
+            this.#isCut = true;
+            return undefined;
+        }
+        // Not from Node's pool, in which a few bytes would keep 8 KB in memory.
+        const block = Buffer.allocUnsafeSlow(granted);
+        this.#blocks.push(block);
+        this.#ownedBytes += granted;
+        return block;
+    }
+    #chooseLength(arrived) {
+        const usual = Math.max(FIRST_BLOCK_BYTES, arrived, Math.min(this.#ownedBytes, MAX_BLOCK_BYTES));
+        const rest = (this.#announced ?? Number.POSITIVE_INFINITY) - this.#ownedBytes;
+        return rest > 0 && rest <= MAX_ANNOUNCED_BYTES ? rest : Math.min(usual, Math.max(rest, arrived));
+    }
+}
+function joinBlocks(blocks, length) {
+    const body = Buffer.allocUnsafeSlow(length);
+    let offset = 0;
+    for (const block of blocks)
+        offset += block.copy(body, offset, 0, Math.min(block.length, length - offset));
+    return body;
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/capture.js
+// Which requests are recorded. Used by recorder.ts, and by inputs/ and exposure/config.ts for the type.
+
+/** Absolute-form (RFC 9112, 3.2.2): the guard refuses it, which should be seen. */
+const ORIGIN = /^https?:\/\/[^/?#]*/i;
+/** Matching a path costs more than all else that the recorder does; webhooks come to few paths. */
+const capture_MAX_REMEMBERED = 256;
+const capture_SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** Returns a function: is a request with this method and path (target without its query) recorded? */
+function compileCapture(capture) {
+    switch (capture.kind) {
+        case 'none':
+            return () => false;
+        case 'unsafe methods':
+            return method => !capture_SAFE_METHODS.has(method);
+        case 'paths': {
+            const matches = remember(compileLoosePatterns(capture.patterns));
+            return (_, path) => matches(path);
+        }
+    }
+}
+function remember(matches) {
+    const known = new Map();
+    return path => {
+        const before = known.get(path);
+        if (before !== undefined)
+            return before;
+        const found = matches(path.replace(ORIGIN, ''));
+        // Other paths come only from those who try all of them.
+        if (known.size >= capture_MAX_REMEMBERED)
+            known.clear();
+        known.set(path, found);
+        return found;
+    };
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/deliveries.js
+// Remembers which request carried a delivery first: senders repeat a delivery, with the same id, until it is answered
+// with 2xx. Used by recorder.ts.
+/** Providers repeat within minutes to days; a job sees far fewer deliveries than this. */
+const MAX_DELIVERIES = 10_000;
+/** Ids are sent by whoever has a secret; no provider's is longer. */
+const MAX_KEY_LENGTH = 512;
+class Deliveries {
+    /** Delivery → id of its first request; the oldest first. */
+    #first = new Map();
+    /** The id of the first request with this delivery; undefined if it is this one, or if there is no delivery. */
+    findFirst(delivery, id) {
+        if (delivery === undefined || delivery.length > MAX_KEY_LENGTH)
+            return undefined;
+        const first = this.#first.get(delivery);
+        if (first !== undefined)
+            return first;
+        this.#first.set(delivery, id);
+        const [oldest] = this.#first.keys();
+        if (this.#first.size > MAX_DELIVERIES && oldest !== undefined)
+            this.#first.delete(oldest);
+        return undefined;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/request-ring.js
+// A list of captured requests that forgets the oldest when it has too many, or too many bytes. Used by recorder.ts.
+/** What an object, its strings and its list cost beside their text. */
+const RECORD_BYTES = 512;
+const FIELD_BYTES = 32;
+class RequestRing {
+    #maxCount;
+    /** In the order of ids; those before `#first` are forgotten. */
+    #entries = [];
+    #first = 0;
+    #bytes = 0;
+    constructor(maxCount) {
+        this.#maxCount = maxCount;
+    }
+    /** How much memory the requests take, about. */
+    get bytes() {
+        return this.#bytes;
+    }
+    /** The id must be larger than those before. The caller limits the bytes with `trim`. */
+    add(request) {
+        const bytes = measure(request);
+        this.#entries.push({ request, bytes });
+        this.#bytes += bytes;
+        if (this.#entries.length - this.#first > this.#maxCount)
+            this.#forgetOldest();
+    }
+    /** Forgets the oldest requests until the others take at most this much memory. */
+    trim(maxBytes) {
+        while (this.#bytes > maxBytes)
+            this.#forgetOldest();
+    }
+    find(id) {
+        const found = this.#entries[this.#indexAfter(id - 1)]?.request;
+        return found?.id === id ? found : undefined;
+    }
+    /** The requests with larger ids, in the order of ids. */
+    listAfter(id) {
+        return this.#entries.slice(this.#indexAfter(id)).map(({ request }) => request);
+    }
+    clear() {
+        this.#entries = [];
+        this.#first = 0;
+        this.#bytes = 0;
+    }
+    #forgetOldest() {
+        this.#bytes -= this.#entries[this.#first]?.bytes ?? 0;
+        delete this.#entries[this.#first];
+        this.#first += 1;
+        if (this.#first < this.#entries.length / 2)
+            return;
+        this.#entries = this.#entries.slice(this.#first);
+        this.#first = 0;
+    }
+    /** Where the requests with larger ids begin. */
+    #indexAfter(id) {
+        let [low, high] = [this.#first, this.#entries.length];
+        while (low < high) {
+            const middle = (low + high) >>> 1;
+            if ((this.#entries[middle]?.request.id ?? 0) > id)
+                high = middle;
+            else
+                low = middle + 1;
+        }
+        return low;
+    }
+}
+function measure({ target, rawHeaders, body }) {
+    const fields = rawHeaders.reduce((sum, text) => sum + text.length + FIELD_BYTES, 0);
+    return RECORD_BYTES + target.length + fields + body.length;
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/recorder.js
+// Records the requests on captured paths: the newest in memory, each with its answer. Never delays or changes a request.
+// The exposure owns it; passes.ts starts a recording for each request.
+
+
+
+
+
+
+
+/** A test waits for a handful, a load test for thousands. */
+const MAX_REQUESTS = 10_000;
+/** With the bodies that still arrive. The runner's memory is the app's, and its smallest has 7 GB. */
+const recorder_MAX_BYTES = 64 * 1024 ** 2;
+/** Of that, for bodies that still arrive: a body may have half of it at most. */
+const MAX_ARRIVING_BYTES = 2 * arriving_body_MAX_BODY_BYTES;
+/** Refused requests are kept apart: whoever sends without a key pushes out no request that was let in. */
+const MAX_REFUSED = 500;
+const MAX_REFUSED_BYTES = 4 * 1024 ** 2;
+/** Of the body of a refused request: enough to see what it was. */
+const MAX_REFUSED_BODY_BYTES = 256 * 1024;
+/** How long the rest of a body may come after its answer; the servers of downstream/ read no longer either. */
+const REST_MS = 5_000;
+/** Shorter texts may occur anywhere. */
+const recorder_MIN_HIDDEN_LENGTH = 8;
+class RequestRecorder {
+    capture;
+    isCaptured;
+    signatureHeaders;
+    #secrets;
+    #onError;
+    #listeners = new Set();
+    #clearListeners = new Set();
+    #deliveries = new Deliveries();
+    #arriving = new BodyBudget(MAX_ARRIVING_BYTES);
+    #letIn = new RequestRing(MAX_REQUESTS);
+    #refused = new RequestRing(MAX_REFUSED);
+    #lastId = 0;
+    constructor(capture, { secrets = [], signatureHeaders = [], onError = () => { } } = {}) {
+        this.capture = capture;
+        const isCaptured = compileCapture(capture);
+        this.isCaptured = (method, path) => isCaptured(method, path) && !isOwnPath(path);
+        this.#secrets = secrets.filter(secret => secret.length >= recorder_MIN_HIDDEN_LENGTH);
+        this.signatureHeaders = signatureHeaders;
+        this.#onError = onError;
+    }
+    get lastId() {
+        return this.#lastId;
+    }
+    list(since = 0) {
+        return mergeById(this.#letIn.listAfter(since), this.#refused.listAfter(since));
+    }
+    find(id) {
+        return this.#letIn.find(id) ?? this.#refused.find(id);
+    }
+    clear() {
+        this.#letIn.clear();
+        this.#refused.clear();
+        for (const listener of this.#clearListeners)
+            listener();
+    }
+    subscribe(listener) {
+        this.#listeners.add(listener);
+        return () => this.#listeners.delete(listener);
+    }
+    subscribeToClear(listener) {
+        this.#clearListeners.add(listener);
+        return () => this.#clearListeners.delete(listener);
+    }
+    /** Undefined if the request is not on a captured path. */
+    start(visit) {
+        if (!this.isCaptured(visit.request.method ?? '', readPath(visit.request)))
+            return undefined;
+        return new VisitRecording(visit, {
+            budget: this.#arriving,
+            onGrowth: () => this.#limitMemory(),
+            hide: text => this.#hide(text),
+            add: request => this.#add(request),
+            announce: request => this.#announce(request),
+        });
+    }
+    /**
+     * Records a request that is sent again, as `sent`; `refusal` if it does not go to the app. The function is to be called
+     * once with its end: the answer, or what went wrong.
+     */
+    startReplay(original, sent, refusal) {
+        const request = this.#add({
+            receivedAt: new Date(),
+            method: sent.method,
+            target: sent.target,
+            httpVersion: original.httpVersion,
+            rawHeaders: [...sent.rawHeaders],
+            body: sent.body,
+            bodyBytes: sent.body.length,
+            refusal,
+            verified: original.verified,
+            handshake: original.handshake,
+            delivery: undefined,
+            problem: undefined,
+            answer: undefined,
+            isFinished: false,
+            replayOf: original.id,
+        });
+        this.#announce(request);
+        const end = ({ answer, problem }) => {
+            Object.assign(request, { answer, problem, isFinished: true });
+            this.#announce(request);
+        };
+        return { id: request.id, end };
+    }
+    #add(found) {
+        this.#lastId += 1;
+        const { delivery, ...request } = found;
+        const duplicateOf = this.#deliveries.findFirst(delivery, this.#lastId);
+        const added = { id: this.#lastId, ...request, duplicateOf };
+        if (added.refusal === undefined)
+            this.#letIn.add(added);
+        else
+            this.#refused.add(added);
+        this.#limitMemory();
+        return added;
+    }
+    #limitMemory() {
+        this.#refused.trim(MAX_REFUSED_BYTES);
+        this.#letIn.trim(recorder_MAX_BYTES - MAX_REFUSED_BYTES - this.#arriving.usedBytes);
+    }
+    #hide(text) {
+        let hidden = text;
+        for (const secret of this.#secrets)
+            if (hidden.includes(secret))
+                hidden = hidden.replaceAll(secret, '[redacted]');
+        return hidden;
+    }
+    #announce(request) {
+        for (const listener of this.#listeners) {
+            try {
+                listener(request);
+            }
+            catch (error) {
+                this.#onError(error);
+            }
+        }
+    }
+}
+class VisitRecording {
+    #visit;
+    #recorder;
+    #receivedAt = new Date();
+    /** A time of performance.now(). */
+    #begun = performance.now();
+    #body;
+    #identity = {};
+    #problem;
+    #answer;
+    #isFinished = false;
+    #isBroken = false;
+    /** Undefined until it is visible. */
+    #request;
+    constructor(visit, recorder) {
+        this.#visit = visit;
+        this.#recorder = recorder;
+        const { 'content-length': length } = visit.request.headers;
+        this.#body = new ArrivingBody(recorder.budget, length === undefined ? undefined : Number(length));
+        visit.response.once('finish', () => this.#finish());
+        visit.response.once('close', () => this.#close());
+    }
+    take(chunk) {
+        if (this.#request !== undefined)
+            return;
+        this.#body.add(chunk);
+        this.#recorder.onGrowth();
+    }
+    identify(identity) {
+        this.#identity = identity;
+    }
+    complete() {
+        this.#show(undefined);
+    }
+    refuse(reason) {
+        this.#show(reason);
+    }
+    note(problem) {
+        this.#problem ??= problem;
+        this.#change({ problem: this.#problem });
+    }
+    upgrade() {
+        this.#end(101);
+    }
+    deliver(delivery) {
+        this.#change({ delivery });
+    }
+    #show(refusal) {
+        if (this.#request !== undefined)
+            return;
+        const { request } = this.#visit;
+        const { hide } = this.#recorder;
+        const { bytes } = this.#body;
+        const whole = {
+            method: request.method ?? '',
+            // Only now: the passes have removed the key.
+            target: hide(readTarget(request)),
+            rawHeaders: request.rawHeaders.map(hide),
+            body: this.#body.take(refusal === undefined ? undefined : MAX_REFUSED_BODY_BYTES),
+        };
+        this.#request = this.#recorder.add({
+            ...whole,
+            receivedAt: this.#receivedAt,
+            httpVersion: request.wireVersion ?? request.httpVersion,
+            bodyBytes: bytes,
+            ...(this.#isBroken && { isBroken: true }),
+            refusal,
+            verified: this.#identity.verified,
+            handshake: this.#identity.handshake ?? findUnruledHandshake(whole),
+            delivery: this.#identity.delivery,
+            problem: this.#problem,
+            answer: this.#answer,
+            isFinished: this.#isFinished,
+        });
+        this.#recorder.announce(this.#request);
+    }
+    /** The answer is sent. */
+    #finish() {
+        const { request, response, awaitsContinue } = this.#visit;
+        this.#end(response.statusCode);
+        if (this.#request !== undefined)
+            return;
+        if (!hasBody(request))
+            this.refuse(`the gateway answered it itself (${response.statusCode})`);
+        // The app, or a static file, has answered before the end of the body.
+        else if (awaitsContinue && this.#body.bytes === 0)
+            this.#endBody();
+        else
+            this.#awaitRest();
+    }
+    #awaitRest() {
+        const { request } = this.#visit;
+        const stop = () => {
+            clearTimeout(timer);
+            request.off('end', stop);
+            request.socket.off('close', stop);
+            this.#endBody();
+        };
+        const timer = setTimeout(stop, REST_MS);
+        request.once('end', stop);
+        request.socket.once('close', stop);
+    }
+    /** No more of the body will come. Nothing changes if all of it has. */
+    #endBody() {
+        if (this.#request !== undefined)
+            return;
+        this.#isBroken = !this.#visit.request.readableEnded;
+        if (this.#isBroken)
+            this.note('it was answered before the end of its body, and the rest was not read');
+        this.complete();
+    }
+    /** The answer is complete, or the connection (HTTP/2: the stream) is closed. */
+    #close() {
+        if (this.#isFinished)
+            return;
+        const { statusCode, headersSent } = this.#visit.response;
+        this.#isBroken = true;
+        if (this.#request === undefined)
+            this.refuse(`the sender left after ${this.#body.bytes} bytes of its body, before the end`);
+        else
+            this.note(headersSent ? 'the answer broke off before its end' : 'its sender left before the answer');
+        this.#end(headersSent ? statusCode : undefined);
+    }
+    #end(status) {
+        const durationMs = Math.round(performance.now() - this.#begun);
+        this.#answer = status === undefined ? undefined : { status, durationMs };
+        this.#isFinished = true;
+        this.#change({ answer: this.#answer, isFinished: true });
+    }
+    #change(change) {
+        if (this.#request === undefined)
+            return;
+        Object.assign(this.#request, change);
+        this.#recorder.announce(this.#request);
+    }
+}
+/** On paths without a rule: a GET only looks like a handshake there, and nobody waits for one by default. */
+function findUnruledHandshake(request) {
+    return request.method === 'POST' ? findHandshake(request) : undefined;
+}
+function mergeById(some, others) {
+    if (others.length === 0)
+        return some;
+    return [...some, ...others].sort((one, other) => one.id - other.id);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/requests-file.js
+// The output `requests-file`: each captured request as one line of JSON (NDJSON), for the steps that follow. Written by
+// this process alone, in the background. Made by exposure/.
+//
+//   {"id":1,"method":"POST", …}      a RequestMessage (shared/request-json.ts), once the request is finished
+//   {"id":1, …,"delivery":{…}}       again, if something has changed since
+//   {"missing":{"count":3, …}}       so many could not be written here
+//   {"cut":{"max_bytes":…, …}}       the last line of a file that has become too long
+
+
+
+
+
+/** A file that is uploaded as an artifact, and searched by people. */
+const requests_file_MAX_FILE_BYTES = 256 * 1024 ** 2;
+/** Room for the last line. */
+const CUT_LINE_BYTES = 1024;
+/** Of one body: to render more would stop all other work for a tenth of a second. The API has all of it. */
+const MAX_LINE_BODY_BYTES = 1024 ** 2;
+/** So much is rendered and written at a time. */
+const BATCH_LENGTH = 256 * 1024;
+/** What may wait for a slow disk, in bodies and with this for each head. */
+const requests_file_MAX_WAITING_BYTES = 16 * 1024 ** 2;
+const HEAD_BYTES = 1024;
+class RequestsFile {
+    #options;
+    #maxBytes;
+    #unsubscribe;
+    #handle;
+    #waiting = [];
+    #waitingBytes = 0;
+    #writing;
+    /** Of the file: whole lines. */
+    #bytes = 0;
+    #missing = 0;
+    #isCut = false;
+    /** Makes the file, empty, for this user alone. Throws if that is not possible. */
+    constructor(options) {
+        this.#options = options;
+        this.#maxBytes = (options.maxBytes ?? requests_file_MAX_FILE_BYTES) - CUT_LINE_BYTES;
+        (0,external_node_fs_.closeSync)((0,external_node_fs_.openSync)(options.path, 'w', 0o600));
+        this.#unsubscribe = options.requests.subscribe(request => {
+            if (request.isFinished)
+                this.#add(request);
+        });
+    }
+    /** Writes what is left, also of requests that are not finished. Never rejects. */
+    async close() {
+        this.#unsubscribe();
+        for (const request of this.#options.requests.list())
+            if (!request.isFinished)
+                this.#add(request);
+        await this.#writing;
+        if (this.#missing > 0)
+            await this.#writeBatch();
+        await this.#handle?.close().catch(() => { }); // nothing is left to write
+    }
+    #add(request) {
+        if (this.#isCut)
+            return;
+        const bytes = requests_file_measure(request);
+        if (this.#waitingBytes + bytes > requests_file_MAX_WAITING_BYTES && this.#waiting.length > 0) {
+            this.#miss(1, 'the disk is too slow');
+            return;
+        }
+        this.#waiting.push(request);
+        this.#waitingBytes += bytes;
+        this.#writing ??= this.#write();
+    }
+    /** Ends when nothing waits. */
+    async #write() {
+        await (0,promises_namespaceObject.setImmediate)();
+        while (this.#waiting.length > 0 && !this.#isCut)
+            await this.#writeBatch();
+        this.#writing = undefined;
+    }
+    async #writeBatch() {
+        const missing = this.#missing;
+        const { lines, count } = this.#takeBatch();
+        const bytes = Buffer.from(lines);
+        try {
+            if (this.#bytes + bytes.length > this.#maxBytes)
+                await this.#cut();
+            else
+                await this.#append(bytes);
+            this.#missing -= missing;
+        }
+        catch (error) {
+            this.#miss(count, errors_describeError(error));
+        }
+    }
+    #takeBatch() {
+        let lines = this.#missing === 0 ? '' : `${JSON.stringify({ missing: { count: this.#missing } })}\n`;
+        let count = 0;
+        while (lines.length < BATCH_LENGTH || count === 0) {
+            const request = this.#waiting[count];
+            if (request === undefined)
+                break;
+            lines += `${this.#render(request)}\n`;
+            this.#waitingBytes -= requests_file_measure(request);
+            count += 1;
+        }
+        this.#waiting.splice(0, count);
+        return { lines, count };
+    }
+    #render(request) {
+        const body = request.body.subarray(0, MAX_LINE_BODY_BYTES);
+        return JSON.stringify(this.#options.redact(describeRequest({ ...request, body })));
+    }
+    async #cut() {
+        this.#isCut = true;
+        this.#waiting = [];
+        this.#unsubscribe();
+        const cut = { at: new Date().toISOString(), max_bytes: this.#options.maxBytes ?? requests_file_MAX_FILE_BYTES };
+        await this.#append(Buffer.from(`${JSON.stringify({ cut })}\n`));
+        this.#options.onProblem(`requests-file has reached ${cut.max_bytes} bytes, and ends there: later requests are in the control API only`);
+    }
+    /** Writes all of it, or nothing. */
+    async #append(bytes) {
+        this.#handle ??= await (0,promises_.open)(this.#options.path, 'r+');
+        try {
+            for (let done = 0; done < bytes.length;) {
+                const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, this.#bytes + done);
+                if (bytesWritten === 0)
+                    throw new Error('no space is left');
+                done += bytesWritten;
+            }
+            this.#bytes += bytes.length;
+        }
+        catch (error) {
+            await this.#handle.truncate(this.#bytes).catch(() => { }); // the next line overwrites the rest
+            throw error;
+        }
+    }
+    #miss(count, reason) {
+        if (this.#missing === 0)
+            this.#options.onProblem(`requests-file misses requests, which the control API may still have: ${reason}`);
+        this.#missing += count;
+    }
+}
+function requests_file_measure({ body }) {
+    return HEAD_BYTES + Math.min(body.length, MAX_LINE_BODY_BYTES);
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/pages/notice.js
@@ -36947,6 +41445,26 @@ function notice_describeRefusal(kind, wrong, keyForm) {
 const PASTE_KEY = 'Open it with the whole link, or paste the key here.';
 const ASK_AUTHOR = 'The author of the workflow has them; reload the page to be asked again.';
 const LOST_FORM = 'You were sent here with a form, and nothing of it has reached the app. If you have signed in before: browsers leave the cookie out if another site sends the form, such as a sign-in or payment service. The author of the workflow can then add this path to public-paths. Go on at the start page.';
+/** The notice for a request to a path of `verify` without a right signature. The reason is in the record only. */
+const NOT_SIGNED = {
+    status: 401,
+    mood: 'locked',
+    title: 'This path takes signed requests only',
+    what: 'It is for webhooks: a request must have the signature that its provider makes with their common secret. Nothing of this one has reached the app.',
+    next: 'The record of the requests says what is wrong with this one (expose requests).',
+    nextForScripts: 'The record of the requests says what is wrong with this one (expose requests).',
+};
+const TOO_LARGE_TO_CHECK = 'Send it again later, or with a body of at most 1 MB.';
+/** The notice for a body that is not read to check its signature: it is too long, or too many came at once. */
+const NOT_CHECKED = {
+    status: 503,
+    mood: 'trouble',
+    title: 'The signature was not checked',
+    what: 'The body is too long for that, or too many requests came at once.',
+    next: TOO_LARGE_TO_CHECK,
+    nextForScripts: TOO_LARGE_TO_CHECK,
+    retryAfterS: NO_ANSWER_RETRY_S,
+};
 /** The notice for a request that has only a cookie or password, and may come from another site. */
 function describeForeignRequest(sender) {
     const common = { status: 403, mood: 'locked', leadsHome: true };
@@ -37261,91 +41779,6 @@ function sendPreflight({ response }) {
     response.end();
 }
 
-// EXTERNAL MODULE: ./node_modules/picomatch/index.js
-var picomatch = __nccwpck_require__(4006);
-;// CONCATENATED MODULE: ./build/js/gateway/access/public-paths.js
-// Patterns of paths that need no key, such as `/webhooks/**`. Used by access.ts, and by inputs/ to check the patterns.
-//
-// The app may read a path differently: decode it, even twice, treat `\` as `/`, or drop what follows a `;`. So a path
-// is public only if every such reading of it matches. A path with dot segments is never public.
-
-/** No app encodes its paths more often than this; a path that is encoded more often is not public. */
-const MAX_DECODINGS = 4;
-/**
- * Longer paths are not public. A pattern with several stars is matched by backtracking, whose time is a power of the
- * path's length. A visitor without a key could block the gateway for seconds with one long path. The number of stars is
- * limited for the same reason.
- */
-const MAX_LENGTH = 1_024;
-const MAX_STARS_IN_NAME = 1;
-const MAX_FOLDER_STARS = 2;
-/** `**` any number of folders, `*` any part of a name, `?` one character. Case-sensitive. */
-const OPTIONS = {
-    dot: true, // `/.well-known/x` is a path like any other
-    nonegate: true,
-    noextglob: true,
-    nobracket: true,
-    strictSlashes: true,
-};
-/** Why the pattern is not valid, as the end of "`public-paths` has 'x', which …"; undefined if it is valid. */
-function findPatternProblem(pattern) {
-    if (!pattern.startsWith('/'))
-        return 'does not begin with /';
-    if (/[\s\\;%#]|\/\/|\/\.{1,2}(?:\/|$)/.test(pattern))
-        return 'is not a plain path';
-    if (pattern.split('/').some(name => name !== '**' && name.split('*').length - 1 > MAX_STARS_IN_NAME))
-        return 'has more than one * in a name';
-    if (pattern.split('/').filter(name => name === '**').length > MAX_FOLDER_STARS)
-        return 'has more than two **';
-    if (/[()[\]{}!]/.test(pattern))
-        return 'has more than the signs *, ** and ?';
-    return undefined;
-}
-/** Returns a function: does a request's path (target without query) match one of the patterns in every reading? */
-function compilePatterns(patterns) {
-    if (patterns.length === 0)
-        return () => false;
-    const matches = picomatch([...patterns], OPTIONS);
-    return path => {
-        if (path.length > MAX_LENGTH)
-            return false;
-        const readings = listReadings(path);
-        return readings?.every(reading => matches(reading)) ?? false;
-    };
-}
-/** Every way to read the path; undefined if readers are too likely to disagree. */
-function listReadings(path) {
-    const readings = [path];
-    for (let decoded = path, round = 0;; round += 1) {
-        const variants = [decoded, decoded.replaceAll(/;[^/\\]*/g, '')].map(mergeSlashes);
-        if (variants.some(hasDotSegment))
-            return undefined;
-        readings.push(...variants);
-        const next = public_paths_decode(decoded);
-        if (next === decoded)
-            return readings;
-        if (next === undefined || round === MAX_DECODINGS)
-            return undefined;
-        decoded = next;
-    }
-}
-function public_paths_decode(text) {
-    try {
-        const decoded = decodeURIComponent(text);
-        return decoded.includes('\0') ? undefined : decoded;
-    }
-    catch {
-        return undefined;
-    }
-}
-function mergeSlashes(path) {
-    return path.replaceAll(/[/\\]+/g, '/');
-}
-/** Apps resolve dot segments differently if empty folders or parameters are near; no webhook needs dot segments. */
-function hasDotSegment(path) {
-    return /\/\.{1,2}(?:\/|$)/.test(path);
-}
-
 ;// CONCATENATED MODULE: ./build/js/gateway/access/access.js
 // Decides which requests are let in. Refuses unauthenticated visitors, all with the same answer. Removes the key or
 // password from the requests that it lets in, so that the app never sees it. Used by passes.ts, before any pass whose
@@ -37369,14 +41802,13 @@ class AccessControl {
     #cookies = new SessionCookies();
     #siteData;
     #endsAt;
-    /** `endsAt` returns when the exposure ends, if that is known; no session lasts longer. */
-    constructor(rules, siteData, endsAt) {
+    constructor(rules, { siteData, needsNoKey, endsAt }) {
         this.#access = rules.access;
-        this.#isPublic = compilePatterns(rules.publicPaths);
+        const isPublic = compilePatterns(rules.publicPaths);
+        this.#isPublic = path => isPublic(path) || needsNoKey(path);
         this.#siteData = siteData;
         this.#endsAt = endsAt;
     }
-    /** True if the request has been answered: with a refusal, or with a step of the sign-in. */
     check(visit) {
         const { request } = visit;
         const key = takeKey(request);
@@ -37391,15 +41823,21 @@ class AccessControl {
             return this.#signIn(visit, readTarget(request));
         const grant = isRightKey ? 'shown' : this.#findGrant(visit, credential, hasSession);
         if (grant === undefined)
-            return this.#refuse(visit);
+            return 'refused';
         if (grant === 'ambient' && refuseCrossSite(visit))
-            return true;
+            return 'answered';
         if (grant !== 'public')
             return letIn(visit);
         // A request to a public path does not authenticate its connection, unless it has a session or a credential as well.
         const isKnown = hasSession || credential !== undefined;
         visit.isPublicOnly = !isKnown || isCrossSite(visit);
-        return isKnown ? letIn(visit) : false;
+        return isKnown ? letIn(visit) : 'let in';
+    }
+    /** Removes key, password and cookies from a request that was refused before `check`, and is recorded. */
+    removeCredentials(request) {
+        takeKey(request);
+        this.#takeAuthorization(request);
+        dropOwnCookies(request);
     }
     #findGrant(visit, credential, hasSession) {
         if (credential === 'key')
@@ -37447,7 +41885,7 @@ class AccessControl {
     #signIn(visit, target) {
         const { request, response, address } = visit;
         if (address === undefined)
-            return this.#refuse(visit);
+            return 'refused';
         visit.markAuthenticated();
         response.writeHead(303, [
             ...['location', target],
@@ -37458,17 +41896,14 @@ class AccessControl {
             ...['referrer-policy', 'no-referrer'],
         ]);
         response.end();
-        return true;
+        return 'answered';
     }
     #answerSignIn(visit, hasSession) {
-        const { request } = visit;
-        if (request.method === 'POST' && visit.upgrade === undefined)
+        if (visit.request.method === 'POST' && visit.upgrade === undefined) {
             this.#readForm(visit);
-        else if (hasSession && isPageLoad(visit))
-            this.#signIn(visit, '/');
-        else
-            this.#refuse(visit);
-        return true;
+            return 'answered';
+        }
+        return hasSession && isPageLoad(visit) ? this.#signIn(visit, '/') : 'refused';
     }
     /** Reads the only body that the gateway itself uses. Anybody can send one, so its length is limited. */
     #readForm(visit) {
@@ -37484,27 +41919,26 @@ class AccessControl {
                 return;
             form += text;
             if (form.length > MAX_FORM_BYTES)
-                this.#refuse(visit);
+                this.refuse(visit);
         });
         request.once('end', () => {
             if (response.headersSent)
                 return;
             const key = new URLSearchParams(form).get('key') ?? '';
-            if (this.#isKey(key.trim()))
-                this.#signIn(visit, readReturn(visit));
-            else
-                this.#refuse(visit, { wrongKey: key !== '' });
+            const isRight = this.#isKey(key.trim());
+            if (!isRight || this.#signIn(visit, readReturn(visit)) === 'refused')
+                this.refuse(visit, { wrongKey: !isRight && key !== '' });
         });
     }
     /**
      * The same answer for every path, method and upgrade, whether the app runs or not; only preflights get another one.
      * The page says more to a visitor who sent a form. The connection is closed.
      */
-    #refuse(visit, { wrongKey = false } = {}) {
+    refuse(visit, { wrongKey = false } = {}) {
         const { request } = visit;
         if (isPreflight(request)) {
             sendPreflight(visit);
-            return true;
+            return;
         }
         const kind = this.#access.kind === 'basic' ? 'basic' : 'link';
         const isLostForm = request.method === 'POST' && wantsPage(request) && readPath(request) !== SIGN_IN_PATH;
@@ -37513,12 +41947,11 @@ class AccessControl {
             connection: 'close',
             'www-authenticate': kind === 'basic' ? 'Basic realm="preview", charset="UTF-8"' : 'Bearer realm="preview"',
         });
-        return true;
     }
 }
 function letIn(visit) {
     visit.markAuthenticated();
-    return false;
+    return 'let in';
 }
 function isPageLoad({ request, upgrade }) {
     return (request.method === 'GET' || request.method === 'HEAD') && upgrade === undefined;
@@ -37805,6 +42238,53 @@ function countOpen({ active, waiting }) {
 
 // EXTERNAL MODULE: external "node:stream"
 var external_node_stream_ = __nccwpck_require__(7075);
+;// CONCATENATED MODULE: ./build/js/gateway/body-limit.js
+// The answer to a body that is longer than `max-body`. Used by passes.ts, which checks `Content-Length`, and by
+// upload.ts, which counts the bytes of chunked bodies.
+
+
+/** A body turned out to be longer than allowed while it was being forwarded to the app. */
+class BodyTooLarge extends Error {
+    name = 'BodyTooLarge';
+    constructor(maxBytes) {
+        super(`its body is longer than the ${maxBytes} bytes of max-body`);
+    }
+}
+function sendTooLarge(visit, maxBytes) {
+    sendNotice(visit, describeTooLarge(maxBytes), { connection: 'close' });
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/refusals.js
+// Why a captured request did not reach the app, and what to do, in sentences for the record. Used by passes.ts and by
+// those who refuse a body.
+
+const PLAIN_HTTP = 'it was sent over http: register the https address with the sender';
+const TOO_SLOW = 'its upload stood still, or came too slowly (408): the sender must send it again, without pauses of a minute';
+const BEHIND_MALFORMED = 'it came behind a malformed request on the same connection, which was closed';
+/** `status` is that of the answer. */
+function describeAccessRefusal(status) {
+    switch (status) {
+        case 403:
+            return 'a browser sent it for a page of another site (403): if other sites may, list its path in `public-paths`';
+        case 303:
+            return 'it opened the link with the key, and was redirected to the same address without it (303)';
+        case 204:
+            return "it was a browser's question before a request of another site (a CORS preflight), and the gateway answered it";
+        default:
+            return `it had no key or password (${status}): list its path in \`public-paths\`, or let the sender send the key`;
+    }
+}
+function describeMalformed({ status, reason }) {
+    return status === 421
+        ? 'its Host is not the address of this preview (421): register the address as the output `url` gives it'
+        : `it was malformed (${status}): ${reason}`;
+}
+function describeRefusedBody(error) {
+    return error instanceof BodyTooLarge
+        ? `${error.message} (413): raise \`max-body\` if the sender may send that much`
+        : `${error.message} (400): send the preview's key with it`;
+}
+
 ;// CONCATENATED MODULE: ./build/js/shared/reset.js
 // Closes a connection so that the other side notices at once. Used by tunnel and gateway.
 /**
@@ -38181,6 +42661,7 @@ function countBytes(socket) {
 
 
 
+
 /**
  * Pipelined requests wait until the answer before them is sent, because answers must keep the order of the requests.
  * Browsers send one request at a time; a connection with more than `open` requests is closed.
@@ -38326,9 +42807,7 @@ class Http1Server {
         });
     }
     #handle(request, response, awaitsContinue, upgrade) {
-        if (request instanceof CountedRequest && hasBody(request))
-            this.#watchUpload(request, response);
-        this.#handler.handle({
+        const visit = {
             request,
             response,
             app: this.#handler.readApp(),
@@ -38337,12 +42816,17 @@ class Http1Server {
             markAuthenticated: () => this.#slots.markAuthenticated(request.socket),
             awaitsContinue,
             upgrade,
-        });
+        };
+        if (request instanceof CountedRequest && hasBody(request))
+            this.#watchUpload(request, visit);
+        this.#handler.handle(visit);
     }
     /** After the answer, `linger` limits the rest. */
-    #watchUpload(request, response) {
+    #watchUpload(request, visit) {
         const { socket } = request;
+        const { response } = visit;
         const leave = this.#slowUploads.watch(request, () => {
+            visit.recording?.refuse(TOO_SLOW);
             // As Node does for its own limits.
             if (!response.headersSent && socket.writable)
                 socket.write(TIMED_OUT);
@@ -38438,6 +42922,7 @@ const ONLY_FIRST = new Set([
 class Http2Request extends external_node_stream_.Readable {
     /** 1.1 for the passes: they need to know only that it is not 1.0. */
     httpVersion = '1.1';
+    wireVersion = '2.0';
     method;
     /** '' if the request had no target. */
     url;
@@ -38557,7 +43042,7 @@ const CONNECTION_FIELDS = new Set([
     'upgrade',
 ]);
 /** Statuses whose answers have no body (RFC 9110, 15). */
-const NO_BODY = new Set([204, 205, 304]);
+const http2_response_NO_BODY = new Set([204, 205, 304]);
 /** How much of an answer is buffered for a visitor who reads slowly; undici delivers chunks of this size. */
 const BUFFER_BYTES = 64 * 1024;
 class Http2Response extends external_node_stream_.Writable {
@@ -38649,7 +43134,7 @@ class Http2Response extends external_node_stream_.Writable {
         done(error);
     }
     #hasNoBody() {
-        return this.#isHead || NO_BODY.has(this.statusCode);
+        return this.#isHead || http2_response_NO_BODY.has(this.statusCode);
     }
     #addAll(headers) {
         if (isRaw(headers)) {
@@ -38712,9 +43197,10 @@ function isRaw(headers) {
 
 
 
+
 /** Requests at a time in one session: the most that browsers use, and the minimum that RFC 9113, 6.5.2 recommends. */
-const MAX_STREAMS = 100;
-const HTTP2_SHARE = { active: MAX_STREAMS, open: MAX_STREAMS };
+const http2_session_MAX_STREAMS = 100;
+const HTTP2_SHARE = { active: http2_session_MAX_STREAMS, open: http2_session_MAX_STREAMS };
 /** The limit of a head in Node's HTTP/1 parser. */
 const MAX_HEAD_BYTES = 16 * 1024;
 /** High, because browsers send each cookie as a field of its own. */
@@ -38725,7 +43211,7 @@ const MAX_HEAD_FIELDS = 256;
 const CLOSING_PRESENCE = { intervalMs: 250, timeoutMs: 1_000 };
 const SESSION_OPTIONS = {
     settings: {
-        maxConcurrentStreams: MAX_STREAMS,
+        maxConcurrentStreams: http2_session_MAX_STREAMS,
         maxHeaderListSize: MAX_HEAD_BYTES,
         // Browsers then open an HTTP/1.1 connection for their WebSockets (RFC 8441).
         enableConnectProtocol: false,
@@ -38735,7 +43221,7 @@ const SESSION_OPTIONS = {
     strictSingleValueFields: false,
     // Against rapid reset: a browser that leaves a page cancels its requests, but does not cancel hundreds again and
     // again.
-    streamResetBurst: 2 * MAX_STREAMS,
+    streamResetBurst: 2 * http2_session_MAX_STREAMS,
     streamResetRate: 33,
     maxSessionInvalidFrames: 100,
     // In megabytes: how much memory nghttp2 may use for one session, apart from the buffers of its streams.
@@ -38873,9 +43359,7 @@ class VisitorSession {
             },
             onTaken: bytes => this.#countTaken(stream, bytes),
         });
-        if (!request.complete)
-            boundUpload(stream, request, response, this.#context);
-        handler.handle({
+        const visit = {
             request,
             response,
             app: handler.readApp(),
@@ -38884,7 +43368,10 @@ class VisitorSession {
             markAuthenticated: () => slots.markAuthenticated(this.#connection),
             awaitsContinue: !request.complete && request.headers.expect?.toLowerCase() === '100-continue',
             upgrade: undefined,
-        });
+        };
+        if (!request.complete)
+            boundUpload(stream, request, visit, this.#context);
+        handler.handle(visit);
     }
     /**
      * Closes the session after an answer with `Connection: close`. Its other requests may finish. Cuts the connection if
@@ -38917,9 +43404,13 @@ function refuseHead(stream) {
     }
 }
 /** Applies the limits of HTTP/1 uploads: for their pace, and for the rest after an early answer. */
-function boundUpload(stream, request, response, { slowUploads, limits }) {
+function boundUpload(stream, request, visit, { slowUploads, limits }) {
+    const { response } = visit;
     let timer;
-    const leave = slowUploads.watch(request, () => stream.close(external_node_http2_.constants.NGHTTP2_CANCEL));
+    const leave = slowUploads.watch(request, () => {
+        visit.recording?.refuse(TOO_SLOW);
+        stream.close(external_node_http2_.constants.NGHTTP2_CANCEL);
+    });
     response.once('finish', () => {
         leave();
         if (request.complete)
@@ -39185,182 +43676,6 @@ function withOtherPort(name, protocol) {
     return plain === name ? `${name}:${DEFAULT_PORTS[protocol]}` : plain;
 }
 
-// EXTERNAL MODULE: external "node:https"
-var external_node_https_ = __nccwpck_require__(4708);
-;// CONCATENATED MODULE: ./build/js/gateway/probe-tls.js
-// Opens the probe's TLS connection to an address where TLS ends at our own gateway: this machine may not trust its
-// certificate. Used by probe.ts.
-
-
-
-/** Another program answered: with another certificate, or without TLS. */
-class ForeignPeerError extends Error {
-    name = 'ForeignPeerError';
-}
-/**
- * Opens a TLS connection. The server must have the certificate with this SHA-256 fingerprint, or, because a proxy may
- * be in between, one that the machine trusts for this name. Rejects with ForeignPeerError if it has neither.
- */
-function connectTls(url, fingerprint, signal) {
-    const { hostname, port } = new URL(url);
-    const host = stripBrackets(hostname);
-    return new Promise((resolve, reject) => {
-        signal.throwIfAborted();
-        const socket = (0,external_node_tls_.connect)({
-            host,
-            port: Number(port || 443),
-            ...((0,external_node_net_.isIP)(host) === 0 && { servername: host }),
-            ALPNProtocols: ['http/1.1'],
-            // The certificate is checked below, before the request is sent.
-            rejectUnauthorized: false,
-        });
-        const giveUp = () => socket.destroy(new Error('no answer in time'));
-        signal.addEventListener('abort', giveUp, { once: true });
-        socket.once('close', () => signal.removeEventListener('abort', giveUp));
-        socket.on('error', error => reject(isNoTls(error) ? new ForeignPeerError(error.message) : error));
-        socket.once('secureConnect', () => {
-            if (socket.authorized || socket.getPeerX509Certificate()?.fingerprint256 === fingerprint) {
-                resolve(socket);
-                return;
-            }
-            socket.destroy();
-            reject(new ForeignPeerError(`a certificate that is not ours (${socket.authorizationError})`));
-        });
-    });
-}
-/** OpenSSL's own errors: the bytes received are not a TLS handshake. */
-function isNoTls(error) {
-    return 'code' in error && /^(?:EPROTO|ERR_SSL_)/.test(String(error.code));
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/probe.js
-// The probe proves that a public address leads to this exposure: it sends a challenge, and only this exposure has the
-// key to sign it. Sent by exposure/ before a URL is published, answered by passes.ts.
-
-
-
-
-
-
-
-/** Path of the probe on every exposure. */
-const PROBE_PATH = '/__expose/probe';
-/** A proof has 64 characters. A much longer answer is some other page, and is not read to its end. */
-const MAX_ANSWER_BYTES = 4_096;
-const CHALLENGE = /^[0-9a-f]{32,128}$/;
-/** The keyed answer to a challenge (lower-case hex, 16 to 64 bytes), or undefined if it is not one. */
-function renderProof(proofKey, challenge) {
-    if (!CHALLENGE.test(challenge))
-        return undefined;
-    return (0,external_node_crypto_.createHmac)('sha256', proofKey).update(`expose probe\n${challenge}`).digest('hex');
-}
-/**
- * Sends one challenge to `url` (no trailing slash), over a new connection, and follows no redirect. `certificate`: the
- * SHA-256 fingerprint of ours, if the gateway speaks TLS. Never rejects.
- */
-async function probeHttp(url, proofKey, signal, certificate) {
-    const challenge = (0,external_node_crypto_.randomBytes)(32).toString('hex');
-    try {
-        const response = await probe_openPage(`${url}${PROBE_PATH}?challenge=${challenge}`, signal, certificate);
-        const body = await readStart(response);
-        const status = response.statusCode ?? 0;
-        if (isProof(body, renderProof(proofKey, challenge)))
-            return { kind: 'proved' };
-        if (status >= 500)
-            return { kind: 'silent', detail: `the answer was ${status}` };
-        return { kind: 'unproved', detail: `the answer was ${status}, without the proof of this exposure` };
-    }
-    catch (error) {
-        return probe_describeFailure(error, signal);
-    }
-}
-async function probe_openPage(url, signal, certificate) {
-    const get = url.startsWith('https:') ? external_node_https_.get : external_node_http_.get;
-    const socket = certificate === undefined ? undefined : await connectTls(url, certificate, signal);
-    // No agent: a kept-alive connection could still lead to an earlier target of the address.
-    const options = socket
-        ? { createConnection: () => socket, signal }
-        : { agent: false, signal };
-    return new Promise((resolve, reject) => {
-        get(url, options, resolve).once('error', reject);
-    });
-}
-/** Reads at most the first few KB, then closes the connection. */
-async function readStart(response) {
-    const chunks = [];
-    let length = 0;
-    for await (const chunk of response) {
-        if (!Buffer.isBuffer(chunk))
-            break;
-        chunks.push(chunk);
-        length += chunk.length;
-        if (length > MAX_ANSWER_BYTES)
-            break;
-    }
-    return Buffer.concat(chunks).toString('latin1');
-}
-function isProof(body, proof) {
-    return proof !== undefined && isSame(body, proof);
-}
-function probe_describeFailure(error, signal) {
-    if (signal.aborted)
-        return { kind: 'silent', detail: 'no answer in time' };
-    const detail = sanitise_sanitise(errors_describeError(error));
-    if (error instanceof ForeignPeerError)
-        return { kind: 'unproved', detail: `the answer was not our TLS: ${detail}` };
-    // llhttp's own errors: the bytes received are not HTTP.
-    const isForeign = error instanceof Error && 'code' in error && String(error.code).startsWith('HPE_');
-    return isForeign
-        ? { kind: 'unproved', detail: `the answer was not HTTP: ${detail}` }
-        : { kind: 'silent', detail };
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/own-pages.js
-// The gateway's own paths under /__expose/, apart from the sign-in (access.ts), and its short answers in plain text. No
-// page there accepts a cookie as authorization, because the app shares the origin. Used by passes.ts, and `sendText` by
-// others.
-
-
-const OWN_FOLDER = '/__expose';
-/** The answer to a probe (see probe.ts); undefined if the request is not a probe. */
-function readProof(request, proofKey) {
-    if (request.method !== 'GET' || readPath(request) !== PROBE_PATH)
-        return undefined;
-    const query = new URLSearchParams(readTarget(request).slice(PROBE_PATH.length));
-    return renderProof(proofKey, query.get('challenge') ?? '');
-}
-/** Whether the gateway answers this path itself. */
-function isOwnPath(path) {
-    return path === OWN_FOLDER || path.startsWith(`${OWN_FOLDER}/`);
-}
-/** Sends a short answer in plain text, which is not cached. */
-function sendText({ response }, status, text, headers = {}) {
-    response.writeHead(status, {
-        'content-type': 'text/plain; charset=utf-8',
-        'content-length': Buffer.byteLength(text),
-        'cache-control': 'no-store',
-        'x-content-type-options': 'nosniff',
-        ...headers,
-    });
-    response.end(text);
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/body-limit.js
-// The answer to a body that is longer than `max-body`. Used by passes.ts, which checks `Content-Length`, and by
-// upload.ts, which counts the bytes of chunked bodies.
-
-
-/** A body turned out to be longer than allowed while it was being forwarded to the app. */
-class BodyTooLarge extends Error {
-    name = 'BodyTooLarge';
-    constructor(maxBytes) {
-        super(`the body is longer than the ${maxBytes} bytes of max-body`);
-    }
-}
-function sendTooLarge(visit, maxBytes) {
-    sendNotice(visit, describeTooLarge(maxBytes), { connection: 'close' });
-}
-
 ;// CONCATENATED MODULE: ./build/js/gateway/guard.js
 // The first pass: refuses every request that two HTTP implementations could read differently. Node's parser refuses the
 // rest (two lengths, bare LF, folded lines, a space before the colon). Used by passes.ts.
@@ -39379,7 +43694,7 @@ const CHECKS = [
     checkUpgradeBody,
 ];
 /** Browsers send about twenty, and a proxy in front adds a few. */
-const MAX_FIELDS = 256;
+const guard_MAX_FIELDS = 256;
 // Fields that frame or route a message. CGI-style servers treat `_` as `-`: they would read `Content_Length` as a
 // second one.
 const FRAMING_FIELDS = new Set([
@@ -39412,9 +43727,9 @@ function checkVersion({ request }) {
 }
 /** Node limits the size of a head (16 KB), not the number of its fields: thousands of empty fields would pass. */
 function checkFieldCount({ request }) {
-    if (request.rawHeaders.length <= 2 * MAX_FIELDS)
+    if (request.rawHeaders.length <= 2 * guard_MAX_FIELDS)
         return undefined;
-    return { status: 431, reason: `a request may have at most ${MAX_FIELDS} header fields` };
+    return { status: 431, reason: `a request may have at most ${guard_MAX_FIELDS} header fields` };
 }
 function checkTarget({ request }) {
     const target = readTarget(request);
@@ -39490,7 +43805,7 @@ const END_LENGTH = ' HTTP/1.1\r\n'.length;
 class HiddenRequest extends Error {
     name = 'HiddenRequest';
     constructor() {
-        super('the body contains the first line of another request');
+        super('its body contains the first line of another request');
     }
 }
 /** Returns a function that gets a body chunk by chunk, and returns true for the chunk that completes a request line. */
@@ -39501,6 +43816,10 @@ function createRequestFinder() {
         end = text.slice(1 - END_LENGTH);
         return END_OF_REQUEST_LINE.test(text);
     };
+}
+/** The same for a body that was read whole; false if none was. */
+function hasRequestLine(body) {
+    return body !== undefined && createRequestFinder()(body);
 }
 function sendHiddenRequest(visit) {
     const text = 'the body contains the first line of another request, which this app could run. Send the key with it, or encode it\n';
@@ -40262,7 +44581,7 @@ class LocalNames {
      * becomes `disguised`, which any page can make its browser send: so such a page gains nothing.
      */
     #mapSource(value, disguised) {
-        const start = ORIGIN.exec(value)?.[0] ?? '';
+        const start = names_ORIGIN.exec(value)?.[0] ?? '';
         if (this.#address?.origins.has(start.toLowerCase()))
             return `http://${this.host}${value.slice(start.length)}`;
         return this.#namesApp(value) ? disguised : value;
@@ -40273,7 +44592,7 @@ class LocalNames {
         return url !== null && url.host === URL.parse(`${url.protocol}//${this.host}`)?.host;
     }
 }
-const ORIGIN = /^https?:\/\/[^/?#]*/i;
+const names_ORIGIN = /^https?:\/\/[^/?#]*/i;
 /** The fields of an answer in which apps name their own address. */
 const ANSWER_FIELDS = new Map([
     ['location', mapUrl],
@@ -40336,6 +44655,7 @@ function readAuthority(origin) {
 
 
 
+
 /**
  * Returns a stream that reads the request's body only as fast as the app does. It is separate from the request because
  * undici destroys its body when the app answers before the upload has ended. Then the rest of the upload is read and
@@ -40368,6 +44688,7 @@ function openUpload(visit, { address, maxBodyBytes }) {
         },
     });
     const onData = (chunk) => {
+        visit.recording?.take(chunk);
         left -= chunk.length;
         if (left < 0)
             refuse(new BodyTooLarge(maxBodyBytes));
@@ -40380,15 +44701,26 @@ function openUpload(visit, { address, maxBodyBytes }) {
     };
     const refuse = (reason) => {
         request.off('data', onData);
+        visit.recording?.refuse(describeRefusedBody(reason));
         if (body.destroyed)
             response.destroy();
         else
             body.destroy(reason);
     };
     request.on('data', onData).pause();
-    request.once('end', () => body.destroyed || body.push(null));
-    // After the answer, linger.ts counts the bytes.
-    response.once('prefinish', () => request.off('data', onData));
+    const onEnd = () => {
+        visit.recording?.complete();
+        if (!body.destroyed)
+            body.push(null);
+    };
+    request.once('end', onEnd);
+    visit.releaseBody = () => void request.off('data', onData).off('end', onEnd);
+    // After the answer, the servers of downstream/ count the bytes.
+    response.once('prefinish', () => {
+        request.off('data', onData);
+        if (visit.recording !== undefined)
+            request.on('data', chunk => visit.recording?.take(chunk));
+    });
     return body;
 }
 
@@ -40407,7 +44739,7 @@ const TRY_AGAIN_MS = 1_000;
 /** Relays the app's answer to the visitor, or calls `onNoAnswer`. Ends the app's request if the visitor leaves. */
 function forwardRequest(visit, route) {
     const names = chooseNames(visit, route.address);
-    const request = describeRequest(visit, route, names);
+    const request = proxy_describeRequest(visit, route, names);
     const { compression } = route;
     const begun = performance.now();
     const onNoAnswer = (error) => {
@@ -40427,7 +44759,7 @@ function forwardRequest(visit, route) {
     connections.dispatch(request, relay);
 }
 /** The request for the app: the target unchanged, a head of our own, the body streamed. */
-function describeRequest(visit, route, names) {
+function proxy_describeRequest(visit, route, names) {
     const { request } = visit;
     const headers = renderRequestHeaders(request.rawHeaders, names);
     if (request.headers.range === undefined)
@@ -40436,7 +44768,7 @@ function describeRequest(visit, route, names) {
         method: request.method ?? 'GET',
         path: readTarget(request),
         headers,
-        body: hasBody(request) ? openUpload(visit, route) : null,
+        body: visit.body ?? (hasBody(request) ? openUpload(visit, route) : null),
     };
 }
 /** The app may close an idle connection at the moment we send on it; the visitor should not notice. */
@@ -40463,7 +44795,7 @@ const MAX_EARLY_BYTES = 64 * 1024;
 /** An answer other than 101 is relayed as for an ordinary request, and then the connection is closed. */
 function forwardUpgrade(visit, upgrade, route) {
     const names = chooseNames(visit, route.address);
-    const request = { ...describeRequest(visit, route, names), upgrade: 'websocket' };
+    const request = { ...proxy_describeRequest(visit, route, names), upgrade: 'websocket' };
     const early = new EarlyBytes(visit, upgrade);
     const relay = new UpgradeRelay(visit, names, { upgrade, early, onNoAnswer: route.onNoAnswer });
     route.link.select(route.address).dispatch(request, relay);
@@ -40514,8 +44846,10 @@ class EarlyBytes {
 class UpgradeRelay extends AnswerRelay {
     #upgrade;
     #early;
+    #recording;
     constructor(visit, names, options) {
         super(visit, names, options.onNoAnswer);
+        this.#recording = visit.recording;
         this.#upgrade = options.upgrade;
         this.#early = options.early;
     }
@@ -40532,6 +44866,7 @@ class UpgradeRelay extends AnswerRelay {
             return;
         }
         this.#upgrade.detachResponse();
+        this.#recording?.upgrade();
         socket.write(renderSwitch(decodeFields(controller.rawHeaders), this.names), 'latin1');
         const early = this.#early.take();
         if (early.length > 0)
@@ -40586,9 +44921,271 @@ function joinStreams(visitor, app) {
 }
 function ignore() { }
 
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/delivery.js
+// Sends a request that was kept to the app, as if its sender had sent it just now. Used by queue.ts, and for replays.
+
+
+
+
+
+/** The message for the app: as for a live request (proxy.ts), except that a chunked body has a length now. */
+function renderForApp(request, app, address, compression) {
+    const names = chooseNames({ request: { headers: readNames(request.rawHeaders) }, address }, app);
+    const message = renderMessage(request, names);
+    compression?.tags.restore(message.headers);
+    return message;
+}
+/** The message for a server that is not the app. */
+function renderForHost(request, host) {
+    return renderMessage(request, { host, forwardedFields: [], toApp: (_, value) => value });
+}
+function renderMessage({ method, target, rawHeaders, body }, names) {
+    const headers = renderRequestHeaders(rawHeaders, names);
+    // undici writes the right length; the field that came may be repeated, or that of a refused request and wrong.
+    rewriteFields(headers, 'content-length', () => '');
+    return { method, path: target, headers, body: body.length > 0 ? body : null };
+}
+/** The fields by which names.ts chooses; the first one counts if a field is repeated. */
+function readNames(raw) {
+    const found = {};
+    forEachField(raw, (name, value) => {
+        const key = name.toLowerCase();
+        if (key === 'host' || key === 'origin')
+            found[key] ??= value;
+    });
+    return found;
+}
+/** Whether this app could run a part of the body as a request of its own (see hidden-request.ts). */
+function hidesRequest({ body }, app) {
+    return app.leavesBodies === true && hasRequestLine(body);
+}
+/** Whether this error says that there was no connection: nothing of the request has been sent. */
+function isUnreached(error) {
+    return hasCode(error, 'ECONNREFUSED', 'EHOSTDOWN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT');
+}
+/** Whether undici cannot write the request at all: another try would be in vain. */
+function isUnsendable(error) {
+    return hasCode(error, 'UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED');
+}
+/** Never rejects. */
+function sendMessage(connections, message, { timeoutMs, keepBytes, signal }) {
+    return new Promise(resolve => {
+        const reader = new AnswerReader(keepBytes, delivery => {
+            clearTimeout(timer);
+            signal?.removeEventListener('abort', abort);
+            resolve(delivery);
+        });
+        const isLate = new DOMException('no answer in time', 'TimeoutError');
+        const timer = setTimeout(() => reader.cut(isLate), timeoutMs);
+        const abort = () => reader.cut(toError(signal?.reason));
+        signal?.addEventListener('abort', abort, { once: true });
+        if (signal?.aborted)
+            abort();
+        else
+            connections.dispatch(message, reader);
+    });
+}
+function toError(reason) {
+    return reason instanceof Error ? reason : new Error(errors_describeError(reason));
+}
+/** Reads one answer, and calls back once. */
+class AnswerReader {
+    #keepBytes;
+    #onEnd;
+    #begun = performance.now();
+    #chunks = [];
+    #head;
+    #kept = 0;
+    #bodyBytes = 0;
+    #isOver = false;
+    #controller;
+    constructor(keepBytes, onEnd) {
+        this.#keepBytes = keepBytes;
+        this.#onEnd = onEnd;
+    }
+    /** Ends the request; what has come of the answer counts. */
+    cut(reason) {
+        const controller = this.#controller;
+        this.#finish(controller === undefined ? { kind: 'unreached', error: reason } : this.#conclude(reason));
+        controller?.abort(reason);
+    }
+    /** Called when the connection is there, before the first byte is sent. */
+    onRequestStart(controller) {
+        this.#controller = controller;
+        if (this.#isOver)
+            controller.abort(new Error('the request is over'));
+    }
+    onResponseStart(controller, status) {
+        if (status >= 200)
+            this.#head = { status, headers: decodeFields(controller.rawHeaders) };
+    }
+    onResponseData(_, chunk) {
+        this.#bodyBytes += chunk.length;
+        const wanted = chunk.subarray(0, this.#keepBytes - this.#kept);
+        this.#kept += wanted.length;
+        if (wanted.length > 0)
+            this.#chunks.push(Buffer.from(wanted));
+    }
+    onResponseEnd() {
+        this.#finish(this.#conclude(new Error('the answer has no head')));
+    }
+    onResponseError(_, error) {
+        const isUnsent = this.#controller === undefined && !isUnsendable(error);
+        this.#finish(isUnsent ? { kind: 'unreached', error } : this.#conclude(error));
+    }
+    /** What has come: an answer, if its head is there; otherwise the error. */
+    #conclude(error) {
+        if (this.#head === undefined)
+            return { kind: 'no answer', error };
+        return {
+            kind: 'answered',
+            ...this.#head,
+            body: Buffer.concat(this.#chunks),
+            bodyBytes: this.#bodyBytes,
+            durationMs: Math.round(performance.now() - this.#begun),
+        };
+    }
+    #finish(delivery) {
+        if (this.#isOver)
+            return;
+        this.#isOver = true;
+        this.#onEnd(delivery);
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/whole-body.js
+// Reads the body of a request whole, for the passes that must see all of it before they decide. Used by passes.ts and
+// webhooks/.
+
+/**
+ * Resolves with the body, and keeps it in `visit.body`. `mayGrow` gets the length of each piece, and the length so far
+ * with it; if it returns false, this resolves with 'too long', and the rest is dropped: the caller answers. Resolves
+ * with 'sender left' if the connection, or the HTTP/2 stream, ends before the body. Never rejects.
+ *
+ * A sender who waits for a 100 (Continue) gets it.
+ */
+function readWhole(visit, mayGrow) {
+    const { request, response } = visit;
+    if (visit.body !== undefined) {
+        const { length } = visit.body;
+        return Promise.resolve(mayGrow(length, length) ? visit.body : 'too long');
+    }
+    if (!hasBody(request)) {
+        visit.body = Buffer.alloc(0);
+        return Promise.resolve(visit.body);
+    }
+    const { promise, resolve } = Promise.withResolvers();
+    const chunks = [];
+    let total = 0;
+    const onData = (chunk) => {
+        total += chunk.length;
+        visit.recording?.take(chunk);
+        if (mayGrow(chunk.length, total))
+            chunks.push(chunk);
+        else
+            finish('too long');
+    };
+    const onEnd = () => {
+        visit.body = Buffer.concat(chunks);
+        finish(visit.body);
+    };
+    const onClose = () => finish('sender left');
+    const finish = (result) => {
+        request.off('data', onData).off('end', onEnd).off('close', onClose);
+        response.off('close', onClose);
+        // Without a listener for its data, a stream would stand still.
+        request.resume();
+        resolve(result);
+    };
+    if (visit.awaitsContinue)
+        response.writeContinue();
+    request.on('data', onData).once('end', onEnd).once('close', onClose);
+    response.once('close', onClose);
+    // It is paused if a pass had begun to forward it.
+    request.resume();
+    return promise;
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/queue-pass.js
+// Decides which requests are kept while the app is away, reads them, and answers them. Used by passes.ts.
+
+
+
+
+
+
+
+/** The methods of webhooks. Everything else asks for something that only the app can answer. */
+const KEPT_METHODS = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
+/** A full queue stays full until the app is back, which takes seconds or minutes. */
+const FULL_RETRY_S = 30;
+/**
+ * Whether a request of this kind may be kept: it is on a captured path, and its sender can do without the app's answer.
+ * A page of a browser cannot: browsers send `Origin` with these methods.
+ */
+function mayKeep({ request, recording, upgrade }) {
+    return (recording !== undefined &&
+        upgrade === undefined &&
+        KEPT_METHODS.has(request.method ?? '') &&
+        request.headers.origin === undefined);
+}
+/**
+ * Keeps the request, and answers 202; 503 if the queue is full. Resolves with false if the app or the next pass must
+ * answer: its body shows that it is a handshake, or it is no longer needed to keep it.
+ */
+async function keepForLater(visit, options) {
+    const { room } = options.queue;
+    const reservation = room.reserve(queue_pass_measureHead(visit));
+    if (reservation === undefined)
+        return sendFull(visit);
+    // Before a 100 (Continue).
+    if (room.has(Number(visit.request.headers['content-length'] ?? 0)))
+        return await keepBody(visit, reservation, options);
+    reservation.release();
+    return sendFull(visit);
+}
+async function keepBody(visit, reservation, { queue, maxBodyBytes, isStillNeeded }) {
+    let isTooLarge = false;
+    const body = await readWhole(visit, (bytes, total) => {
+        isTooLarge = total > maxBodyBytes;
+        return !isTooLarge && reservation.grow(bytes);
+    });
+    const request = readRequest(visit);
+    if (!Buffer.isBuffer(body) || findHandshake(request) !== undefined || !isStillNeeded()) {
+        reservation.release();
+        if (body === 'too long')
+            return isTooLarge ? refuseTooLarge(visit, maxBodyBytes) : sendFull(visit);
+        return body === 'sender left';
+    }
+    const { recording, address, isPublicOnly = false } = visit;
+    recording?.complete();
+    const rawHeaders = [...request.rawHeaders];
+    queue.add({ request: { ...request, rawHeaders }, address, isPublicOnly, recording }, reservation);
+    sendText(visit, 202, 'The app is away. This request is kept, and sent to the app when it is back.\n');
+    return true;
+}
+function queue_pass_measureHead({ request }) {
+    return request.rawHeaders.reduce((bytes, part) => bytes + part.length, readTarget(request).length);
+}
+function refuseTooLarge(visit, maxBodyBytes) {
+    visit.recording?.refuse(describeRefusedBody(new BodyTooLarge(maxBodyBytes)));
+    sendTooLarge(visit, maxBodyBytes);
+    return true;
+}
+function sendFull(visit) {
+    visit.recording?.refuse('the app was away, and no more requests could be kept for it');
+    sendText(visit, 503, 'The app is away, and no more requests can be kept for it. Send this one again later.\n', {
+        'retry-after': String(FULL_RETRY_S),
+    });
+    return true;
+}
+
 ;// CONCATENATED MODULE: ./build/js/gateway/passes.js
 // Everything that happens to a request. Each step is one function, a pass; two lists give their order. Run by
 // gateway.ts.
+
+
+
 
 
 
@@ -40606,30 +45203,43 @@ function ignore() { }
 const LONG_WORK_MS = 10_000;
 /** The passes for each request: over TLS if the gateway has a certificate, otherwise over plain HTTP. */
 const PASSES = [
+    startRecording,
     refuseMalformed,
     answerProbe,
     checkAccess,
+    verifySignature,
     clearSiteData,
     removeOwnCookies,
     refuseOwnPath,
     countVisit,
     refuseLargeBody,
+    queueWhileAway,
     answerWhileAway,
     forwardToApp,
 ];
 /** The passes for each request over plain HTTP if the gateway has a certificate. */
-const PLAIN_PASSES = [refuseMalformed, redirectToHttps];
+const PLAIN_PASSES = [startRecording, refuseMalformed, redirectToHttps];
+/** From here on, a request on a captured path is recorded, whatever happens to it. */
+function startRecording(visit, { recorder }) {
+    visit.recording = recorder?.start(visit);
+    return false;
+}
 /**
  * Refuses with 4xx or 5xx what two HTTP implementations could read differently (see guard.ts), and closes the
  * connection. Drops the requests behind it in the same packet, because Node still emits them.
  */
-function refuseMalformed(visit, { rejectedConnections }) {
-    const { socket } = visit.request;
-    if (rejectedConnections.has(socket))
-        return true;
-    const refusal = findRefusal(visit);
-    if (refusal === undefined)
+function refuseMalformed(visit, { access, rejectedConnections }) {
+    const { request, recording } = visit;
+    const { socket } = request;
+    const isBehind = rejectedConnections.has(socket);
+    const refusal = isBehind ? undefined : findRefusal(visit);
+    if (!isBehind && refusal === undefined)
         return false;
+    if (recording !== undefined)
+        access.removeCredentials(request);
+    recording?.refuse(refusal === undefined ? BEHIND_MALFORMED : describeMalformed(refusal));
+    if (refusal === undefined)
+        return true;
     rejectedConnections.add(socket);
     const allow = refusal.status === 405 ? { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' } : {};
     sendText(visit, refusal.status, `${refusal.reason}\n`, { connection: 'close', ...allow });
@@ -40650,8 +45260,67 @@ function answerProbe(visit, { proofKey }) {
  * Refuses with 401 a request without the key or password, and with 403 one that another site has caused. Answers the
  * sign-in. Removes the key and the password from requests that are let in.
  */
-function checkAccess(visit, { access }) {
-    return access.check(visit);
+function checkAccess(visit, context) {
+    const decision = context.access.check(visit);
+    if (decision === 'let in')
+        return false;
+    if (decision === 'refused' && context.signedPaths !== undefined)
+        return refuseLikeSigned(visit, context, context.signedPaths);
+    if (decision === 'refused')
+        context.access.refuse(visit);
+    recordAccessRefusal(visit, context);
+    return true;
+}
+function recordAccessRefusal(visit, { access }) {
+    if (visit.recording === undefined)
+        return;
+    access.removeCredentials(visit.request);
+    visit.recording.refuse(describeAccessRefusal(visit.response.statusCode));
+}
+/** As on a path of `verify`, so that nobody can find out which paths these are. */
+async function refuseLikeSigned(visit, context, signedPaths) {
+    const { kind } = await signedPaths.examine(visit);
+    if (kind === 'left')
+        return true;
+    if (kind === 'busy')
+        sendNotice(visit, NOT_CHECKED, { connection: 'close' });
+    else
+        context.access.refuse(visit);
+    recordAccessRefusal(visit, context);
+    return true;
+}
+async function verifyPath(visit, { access }, signedPaths) {
+    const examined = await signedPaths.examine(visit);
+    if (visit.recording !== undefined && examined.kind !== 'admitted')
+        access.removeCredentials(visit.request);
+    switch (examined.kind) {
+        case 'admitted':
+            visit.recording?.identify(examined.identity);
+            return false;
+        case 'left':
+            return true;
+        case 'busy':
+            visit.recording?.refuse(examined.reason);
+            sendNotice(visit, NOT_CHECKED, { connection: 'close' });
+            return true;
+        case 'refused':
+            visit.recording?.refuse(examined.reason);
+            if (visit.isPublicOnly)
+                access.refuse(visit);
+            else
+                sendNotice(visit, NOT_SIGNED, { connection: 'close', 'www-authenticate': 'Signature' });
+            return true;
+    }
+}
+/**
+ * On the paths of `verify`, refuses with 401 what is neither signed nor a handshake that a rule lets through, also if it
+ * has the key. A visitor without the key gets the same answer as on any other path.
+ */
+function verifySignature(visit, context) {
+    const { signedPaths } = context;
+    if (signedPaths?.covers(readPath(visit.request)) !== true)
+        return false;
+    return verifyPath(visit, context, signedPaths);
 }
 /**
  * Adds `Clear-Site-Data` to the first page of a browser over https, because an earlier preview may have had the
@@ -40682,16 +45351,28 @@ function countVisit(_, { tally }) {
 /** Refuses with 413 a `Content-Length` above `max-body`, before a 100 (Continue). upload.ts counts chunked bodies. */
 function refuseLargeBody(visit, { maxBodyBytes }) {
     // Node's parser accepts only digits.
-    if (Number(visit.request.headers['content-length'] ?? 0) <= maxBodyBytes)
+    const announced = Number(visit.request.headers['content-length'] ?? 0);
+    if (Math.max(announced, visit.body?.length ?? 0) <= maxBodyBytes)
         return false;
+    visit.recording?.refuse(describeRefusedBody(new BodyTooLarge(maxBodyBytes)));
     sendTooLarge(visit, maxBodyBytes);
     return true;
+}
+/**
+ * Keeps a request on a captured path while the app is away, and as long as others wait before it; answers 202. The queue
+ * sends it to the app later.
+ */
+function queueWhileAway(visit, { queue, readApp, maxBodyBytes }) {
+    if (queue?.isNeeded(visit.app) !== true || !mayKeep(visit))
+        return false;
+    return keepForLater(visit, { queue, maxBodyBytes, isStillNeeded: () => queue.isNeeded(readApp()) });
 }
 /** Answers 502 or 503, with `Retry-After`, while the app is not running. */
 function answerWhileAway(visit, { link }) {
     if (visit.app.status === 'running')
         return false;
     void link.forget();
+    visit.recording?.refuse('the app was away');
     sendNotice(visit, describeAway(visit.app));
     return true;
 }
@@ -40700,7 +45381,18 @@ function forwardToApp(visit, context) {
     if (visit.app.status !== 'running')
         return false;
     const { upstream } = visit.app;
+    if (upstream.kind === 'address' &&
+        upstream.leavesBodies &&
+        visit.isPublicOnly &&
+        hasRequestLine(visit.body)) {
+        visit.recording?.refuse('its body contains the first line of another request');
+        sendHiddenRequest(visit);
+        return true;
+    }
+    if (visit.body !== undefined || !hasBody(visit.request))
+        visit.recording?.complete();
     if (upstream.kind === 'handler') {
+        recordUnread(visit);
         for (const [name, value] of visit.ownHeaders)
             visit.response.appendHeader(name, value);
         upstream.handle(visit.request, visit.response, status => sendNotice(visit, describeFile(status)));
@@ -40716,16 +45408,43 @@ function forwardToApp(visit, context) {
         forwardUpgrade(visit, visit.upgrade, route);
     return true;
 }
+/** Reads a body that nobody reads: the handler answers at once, without it. */
+function recordUnread({ request, recording, body }) {
+    if (recording === undefined || body !== undefined || !hasBody(request))
+        return;
+    request.on('data', chunk => recording.take(chunk));
+    request.once('end', () => recording.complete());
+}
 /** Redirects GET and HEAD to https, and refuses anything else with 403. */
-function redirectToHttps(visit) {
+function redirectToHttps(visit, { access }) {
     sendToHttps(visit);
+    if (visit.recording !== undefined)
+        access.removeCredentials(visit.request);
+    visit.recording?.refuse(PLAIN_HTTP);
     return true;
 }
 /**
- * Sends the gateway's own answer, because the app gave none. If the app has worked on the request for long, the page
- * does not reload by itself: that would start the work again, which may have ended the app.
+ * Acts for an app that gave no answer: keeps the request if nothing of it was sent and it may wait, and otherwise sends
+ * the gateway's own answer.
  */
-function answerForApp(visit, { readApp, maxBodyBytes, logger }, error, workedMs) {
+function answerForApp(visit, context, error, workedMs) {
+    const { queue, maxBodyBytes, logger } = context;
+    if (queue === undefined || queue.isClosed || !isUnreached(error) || !mayKeep(visit)) {
+        answerAlone(visit, context, error, workedMs);
+        return;
+    }
+    visit.releaseBody?.();
+    const isKept = keepForLater(visit, { queue, maxBodyBytes, isStillNeeded: () => !queue.isClosed });
+    isKept.then(yes => yes || answerAlone(visit, context, error, workedMs), bug => {
+        logger.warn(`${describeVisit(visit)} could not be kept: ${sanitise_sanitise(errors_describeError(bug))}`);
+        answerAlone(visit, context, error, workedMs);
+    });
+}
+/**
+ * If the app has worked on the request for long, the page does not reload by itself: that would start the work again,
+ * which may have ended the app.
+ */
+function answerAlone(visit, { readApp, maxBodyBytes, logger }, error, workedMs) {
     if (error instanceof BodyTooLarge) {
         sendTooLarge(visit, maxBodyBytes);
         return;
@@ -40734,7 +45453,9 @@ function answerForApp(visit, { readApp, maxBodyBytes, logger }, error, workedMs)
         sendHiddenRequest(visit);
         return;
     }
-    logger.debug(`no answer to ${describeVisit(visit)}: ${sanitise_sanitise(errors_describeError(error))}`);
+    const reason = sanitise_sanitise(errors_describeError(error));
+    logger.debug(`no answer to ${describeVisit(visit)}: ${reason}`);
+    visit.recording?.note(`the app gave no answer: ${reason}`);
     const app = readApp();
     const notice = app.status === 'running' ? describeNoAnswer(error) : describeAway(app);
     sendNotice(visit, workedMs < LONG_WORK_MS ? notice : withoutReload(notice));
@@ -40752,6 +45473,10 @@ var pool = __nccwpck_require__(628);
 
 
 
+/** Where the app listens; undefined if it is not running, or has no port. */
+function findAppAddress(app) {
+    return app.status === 'running' && app.upstream.kind === 'address' ? app.upstream : undefined;
+}
 /**
  * As many as the requests that connection-slots.ts lets run in both groups, so that no request waits for a connection.
  */
@@ -40774,14 +45499,14 @@ class AppLink {
         if (!this.leadsTo(address))
             void this.forget();
         this.#address = address;
-        this.#kept ??= openPool(address, 1);
+        this.#kept ??= openPool(renderOrigin(address), 1);
         return this.#kept;
     }
     /** Connections used once, for a second try; undefined if the app has another address by now. */
     selectFresh(address) {
         if (!this.leadsTo(address))
             return undefined;
-        this.#fresh ??= openPool(address, 0);
+        this.#fresh ??= openPool(renderOrigin(address), 0);
         return this.#fresh;
     }
     /** Whether `address` is where the app was last seen. */
@@ -40797,9 +45522,12 @@ class AppLink {
         await Promise.all(pools.map(pool => pool?.destroy()));
     }
 }
+function renderOrigin({ host, port }) {
+    return `http://${addBrackets(host)}:${port}`;
+}
 /** `pipelining` in undici's sense: 1 keeps connections alive, 0 closes each after its request. */
-function openPool({ host, port }, pipelining) {
-    return new pool(`http://${addBrackets(host)}:${port}`, {
+function openPool(origin, pipelining) {
+    return new pool(origin, {
         connections: app_link_MAX_CONNECTIONS,
         pipelining,
         allowH2: false,
@@ -40810,6 +45538,1152 @@ function openPool({ host, port }, pipelining) {
         bodyTimeout: 0,
         keepAliveTimeout: KEEP_ALIVE_MS,
     });
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/queue-limits.js
+// How much the queue keeps, and for how long. Used by queue.ts.
+/**
+ * More than any provider sends while a preview restarts, and little memory for a runner. After a quarter of an hour the
+ * test that waited has given up, and signatures with a timestamp have been stale for ten minutes. Most providers give an
+ * app 10 to 30 s for its answer; a minute is also enough for one that is still warming up.
+ */
+const QUEUE_LIMITS = {
+    requests: 1_000,
+    bytes: 64 * 1024 ** 2,
+    ageMs: 15 * 60_000,
+    answerMs: 60_000,
+    retryMs: 500,
+    pauseMs: 1_000,
+};
+/** The room for requests that are kept, or are coming. */
+class QueueRoom {
+    #limits;
+    #requests = 0;
+    #bytes = 0;
+    constructor(limits) {
+        this.#limits = limits;
+    }
+    /** Whether so many more bytes fit now. */
+    has(bytes) {
+        return this.#bytes + bytes <= this.#limits.bytes;
+    }
+    /** For a request with this many bytes; undefined if it does not fit. */
+    reserve(bytes) {
+        let held = 0;
+        let isOver = false;
+        const grow = (more) => {
+            if (isOver || !this.has(more))
+                return false;
+            held += more;
+            this.#bytes += more;
+            return true;
+        };
+        const end = () => {
+            const wasOver = isOver;
+            isOver = true;
+            return wasOver ? undefined : held;
+        };
+        if (this.#requests >= this.#limits.requests || !grow(bytes))
+            return undefined;
+        this.#requests += 1;
+        return { grow, keep: end, release: () => this.free(end()) };
+    }
+    /** Gives back the room of one request; nothing if it has none. */
+    free(bytes) {
+        if (bytes === undefined)
+            return;
+        this.#requests -= 1;
+        this.#bytes -= bytes;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/queue.js
+// Keeps requests on captured paths while the app is away, and sends them to it, one after the other, when it is back.
+// Made by gateway.ts; queue-pass.ts puts requests into it.
+
+
+
+
+
+
+
+
+/** Of the pauses after requests without an answer. */
+const LONGEST_PAUSE_MS = 15_000;
+/** How often the oldest requests are looked at, so that those that came together are dropped together. */
+const AGE_CHECK_MS = 5_000;
+class DeliveryQueue {
+    room;
+    #limits;
+    #options;
+    #link = new AppLink();
+    #waiting = [];
+    /** The delivery that is under way. */
+    #current;
+    #isDelivering = false;
+    #deliveries = Promise.resolve();
+    /** Until the next delivery. */
+    #pause;
+    #ageTimer;
+    #pauseMs;
+    #isClosed = false;
+    /** Nothing more is sent. */
+    #isOver = false;
+    #delivered = 0;
+    #dropped = new Map();
+    constructor(options) {
+        this.#options = options;
+        this.#limits = { ...QUEUE_LIMITS, ...options.limits };
+        this.room = new QueueRoom(this.#limits);
+        this.#pauseMs = this.#limits.pauseMs;
+    }
+    /** Whether a request that comes now must wait: the app is away and comes back, or others wait before it. */
+    isNeeded(app) {
+        if (this.#isClosed)
+            return false;
+        if (app.status === 'running')
+            return this.#isBusy && findAppAddress(app) !== undefined;
+        return app.status === 'starting' || app.status === 'restarting';
+    }
+    get isClosed() {
+        return this.#isClosed;
+    }
+    get #isBusy() {
+        return this.#waiting.length > 0 || this.#current !== undefined;
+    }
+    /** Puts in a request that has come whole. */
+    add(request, reservation) {
+        const bytes = reservation.keep();
+        if (bytes === undefined)
+            return;
+        if (!this.#isBusy)
+            this.#options.logger.info('the app is away: webhooks are kept from now on, and sent to it when it is back');
+        const entry = { ...request, bytes, queuedAt: new Date(), queuedMs: performance.now(), attempts: 0 };
+        this.#waiting.push(entry);
+        this.#record(entry, { kind: 'waiting' });
+        this.#ageTimer ??= this.#watchAge();
+        if (this.#pause === undefined)
+            this.#drain();
+    }
+    /** To be called when the app's state has changed. */
+    follow() {
+        const app = this.#options.readApp();
+        const address = findAppAddress(app);
+        if (this.#current !== undefined && !isSameAddress(this.#current.app, address))
+            this.#cut();
+        if (address !== undefined)
+            this.#drain();
+        else if (app.status === 'failed')
+            this.#dropAll('the app failed, and is not started again');
+        else if (app.status === 'running')
+            this.#dropAll('with `mode: web` there is no app that takes requests');
+    }
+    /**
+     * Keeps no more requests. An app that is running gets `drainMs` for those that are left; whatever is left then is
+     * dropped. Resolves when nothing is kept any more.
+     */
+    async stop(drainMs) {
+        this.#isClosed = true;
+        const over = new AbortController();
+        const limit = (0,promises_namespaceObject.setTimeout)(drainMs, undefined, { signal: over.signal }).catch(() => undefined);
+        if (drainMs > 0)
+            await Promise.race([this.#deliveries, limit]);
+        over.abort();
+        this.#isOver = true;
+        this.#cut('the preview ended before the app answered');
+        await this.#deliveries;
+        clearTimeout(this.#pause);
+        this.#dropAll('the preview ended before the app was back');
+        await this.#link.forget();
+    }
+    /** Starts the deliveries, unless they are under way. */
+    #drain() {
+        clearTimeout(this.#pause);
+        this.#pause = undefined;
+        if (this.#isDelivering)
+            return;
+        this.#isDelivering = true;
+        this.#deliveries = this.#deliverAll();
+    }
+    async #deliverAll() {
+        let pauseMs = 0;
+        for (let next = this.#next(); next !== undefined && pauseMs === 0; next = this.#next())
+            pauseMs = await this.#deliver(next.entry, next.app);
+        this.#isDelivering = false;
+        this.#report();
+        if (pauseMs > 0 && !this.#isClosed)
+            this.#pause = setTimeout(() => this.#drain(), pauseMs);
+    }
+    /** The oldest request, if the app is there. */
+    #next() {
+        const [entry] = this.#waiting;
+        const app = findAppAddress(this.#options.readApp());
+        return this.#isOver || entry === undefined || app === undefined ? undefined : { entry, app };
+    }
+    /** Resolves with the time until the next delivery. */
+    async #deliver(entry, app) {
+        this.#waiting.shift();
+        if (entry.isPublicOnly && hidesRequest(entry.request, app)) {
+            this.#drop(entry, 'its body contains the first line of another request, which this app could run');
+            return 0;
+        }
+        const cut = new AbortController();
+        this.#current = { app, cut };
+        try {
+            return this.#settle(entry, await this.#send(entry, app, cut.signal));
+        }
+        catch (bug) {
+            this.#drop(entry, `its delivery failed: ${errors_describeError(bug)}`);
+            return this.#limits.retryMs;
+        }
+        finally {
+            this.#current = undefined;
+        }
+    }
+    /** On a connection of its own: then an error says whether the app can have had the request. */
+    #send(entry, app, signal) {
+        entry.attempts += 1;
+        const kept = this.#link.select(app);
+        const message = renderForApp(entry.request, app, entry.address, this.#options.compression);
+        const rules = { timeoutMs: this.#limits.answerMs, keepBytes: 0, signal };
+        return sendMessage(this.#link.selectFresh(app) ?? kept, message, rules);
+    }
+    #settle(entry, delivery) {
+        switch (delivery.kind) {
+            case 'answered': {
+                const { status, durationMs } = delivery;
+                this.#end(entry, { kind: 'delivered', at: new Date(), status, durationMs });
+                this.#delivered += 1;
+                this.#pauseMs = this.#limits.pauseMs;
+                return 0;
+            }
+            case 'unreached':
+                this.#waiting.unshift(entry);
+                return this.#limits.retryMs;
+            case 'no answer': {
+                this.#drop(entry, this.#describeLoss(delivery.error));
+                const pauseMs = this.#pauseMs;
+                this.#pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+                return pauseMs;
+            }
+        }
+    }
+    #describeLoss(error) {
+        if (isTimeout(error))
+            return `the app did not answer within ${duration_formatDuration(this.#limits.answerMs)}`;
+        if (error instanceof DeliveryCut)
+            return error.message;
+        const invalid = explainInvalidAnswer(error);
+        if (invalid !== undefined)
+            return `the app's answer was not valid HTTP: ${invalid.problem}`;
+        return 'the app closed the connection without an answer: it may have had the request, so that is not sent twice';
+    }
+    /** Ends the delivery that is under way: the app is gone, or the preview ends. */
+    #cut(reason = 'the app stopped before it answered') {
+        this.#current?.cut.abort(new DeliveryCut(reason));
+    }
+    #drop(entry, reason) {
+        this.#end(entry, { kind: 'dropped', at: new Date(), reason });
+        this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + 1);
+    }
+    #dropAll(reason) {
+        for (const entry of this.#waiting.splice(0))
+            this.#drop(entry, reason);
+        clearTimeout(this.#ageTimer);
+        this.#ageTimer = undefined;
+        this.#report();
+    }
+    #end(entry, outcome) {
+        this.room.free(entry.bytes);
+        this.#record(entry, outcome);
+    }
+    #record({ recording, queuedAt, attempts }, outcome) {
+        recording?.deliver({ queuedAt, attempts, outcome });
+    }
+    #watchAge() {
+        const { ageMs } = this.#limits;
+        return setTimeout(() => {
+            const oldest = performance.now() - ageMs;
+            const count = this.#waiting.findIndex(({ queuedMs }) => queuedMs > oldest);
+            const old = this.#waiting.splice(0, count === -1 ? this.#waiting.length : count);
+            for (const entry of old)
+                this.#drop(entry, `not delivered within ${duration_formatDuration(ageMs)}`);
+            if (old.length > 0)
+                this.#report();
+            this.#ageTimer = this.#isBusy ? this.#watchAge() : undefined;
+        }, Math.min(AGE_CHECK_MS, ageMs));
+    }
+    /** One line for all that were delivered since the last one, and one for each reason of those that were not. */
+    #report() {
+        const { logger } = this.#options;
+        if (this.#delivered > 0)
+            logger.info(`${count_renderCount(this.#delivered, 'webhook')} delivered`);
+        this.#delivered = 0;
+        for (const [reason, count] of this.#dropped)
+            logger.warn(`${count_renderCount(count, 'webhook')} dropped: ${reason}`);
+        this.#dropped.clear();
+    }
+}
+/** The reason why a delivery was ended from here. */
+class DeliveryCut extends Error {
+    name = 'DeliveryCut';
+}
+function isSameAddress(one, other) {
+    return one.host === other?.host && one.port === other.port;
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/body-budget.js
+// Reads bodies whole for the check of their signatures, within limits: anybody can send some. Used by signed-paths.ts.
+
+/** Of one body. Webhooks have a few KB; GitHub's longest are rarely near this. */
+const body_budget_MAX_BODY_BYTES = 1024 ** 2;
+/** Of all bodies that are being read. */
+const body_budget_MAX_TOTAL_BYTES = 64 * 1024 ** 2;
+class body_budget_BodyBudget {
+    #maxTotalBytes;
+    /** Those that began first come first. */
+    #readings = new Set();
+    #heldBytes = 0;
+    constructor(maxTotalBytes = body_budget_MAX_TOTAL_BYTES) {
+        this.#maxTotalBytes = maxTotalBytes;
+    }
+    /** Keeps the body in `visit.body`, too. The caller answers if it is not read. Never rejects. */
+    async read(visit) {
+        if (Number(visit.request.headers['content-length'] ?? 0) > body_budget_MAX_BODY_BYTES)
+            return 'too long';
+        const { promise: cut, resolve } = Promise.withResolvers();
+        const reading = {
+            bytes: 0,
+            isCut: false,
+            cut: () => {
+                reading.isCut = true;
+                this.#end(reading);
+                resolve('too many');
+            },
+        };
+        this.#readings.add(reading);
+        const mayGrow = (bytes, total) => {
+            if (reading.isCut || total > body_budget_MAX_BODY_BYTES)
+                return false;
+            reading.bytes = total;
+            this.#grow(bytes);
+            return !reading.isCut;
+        };
+        const result = await Promise.race([readWhole(visit, mayGrow), cut]);
+        this.#end(reading);
+        return result;
+    }
+    /**
+     * If there is no room, cuts the body that began first: a webhook comes within milliseconds, so the oldest belongs to
+     * somebody who wants to fill the room.
+     */
+    #grow(bytes) {
+        this.#heldBytes += bytes;
+        for (const oldest of this.#readings) {
+            if (this.#heldBytes <= this.#maxTotalBytes)
+                return;
+            oldest.cut();
+        }
+    }
+    #end(reading) {
+        if (this.#readings.delete(reading))
+            this.#heldBytes -= reading.bytes;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/signer.js
+// What the verifier needs of one provider with one secret, and what the providers have in common. Implemented by
+// body-hmac.ts, timestamped.ts and url-hmac.ts.
+
+
+
+const RIGHT = { kind: 'right' };
+const MISMATCH = { kind: 'mismatch' };
+/** The tolerance of Stripe, Slack and Standard Webhooks. */
+const TOLERANCE_S = 5 * 60;
+function sign(algorithm, key, parts, encoding) {
+    const hmac = (0,external_node_crypto_.createHmac)(algorithm, key);
+    for (const part of parts)
+        hmac.update(part);
+    return hmac.digest(encoding);
+}
+/**
+ * Each of the fields must be there once. Libraries read a repeated one in different ways (the first, the last, both
+ * joined), so the app could check another signature than we did.
+ */
+function findFieldProblem(raw, names) {
+    for (const name of names) {
+        const values = listValues(raw, name.toLowerCase());
+        if (values.length > 1)
+            return { kind: 'malformed', reason: `it has ${name} more than once` };
+        if (!values[0])
+            return { kind: 'missing', header: name };
+    }
+    return undefined;
+}
+/** Seconds since 1970 at the start of the text, as the SDKs read them; undefined if there are none. */
+function parseTimestamp(text) {
+    const seconds = Number.parseInt(text ?? '', 10);
+    return Number.isSafeInteger(seconds) ? seconds : undefined;
+}
+/**
+ * To be called only with a right signature: otherwise the timestamp means nothing. `mayBeAhead`: whether a time in the
+ * future is accepted, which only whoever has the secret can write.
+ */
+function checkAge(timestamp, nowS, mayBeAhead) {
+    const ageS = nowS - timestamp;
+    if (ageS <= TOLERANCE_S && (mayBeAhead || ageS >= -TOLERANCE_S))
+        return RIGHT;
+    const distance = duration_formatDuration(Math.abs(ageS) * 1000);
+    const where = ageS > 0 ? `${distance} old` : `${distance} in the future`;
+    return {
+        kind: 'stale',
+        reason: `its signature is right, but its timestamp is ${where}, and the limit is 5m: it was sent again without a new signature, or a clock is wrong`,
+    };
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/body-hmac.js
+// Providers that sign nothing but the body: GitHub, Shopify, and every other one by `hmac-sha256` and `hmac-sha1`.
+
+
+
+const OLD_GITHUB = 'it has only the old X-Hub-Signature, which is made with SHA-1: X-Hub-Signature-256 is required, which GitHub sends with it';
+/** docs.github.com, "Validating webhook deliveries": `sha256=` and lower-case hex. */
+function signGitHub(secret) {
+    const render = (body) => `sha256=${sign('sha256', secret, [body], 'hex')}`;
+    return {
+        headers: ['x-hub-signature-256'],
+        check: ({ rawHeaders, body }) => {
+            const problem = findFieldProblem(rawHeaders, ['X-Hub-Signature-256']);
+            if (problem?.kind === 'missing' && readValue(rawHeaders, 'x-hub-signature') !== undefined)
+                return { kind: 'malformed', reason: OLD_GITHUB };
+            if (problem !== undefined)
+                return problem;
+            return isSame(readValue(rawHeaders, 'x-hub-signature-256') ?? '', render(body)) ? RIGHT : MISMATCH;
+        },
+        sign: ({ body }) => [['X-Hub-Signature-256', render(body)]],
+        // Two hooks get the same event with the same delivery id, if each belongs to another App (github/docs #32822).
+        findDelivery: ({ rawHeaders }) => {
+            const delivery = readValue(rawHeaders, 'x-github-delivery');
+            return delivery && `${delivery} ${readValue(rawHeaders, 'x-github-hook-id') ?? ''}`;
+        },
+    };
+}
+/** The second name is that of Shopify's newer events. */
+const SHOPIFY_HEADERS = ['X-Shopify-Hmac-Sha256', 'Shopify-Hmac-Sha256'];
+/** shopify.dev, "Verify webhook deliveries": base64. */
+function signShopify(secret) {
+    const render = (body) => sign('sha256', secret, [body], 'base64');
+    return {
+        headers: SHOPIFY_HEADERS.map(name => name.toLowerCase()),
+        check: ({ rawHeaders, body }) => {
+            const problems = SHOPIFY_HEADERS.map(name => findFieldProblem(rawHeaders, [name]));
+            const problem = problems.find(one => one?.kind === 'malformed');
+            if (problem !== undefined)
+                return problem;
+            const given = SHOPIFY_HEADERS.flatMap(name => readValue(rawHeaders, name.toLowerCase()) || []);
+            if (given.length === 0)
+                return { kind: 'missing', header: SHOPIFY_HEADERS[0] };
+            return given.every(one => isSame(one, render(body))) ? RIGHT : MISMATCH;
+        },
+        sign: ({ rawHeaders, body }) => [
+            [
+                SHOPIFY_HEADERS.find(name => readValue(rawHeaders, name.toLowerCase())) ?? SHOPIFY_HEADERS[0],
+                render(body),
+            ],
+        ],
+        // Several subscriptions of one topic share the event's id.
+        findDelivery: ({ rawHeaders }) => ['x-shopify-webhook-id', 'shopify-webhook-id', 'x-shopify-event-id'].reduce((found, name) => found ?? readValue(rawHeaders, name), undefined),
+    };
+}
+/** Any provider that puts the HMAC of the body into a header of its own. */
+function signBody(secret, algorithm, { header, encoding, prefix, separator }) {
+    const name = header.toLowerCase();
+    const normalise = encoding === 'hex' ? normaliseHex : normaliseBase64;
+    const render = (body) => sign(algorithm, secret, [body], encoding);
+    return {
+        headers: [name],
+        check: ({ rawHeaders, body }) => {
+            const problem = findFieldProblem(rawHeaders, [header]);
+            if (problem !== undefined)
+                return problem;
+            const value = readValue(rawHeaders, name) ?? '';
+            const parts = separator === '' ? [value] : value.split(separator).map(part => part.trim());
+            const signatures = parts.filter(part => part.startsWith(prefix));
+            if (signatures.length === 0)
+                return {
+                    kind: 'malformed',
+                    reason: `its ${header} has no signature that begins with the prefix of the rule`,
+                };
+            const wanted = normalise(render(body));
+            return signatures.some(one => isSame(normalise(one.slice(prefix.length)), wanted)) ? RIGHT : MISMATCH;
+        },
+        sign: ({ body }) => [[header, `${prefix}${render(body)}`]],
+        findDelivery: () => undefined,
+    };
+}
+/** Providers write hex in either case. */
+function normaliseHex(text) {
+    return text.toLowerCase();
+}
+/** With or without padding, in either alphabet (RFC 4648, 4 and 5). */
+function normaliseBase64(text) {
+    return text
+        .replaceAll('-', '+')
+        .replaceAll('_', '/')
+        .replace(/={1,2}$/, '');
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/timestamped.js
+// Providers that sign the time with the body: Stripe, Slack, and all that follow Standard Webhooks.
+
+
+
+/**
+ * docs.stripe.com/webhooks/signature: `t=TIME,v1=HEX,v1=HEX,v0=HEX`. There are several v1 while a secret is rolled; v0
+ * is for test events, and never enough. As stripe-node, this accepts a time in the future.
+ */
+function signStripe(secret) {
+    const render = (timestamp, body) => sign('sha256', secret, [`${timestamp}.`, body], 'hex');
+    return {
+        headers: ['stripe-signature'],
+        check: ({ rawHeaders, body }, nowS) => {
+            const problem = findFieldProblem(rawHeaders, ['Stripe-Signature']);
+            if (problem !== undefined)
+                return problem;
+            const { timestamp, signatures } = parseStripe(readValue(rawHeaders, 'stripe-signature') ?? '');
+            if (timestamp === undefined)
+                return { kind: 'malformed', reason: 'its Stripe-Signature has no time (t=…)' };
+            if (signatures.length === 0)
+                return { kind: 'malformed', reason: 'its Stripe-Signature has no signature of version v1' };
+            const wanted = render(timestamp, body);
+            return signatures.some(one => isSame(one, wanted)) ? checkAge(timestamp, nowS, true) : MISMATCH;
+        },
+        sign: ({ body }, nowS) => [['Stripe-Signature', `t=${nowS},v1=${render(nowS, body)}`]],
+        findDelivery: ({ body }) => timestamped_readText(body, 'id'),
+    };
+}
+/** A part that is malformed is skipped (stripe-go, pull request 413); the last time counts, as in stripe-node. */
+function parseStripe(value) {
+    const pairs = value.split(',').map(part => part.split('='));
+    const last = pairs.findLast(([name]) => name === 't');
+    return {
+        timestamp: parseTimestamp(last?.[1]),
+        signatures: pairs.flatMap(([name, signature]) => (name === 'v1' && signature ? [signature] : [])),
+    };
+}
+const SLACK_TIME = 'X-Slack-Request-Timestamp';
+const SLACK_SIGNATURE = 'X-Slack-Signature';
+/** docs.slack.dev, "Verifying requests from Slack": `v0=` and the HMAC of `v0:TIME:BODY` in hex. */
+function signSlack(secret) {
+    const render = (timestamp, body) => sign('sha256', secret, [`v0:${timestamp}:`, body], 'hex');
+    return {
+        headers: [SLACK_SIGNATURE.toLowerCase()],
+        check: ({ rawHeaders, body }, nowS) => {
+            const problem = findFieldProblem(rawHeaders, [SLACK_SIGNATURE, SLACK_TIME]);
+            if (problem !== undefined)
+                return problem;
+            const time = readValue(rawHeaders, SLACK_TIME.toLowerCase()) ?? '';
+            const [version, given = ''] = (readValue(rawHeaders, SLACK_SIGNATURE.toLowerCase()) ?? '').split('=');
+            if (!/^\d{1,15}$/.test(time))
+                return { kind: 'malformed', reason: `its ${SLACK_TIME} is not a number of seconds` };
+            if (version !== 'v0')
+                return { kind: 'malformed', reason: `its ${SLACK_SIGNATURE} is not of version v0` };
+            return isSame(given, render(time, body)) ? checkAge(Number(time), nowS, false) : MISMATCH;
+        },
+        sign: ({ body }, nowS) => [
+            [SLACK_TIME, `${nowS}`],
+            [SLACK_SIGNATURE, `v0=${render(`${nowS}`, body)}`],
+        ],
+        findDelivery: ({ body }) => timestamped_readText(body, 'event_id'),
+    };
+}
+/** Both families of names; Svix, who began it, still sends the second. */
+const FAMILIES = ['webhook', 'svix'];
+/**
+ * standardwebhooks.com: the HMAC of `ID.TIME.BODY` in base64, as `v1,SIGNATURE`, several with spaces between them. Other
+ * versions are skipped; v1a is made with a key pair.
+ */
+function signStandardWebhooks(secret) {
+    const key = Buffer.from(stripPrefix(secret), 'base64');
+    const render = (id, timestamp, body) => sign('sha256', key, [`${id}.${timestamp}.`, body], 'base64');
+    return {
+        headers: FAMILIES.map(family => `${family}-signature`),
+        check: ({ rawHeaders, body }, nowS) => {
+            const family = findFamily(rawHeaders);
+            const names = ['signature', 'id', 'timestamp'].map(part => `${family}-${part}`);
+            const problem = findFieldProblem(rawHeaders, names);
+            if (problem !== undefined)
+                return problem;
+            const { id, timestamp: time, signature } = readMessage(rawHeaders, family);
+            const timestamp = parseTimestamp(time);
+            if (timestamp === undefined)
+                return { kind: 'malformed', reason: `its ${family}-timestamp is not a number of seconds` };
+            const signatures = signature.split(' ').flatMap(part => {
+                const [version, given] = part.split(',');
+                return version === 'v1' && given ? [given] : [];
+            });
+            if (signatures.length === 0)
+                return { kind: 'malformed', reason: `its ${family}-signature has no signature of version v1` };
+            const wanted = render(id, timestamp, body);
+            return signatures.some(one => isSame(one, wanted)) ? checkAge(timestamp, nowS, false) : MISMATCH;
+        },
+        sign: ({ rawHeaders, body }, nowS) => {
+            const family = findFamily(rawHeaders);
+            const id = readMessage(rawHeaders, family).id || `msg_${nowS}`;
+            return [
+                [`${family}-id`, id],
+                [`${family}-timestamp`, `${nowS}`],
+                [`${family}-signature`, `v1,${render(id, nowS, body)}`],
+            ];
+        },
+        findDelivery: ({ rawHeaders }) => readMessage(rawHeaders, findFamily(rawHeaders)).id || undefined,
+    };
+}
+/** The base64 of a secret, which is written with `whsec_` before it, by Supabase even with `v1,whsec_`. */
+function stripPrefix(secret) {
+    return secret.replace(/^(?:v1,)?whsec_/, '');
+}
+/** `svix` if only its names are there. */
+function findFamily(raw) {
+    const isThere = (family) => readValue(raw, `${family}-signature`) !== undefined;
+    return !isThere('webhook') && isThere('svix') ? 'svix' : 'webhook';
+}
+function readMessage(raw, family) {
+    const read = (part) => readValue(raw, `${family}-${part}`) ?? '';
+    return { id: read('id'), timestamp: read('timestamp'), signature: read('signature') };
+}
+function timestamped_readText(body, name) {
+    const value = parseObject(body)?.[name];
+    return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+// EXTERNAL MODULE: external "node:querystring"
+var external_node_querystring_ = __nccwpck_require__(1792);
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/url-hmac.js
+// Providers that sign the URL that they call, together with the body: Twilio and Square. They know the preview by its
+// public URL, which the gateway does not see in the request: it tries the few forms that the URL can have.
+
+
+
+
+
+const SQUARE_HEADER = 'X-Square-HmacSha256-Signature';
+/** developer.squareup.com, "Validate the notification": the HMAC of URL and body, in base64. */
+function signSquare(secret) {
+    const render = (url, body) => sign('sha256', secret, [url, body], 'base64');
+    return {
+        headers: [SQUARE_HEADER.toLowerCase()],
+        check: ({ rawHeaders, body, origins, target }) => {
+            const problem = findFieldProblem(rawHeaders, [SQUARE_HEADER]);
+            if (problem !== undefined)
+                return problem;
+            const given = readValue(rawHeaders, SQUARE_HEADER.toLowerCase()) ?? '';
+            const urls = unique(origins.map(origin => `${origin}${target}`).flatMap(url => [url, addPort(url)]));
+            return urls.some(url => isSame(given, render(url, body))) ? RIGHT : MISMATCH;
+        },
+        sign: ({ body, origins, target }) => [[SQUARE_HEADER, render(`${origins[0] ?? ''}${target}`, body)]],
+        findDelivery: ({ body }) => {
+            const id = parseObject(body)?.event_id;
+            return typeof id === 'string' && id !== '' ? id : undefined;
+        },
+    };
+}
+const TWILIO_HEADER = 'X-Twilio-Signature';
+/** Only with a shared key in place of the auth token; names the algorithm. */
+const TWILIO_SETTINGS = 'x-twilio-webhooks-signature-settings';
+/**
+ * twilio.com/docs/usage/security, "Validating requests": the HMAC of the URL and the sorted fields of the form, in
+ * base64. A body that is not a form is covered by its hash in the URL (`bodySHA256`); without it, it is not covered, and
+ * refused.
+ */
+function signTwilio(secret) {
+    return {
+        headers: [TWILIO_HEADER.toLowerCase()],
+        check: request => {
+            const { rawHeaders, origins, target } = request;
+            const problem = findFieldProblem(rawHeaders, [TWILIO_HEADER]);
+            if (problem !== undefined)
+                return problem;
+            const algorithm = findAlgorithm(readValue(rawHeaders, TWILIO_SETTINGS) ?? '');
+            if (algorithm === undefined)
+                return { kind: 'malformed', reason: 'it is signed with an algorithm that is not known here' };
+            const content = url_hmac_readContent(request);
+            if (typeof content !== 'string')
+                return content;
+            const given = readValue(rawHeaders, TWILIO_HEADER.toLowerCase()) ?? '';
+            const urls = unique(origins.flatMap(origin => listTwilioUrls(`${origin}${target}`)));
+            const isRight = urls.some(url => isSame(given, sign(algorithm, secret, [url, content], 'base64')));
+            return isRight ? RIGHT : MISMATCH;
+        },
+        sign: request => {
+            const algorithm = findAlgorithm(readValue(request.rawHeaders, TWILIO_SETTINGS) ?? '') ?? 'sha1';
+            const content = url_hmac_readContent(request);
+            const url = `${request.origins[0] ?? ''}${request.target}`;
+            const parts = [url, typeof content === 'string' ? content : ''];
+            return [[TWILIO_HEADER, sign(algorithm, secret, parts, 'base64')]];
+        },
+        findDelivery: ({ rawHeaders }) => readValue(rawHeaders, 'i-twilio-idempotency-token'),
+    };
+}
+function findAlgorithm(settings) {
+    const parts = settings.split(',').map(part => part.split('=').map(text => text.trim()));
+    const [, name = ''] = parts.find(([key, value]) => key === 'algorithm' && value) ?? [];
+    switch (name.toUpperCase()) {
+        case '':
+        case 'HMAC_SHA1':
+            return 'sha1';
+        case 'HMAC_SHA256':
+            return 'sha256';
+        default:
+            return undefined;
+    }
+}
+/** What is signed behind the URL; a verdict if the body is not what the URL says, or is not covered. */
+function url_hmac_readContent({ rawHeaders, target, body }) {
+    if (target.includes('bodySHA256')) {
+        const query = target.includes('?') ? target.slice(target.indexOf('?') + 1) : '';
+        const wanted = url_hmac_parseForm(query).get('bodySHA256') ?? '';
+        return isSame((0,external_node_crypto_.hash)('sha256', body, 'hex'), wanted)
+            ? ''
+            : { kind: 'malformed', reason: 'its body is not the one whose SHA-256 is in its URL (bodySHA256)' };
+    }
+    if (body.length === 0)
+        return '';
+    const type = readValue(rawHeaders, 'content-type') ?? '';
+    if (!/^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(type))
+        return {
+            kind: 'malformed',
+            reason: 'its body is not a form, and its URL has no bodySHA256: the signature would not cover the body',
+        };
+    return url_hmac_renderForm(url_hmac_parseForm(body.toString('utf8')));
+}
+/** URLSearchParams drops a question mark at the start of its text; here it belongs to the first name. */
+function url_hmac_parseForm(text) {
+    return new URLSearchParams(`?${text}`);
+}
+/** Each name with its values, sorted; a value that is there twice counts once, as in Twilio's own library. */
+function url_hmac_renderForm(form) {
+    return [...new Set(form.keys())]
+        .sort()
+        .map(name => unique(form.getAll(name))
+        .sort()
+        .map(value => `${name}${value}`)
+        .join(''))
+        .join('');
+}
+/**
+ * The URLs that Twilio's own library tries (twilio-node 6, `validateRequest`): as received, and as `URL` and the old
+ * `querystring` write it, each with and without its port.
+ */
+function listTwilioUrls(url) {
+    const normalised = URL.parse(url)?.href ?? url;
+    const normalisedTwice = [removePort(normalised), addPort(normalised)];
+    return [removePort(url), addPort(url), ...normalisedTwice, ...normalisedTwice.map(rewriteQuery)];
+}
+const AUTHORITY = /^(https?):\/\/(\[[^\]]*\]|[^/?#:]*)(:\d+)?/i;
+function removePort(url) {
+    return url.replace(AUTHORITY, '$1://$2');
+}
+function addPort(url) {
+    return url.replace(AUTHORITY, (_, scheme, host, port) => `${scheme}://${host}${port ?? (scheme.toLowerCase() === 'https' ? ':443' : ':80')}`);
+}
+function rewriteQuery(url) {
+    const start = url.indexOf('?');
+    if (start === -1 || start === url.length - 1)
+        return url;
+    return `${url.slice(0, start)}?${(0,external_node_querystring_.stringify)((0,external_node_querystring_.parse)(url.slice(start + 1)))}`;
+}
+function unique(texts) {
+    return [...new Set(texts)];
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/providers.js
+// The table of providers: how each one signs, and what a rule for it must know. Used by verifier.ts and parse-rules.ts.
+
+
+
+const PROVIDERS = {
+    github: { title: 'GitHub', open: signGitHub },
+    stripe: {
+        title: 'Stripe',
+        open: signStripe,
+        findSecretProblem: secret => /^(?:sk|rk|pk)_/.test(secret)
+            ? "is an API key: take the endpoint's signing secret, which begins with whsec_"
+            : undefined,
+        // 'URLs in livemode must begin with "https://"', its API says; test mode takes http.
+        httpsOnly: 'webhooks of live mode',
+    },
+    slack: {
+        title: 'Slack',
+        open: signSlack,
+        findSecretProblem: secret => /^xox[a-z]-|^xapp-/.test(secret)
+            ? "is a token: take the app's Signing Secret, under Basic Information"
+            : undefined,
+        httpsOnly: 'webhooks',
+    },
+    'standard-webhooks': {
+        title: 'Standard Webhooks',
+        open: signStandardWebhooks,
+        findSecretProblem: findBase64Problem,
+    },
+    shopify: { title: 'Shopify', open: signShopify, httpsOnly: 'webhooks' },
+    twilio: { title: 'Twilio', open: signTwilio },
+    square: { title: 'Square', open: signSquare, httpsOnly: 'webhooks' },
+};
+function openSigner(rule) {
+    switch (rule.provider) {
+        case 'hmac-sha256':
+            return signBody(rule.secret, 'sha256', rule);
+        case 'hmac-sha1':
+            return signBody(rule.secret, 'sha1', rule);
+        default:
+            return PROVIDERS[rule.provider].open(rule.secret);
+    }
+}
+function findBase64Problem(secret) {
+    if (/^wh[ps]k_/.test(secret))
+        return 'is a key of a key pair (v1a), which is not supported: take the one that begins with whsec_';
+    const encoded = stripPrefix(secret);
+    // The library of Standard Webhooks takes a missing padding, and nothing else that is not base64.
+    const isBase64 = /^[A-Za-z\d+/]{2,}={0,2}$/.test(encoded) && encoded.replace(/=+$/, '').length % 4 !== 1;
+    return isBase64 ? undefined : 'is not base64, with or without whsec_ before it';
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/verifier.js
+// Checks requests against the rules of `verify`. Used by passes.ts, and by exposure/ for the control API and the command
+// line.
+
+
+
+
+
+class Verifier {
+    /** Whether a path (target without its query) is one of a rule in every reading: then it needs no key. */
+    needsNoKey;
+    #rules;
+    #headers;
+    constructor(rules) {
+        const isCovered = compilePatterns(rules.map(({ path }) => path));
+        this.needsNoKey = path => isCovered(path) && !isOwnPath(path);
+        this.#rules = rules.map(rule => ({
+            rule,
+            signer: openSigner(rule),
+            mayCover: compileAnySpelling([rule.path]),
+        }));
+        this.#headers = new Set(this.#rules.flatMap(({ signer }) => signer.headers));
+    }
+    /** Whether only signed requests may reach the app on this path: some reading of it is a path of a rule. */
+    covers(path) {
+        return this.#rules.some(({ mayCover }) => mayCover(path));
+    }
+    /** Whether the request has a signature of any rule: only then is its body read. */
+    hasSignature(raw) {
+        return [...this.#headers].some(name => listValues(raw, name).length > 0);
+    }
+    /** Which unsigned handshake it is, if a rule for the path lets that through. */
+    findHandshake(path, request) {
+        const allowed = this.#select(path).flatMap(({ rule }) => rule.handshakes);
+        return findUnsignedHandshake(request, allowed);
+    }
+    /**
+     * Checks the request against all rules, also those of other paths: so the time that it takes does not tell whether the
+     * path has a rule.
+     */
+    check(path, request, now) {
+        const nowS = Math.floor(now.getTime() / 1000);
+        const checked = this.#rules.map(open => ({ ...open, verdict: open.signer.check(request, nowS) }));
+        const own = checked.filter(({ mayCover }) => mayCover(path));
+        const right = own.findIndex(({ verdict }) => verdict.kind === 'right');
+        const found = own[right];
+        if (found === undefined) {
+            const elsewhere = checked.find(({ verdict }) => verdict.kind === 'right');
+            return { kind: 'wrong', reason: verifier_explain(own, elsewhere?.rule) };
+        }
+        const delivery = found.signer.findDelivery(request);
+        return {
+            kind: 'right',
+            provider: found.rule.provider,
+            delivery: delivery && `${found.rule.provider} ${checked.indexOf(found)} ${delivery}`,
+            handshake: findSignedHandshake(request),
+        };
+    }
+    /**
+     * The fields of a new signature, by the first rule for the path, or by that for `provider` if there is one; undefined
+     * if no rule is for the path. They take the place of the request's fields of the same names.
+     */
+    sign(path, request, now, provider) {
+        const own = this.#select(path);
+        const chosen = own.find(({ rule }) => rule.provider === provider) ?? own[0];
+        return chosen?.signer.sign(request, Math.floor(now.getTime() / 1000));
+    }
+    #select(path) {
+        return this.#rules.filter(({ mayCover }) => mayCover(path));
+    }
+}
+/** The reason that helps most: a right signature that is too old says more than one that is missing. */
+function verifier_explain(checked, elsewhere) {
+    const verdicts = checked.map(({ verdict }) => verdict);
+    if (elsewhere !== undefined)
+        return `it is signed with the ${elsewhere.provider} secret of another path (${elsewhere.path})`;
+    const stale = verdicts.flatMap(one => (one.kind === 'stale' ? [one.reason] : []));
+    if (stale[0] !== undefined)
+        return stale[0];
+    const mismatched = checked.filter(({ verdict }) => verdict.kind === 'mismatch');
+    if (mismatched.length > 0)
+        return explainMismatch(mismatched.map(({ rule }) => rule));
+    const malformed = verdicts.flatMap(one => (one.kind === 'malformed' ? [one.reason] : []));
+    if (malformed[0] !== undefined)
+        return malformed[0];
+    const headers = verdicts.flatMap(one => (one.kind === 'missing' ? [one.header] : []));
+    return `it is not signed: it has no ${[...new Set(headers)].join(' and no ')}`;
+}
+function explainMismatch(rules) {
+    const names = [...new Set(rules.map(({ provider }) => provider))];
+    const secrets = rules.length === 1
+        ? `the ${names[0]} secret`
+        : `any of the ${rules.length} secrets (${names.join(', ')})`;
+    const url = names.some(name => name === 'twilio' || name === 'square')
+        ? ', or the URL that was signed is not the public URL'
+        : '';
+    return `its signature does not match ${secrets} of this path: the body was changed on the way, or the secret is another one${url}`;
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/signed-paths.js
+// Decides which requests to the paths of `verify` reach the app. Used by passes.ts.
+
+
+
+
+
+class SignedPaths {
+    #verifier;
+    #bodies = new body_budget_BodyBudget();
+    constructor(rules) {
+        this.#verifier = new Verifier(rules);
+    }
+    /** Whether a path needs no key, because only signed requests on it reach the app. */
+    needsNoKey(path) {
+        return this.#verifier.needsNoKey(path);
+    }
+    /** Whether only signed requests on this path may reach the app. */
+    covers(path) {
+        return this.#verifier.covers(path);
+    }
+    /**
+     * Reads the body and checks the signature. Behaves in the same way on every path, so that a request that is refused
+     * does not tell whether its path has a rule: the body is read if there is a signature of any rule, and only then.
+     */
+    async examine(visit) {
+        const path = readPath(visit.request);
+        if (visit.upgrade !== undefined)
+            return { kind: 'refused', reason: 'a request for a WebSocket cannot be signed' };
+        const handshake = hasBody(visit.request)
+            ? undefined
+            : this.#verifier.findHandshake(path, readRequest(visit));
+        if (handshake !== undefined)
+            return { kind: 'admitted', identity: { handshake } };
+        if (this.#verifier.hasSignature(visit.request.rawHeaders)) {
+            const body = await this.#bodies.read(visit);
+            if (typeof body === 'string')
+                return describeUnread(body);
+        }
+        const found = this.#verifier.check(path, readSigned(visit), new Date());
+        if (found.kind === 'wrong')
+            return { kind: 'refused', reason: found.reason };
+        const { provider: verified, delivery, handshake: signed } = found;
+        return { kind: 'admitted', identity: { verified, delivery, handshake: signed } };
+    }
+    /**
+     * The request with a new signature, made with the secret of a rule for the path: of that for `provider`, if there is
+     * one. Undefined if no rule is for the path.
+     */
+    sign(path, request, provider) {
+        const fields = this.#verifier.sign(path, request, new Date(), provider);
+        if (fields === undefined)
+            return undefined;
+        const rawHeaders = [...request.rawHeaders];
+        for (const [name] of fields)
+            rewriteFields(rawHeaders, name.toLowerCase(), () => '');
+        return { ...request, rawHeaders: [...rawHeaders, ...fields.flat()] };
+    }
+    /** Whether the request was rightly signed for this path at that time, and is refused now: its timestamp is too old. */
+    isStale(path, request, cameAt) {
+        return (this.#verifier.check(path, request, new Date()).kind === 'wrong' &&
+            this.#verifier.check(path, request, cameAt).kind === 'right');
+    }
+}
+function describeUnread(why) {
+    switch (why) {
+        case 'sender left':
+            return { kind: 'left' };
+        case 'too long':
+            return {
+                kind: 'busy',
+                reason: `its body is longer than the ${body_budget_MAX_BODY_BYTES} bytes that are read to check a signature`,
+            };
+        case 'too many':
+            return {
+                kind: 'busy',
+                reason: 'its body was not read: too many bodies came at once to check their signatures',
+            };
+    }
+}
+function readSigned(visit) {
+    const { address, request } = visit;
+    return { ...readRequest(visit), origins: listOrigins(address, request.headers.host) };
+}
+/**
+ * The public URL, and what the sender calls it: a proxy in front may have several names, and some providers sign the
+ * letter case as it was typed. Only the preview's own names count.
+ */
+function listOrigins(address, host) {
+    if (address === undefined)
+        return [];
+    const called = host === undefined ? undefined : address.hosts.get(host.toLowerCase());
+    const origins = [
+        address.url.origin,
+        ...(called === undefined ? [] : [called, `${address.url.protocol}//${host}`]),
+    ];
+    return [...new Set(origins)];
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/replay.js
+// Sends a captured request again: to the app, as if its sender had sent it now, or to another URL. Made by gateway.ts.
+
+
+
+
+
+
+
+/** As for the queue. Somebody waits for this answer, so it is also long enough. */
+const replay_ANSWER_MS = 60_000;
+/** How much of the answer is shown. */
+const replay_MAX_ANSWER_BYTES = 1024 ** 2;
+/** The records of such replays are no requests to the app: they count for nobody who waits. */
+const TO_ANOTHER = 'it is a replay that was sent to another address, not to the app';
+const STALE = 'the signature of this request is older than 5 minutes, and receivers refuse such signatures: add --re-sign (`re_sign` in the API) for a new one';
+class Replayer {
+    #options;
+    #link = new AppLink();
+    #stopped = new AbortController();
+    constructor(options) {
+        this.#options = options;
+    }
+    /** Rejects with a ReplayError. */
+    async replay(captured, { to, reSign }) {
+        checkWhole(captured);
+        const { recorder, signedPaths } = this.#options;
+        const original = this.#address(captured, to);
+        const request = reSign ? this.#sign(original, captured) : original;
+        const passage = to === undefined ? this.#openToApp(request) : openToUrl(to, request);
+        const record = recorder?.startReplay(captured, request, to && TO_ANOTHER);
+        const delivery = await this.#send(passage);
+        if (delivery.kind !== 'answered') {
+            const loss = explainLoss(delivery, to);
+            record?.end({ problem: loss.message });
+            throw loss;
+        }
+        const { status, durationMs } = delivery;
+        record?.end({ answer: { status, durationMs } });
+        const isStale = !reSign && signedPaths?.isStale(readPathOf(captured), original, captured.receivedAt);
+        return { ...delivery, id: record?.id, hint: isStale ? STALE : undefined };
+    }
+    /** Ends the replays that are under way. */
+    async stop() {
+        this.#stopped.abort(new Error('the preview has ended'));
+        await this.#link.forget();
+    }
+    /** With the target that it has there, and the origins under which the receiver knows itself: some sign their URL. */
+    #address({ method, target, rawHeaders, body }, to) {
+        const request = { method, rawHeaders, body };
+        if (to !== undefined)
+            return { ...request, target: chooseTarget(to, target), origins: [to.origin] };
+        return {
+            ...request,
+            target,
+            origins: listOrigins(this.#options.readAddress(), readValue(rawHeaders, 'host')),
+        };
+    }
+    #sign(request, captured) {
+        const { id, verified } = captured;
+        const signed = this.#options.signedPaths?.sign(readPathOf(captured), request, verified);
+        if (signed !== undefined)
+            return signed;
+        throw new ReplayError('impossible', `request ${id} cannot be signed: no rule of \`verify\` is for its path`);
+    }
+    #openToApp(request) {
+        const { readApp, readAddress, compression } = this.#options;
+        const app = findApp(readApp());
+        if (hidesRequest(request, app))
+            throw new ReplayError('impossible', 'its body contains the first line of another request, which this app could run');
+        const kept = this.#link.select(app);
+        return {
+            connections: this.#link.selectFresh(app) ?? kept,
+            message: renderForApp(request, app, readAddress(), compression),
+            close: async () => { },
+        };
+    }
+    async #send({ connections, message, close }) {
+        const rules = { timeoutMs: replay_ANSWER_MS, keepBytes: replay_MAX_ANSWER_BYTES, signal: this.#stopped.signal };
+        try {
+            return await sendMessage(connections, message, rules);
+        }
+        finally {
+            await close();
+        }
+    }
+}
+/** The path on which it came: the rules of `verify` are for that, wherever it is sent now. */
+function readPathOf({ target }) {
+    return target.split('?', 1)[0] ?? '';
+}
+function openToUrl(url, request) {
+    const pool = openPool(url.origin, 0);
+    return { connections: pool, message: renderForHost(request, url.host), close: () => pool.destroy() };
+}
+/** If the URL is no more than an origin, the target of the request is kept. */
+function chooseTarget({ pathname, search }, target) {
+    return pathname === '/' && search === '' ? target : `${pathname}${search}`;
+}
+/** A request without its whole body is another request. */
+function checkWhole(captured) {
+    const { id, method, target } = captured;
+    const gap = findGap(captured);
+    if (gap !== undefined)
+        throw new ReplayError('impossible', `request ${id} cannot be sent again: its body ${gap}`);
+    if (method === 'CONNECT' || !target.startsWith('/'))
+        throw new ReplayError('impossible', `request ${id} cannot be sent again: it asks for no path of the app`);
+}
+function findGap({ body, bodyBytes, rawHeaders, isBroken }) {
+    if (body.length < bodyBytes)
+        return `has ${bodyBytes} bytes, and only the first ${body.length} were kept`;
+    const announced = Number(readValue(rawHeaders, 'content-length') ?? bodyBytes);
+    return isBroken || body.length !== announced ? 'did not come whole, or was not read' : undefined;
+}
+function findApp(state) {
+    const address = findAppAddress(state);
+    if (address !== undefined)
+        return address;
+    if (state.status !== 'running')
+        throw new ReplayError('app away', `the app is ${state.status}: wait until it is running`);
+    throw new ReplayError('impossible', 'with `mode: web` there is no app that takes requests: give another address with `to`');
+}
+function explainLoss(lost, to) {
+    const { kind, error } = lost;
+    const receiver = to === undefined ? 'the app' : to.host;
+    return new ReplayError('no answer', `${receiver} ${replay_describeLoss(kind, error)}`, { cause: error });
+}
+function replay_describeLoss(kind, error) {
+    if (kind === 'unreached')
+        return `cannot be reached: ${errors_describeError(error)}`;
+    if (isTimeout(error))
+        return `did not answer within ${replay_ANSWER_MS / 1_000}s`;
+    const invalid = explainInvalidAnswer(error);
+    return invalid === undefined
+        ? `gave no answer: ${errors_describeError(error)}`
+        : `gave an answer that is not valid HTTP: ${invalid.problem}`;
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/gateway.js
@@ -40830,10 +46704,14 @@ function openPool({ host, port }, pipelining) {
 
 
 
+
+
+
 /** Ready at once: there is no port to listen on. */
 function startGateway(options) {
     const context = createContext(options);
     const readAddress = rememberAddress(options.place);
+    const replayer = new Replayer({ ...context, readAddress });
     const serveWith = (passes) => ({
         readApp: options.app,
         readAddress,
@@ -40856,43 +46734,77 @@ function startGateway(options) {
         get lastVisitAt() {
             return context.tally.lastVisitAt;
         },
+        followApp: () => context.queue?.follow(),
+        replay: (captured, order) => replayer.replay(captured, order),
         stop: async (drainMs) => {
-            await server.stop(drainMs);
+            await Promise.all([server.stop(drainMs), context.queue?.stop(drainMs ?? 0), replayer.stop()]);
             await context.link.forget();
         },
     };
 }
-function createContext({ app, rules, endsAt, proofKey, logger }) {
+function createContext(options) {
+    const { app, rules, endsAt, proofKey, recorder, queueLimits, logger } = options;
     const siteData = new SiteData();
+    const compression = rules.compress ? new Compression() : undefined;
+    const signedPaths = rules.verify?.length ? new SignedPaths(rules.verify) : undefined;
+    const needsNoKey = (path) => signedPaths?.needsNoKey(path) === true;
     return {
         readApp: app,
-        access: new AccessControl(rules, siteData, endsAt ?? (() => undefined)),
+        access: new AccessControl(rules, { siteData, needsNoKey, endsAt: endsAt ?? (() => undefined) }),
         siteData,
         link: new AppLink(),
         rejectedConnections: new WeakSet(),
         proofKey,
         maxBodyBytes: rules.maxBodyBytes,
-        compression: rules.compress ? new Compression() : undefined,
+        compression,
+        signedPaths,
+        recorder,
+        queue: rules.queue
+            ? new DeliveryQueue({ readApp: app, compression, logger, ...(queueLimits && { limits: queueLimits }) })
+            : undefined,
         logger,
         tally: { visits: 0, lastVisitAt: undefined },
     };
 }
-/** An exception (a bug of the gateway) fails this one request, not the whole preview. */
 function runPasses(passes, visit, context) {
     const { logger } = context;
     visit.response.on('error', error => logger.debug(`an answer could not be completed: ${sanitise_sanitise(errors_describeError(error))}`));
+    runFrom(passes, visit, context);
+}
+/** Runs the passes in order, at once as long as none of them waits. */
+function runFrom(passes, visit, context) {
     try {
-        for (const pass of passes)
-            if (pass(visit, context))
+        for (const [index, pass] of passes.entries()) {
+            const isAnswered = pass(visit, context);
+            if (isAnswered instanceof Promise)
+                return void runLater(isAnswered, passes.slice(index + 1), visit, context);
+            if (isAnswered)
                 return;
+        }
     }
     catch (error) {
-        logger.warn(`${describeVisit(visit)} failed: ${sanitise_sanitise(errors_describeError(error))}`);
-        if (visit.response.headersSent)
-            visit.response.destroy();
-        else
-            sendText(visit, 500, 'the gateway failed on this request\n');
+        failVisit(visit, context, error);
     }
+}
+async function runLater(isAnswered, rest, visit, context) {
+    try {
+        if ((await isAnswered) || visit.response.destroyed)
+            return;
+        visit.app = context.readApp();
+        runFrom(rest, visit, context);
+    }
+    catch (error) {
+        failVisit(visit, context, error);
+    }
+}
+/** An exception (a bug of the gateway) fails this one request, not the whole preview. */
+function failVisit(visit, { logger }, error) {
+    logger.warn(`${describeVisit(visit)} failed: ${sanitise_sanitise(errors_describeError(error))}`);
+    visit.recording?.refuse('the gateway failed on it, which is a bug: please report the line in its log');
+    if (visit.response.headersSent)
+        visit.response.destroy();
+    else
+        sendText(visit, 500, 'the gateway failed on this request\n');
 }
 
 ;// CONCATENATED MODULE: ./build/js/tunnel/wire/protocol.js
@@ -41552,12 +47464,13 @@ function tcp_probe_send(url, bytes, signal) {
 
 
 
+
 /** Ready at once. */
 function openIngress(options) {
     return options.protocol === 'tcp' ? openRelay(options) : openGateway(options);
 }
 function openGateway(options) {
-    const { app, publicAddress, endsAt, gateway: rules, tls, logger } = options;
+    const { app, publicAddress, endsAt, gateway: rules, recorder, tls, logger } = options;
     const proofKey = (0,external_node_crypto_.randomBytes)(32);
     const gateway = startGateway({
         app,
@@ -41565,6 +47478,7 @@ function openGateway(options) {
         endsAt,
         rules,
         proofKey,
+        ...(recorder && { recorder }),
         ...(tls && { tls }),
         logger,
     });
@@ -41577,7 +47491,8 @@ function openGateway(options) {
         needsApp: false,
         endsTls: tls !== undefined,
         probe: (url, signal) => probeHttp(url, proofKey, signal, certificate),
-        followApp: () => { },
+        followApp: () => gateway.followApp(),
+        replay: (captured, order) => gateway.replay(captured, order),
         stop: drainMs => gateway.stop(drainMs),
     };
 }
@@ -41605,6 +47520,9 @@ function openRelay({ app, threadScript, logger }) {
             return isUp ? probeTcp(url, relay, signal) : { kind: 'app away', detail: 'the app is away' };
         },
         followApp: () => relay.updateTarget(),
+        replay: async () => {
+            throw new ReplayError('impossible', 'with `protocol: tcp` there are no requests');
+        },
         stop: async () => { },
     };
 }
@@ -41705,7 +47623,7 @@ function isMisconfiguration({ kind }) {
     return kind === 'secret' || kind === 'secret-unwanted' || kind === 'port-refused';
 }
 /** Bytes from the network, in quotes: short, and safe to print. */
-function quote(text) {
+function failure_quote(text) {
     return `"${sanitise_sanitise(typeof text === 'string' ? text : text.toString('latin1'), MAX_QUOTE_LENGTH)}"`;
 }
 /** The server could not be reached: `error` comes from node:net or node:dns, or is a time-out. */
@@ -41749,7 +47667,7 @@ function explainErrorFrame(server, port, text, hasSecret) {
         case ERROR_TEXT.bindFailed:
             return new TunnelFailure('transient', `${where} could not open a port (${text}): it may be full`);
         default:
-            return new TunnelFailure('transient', `${where} answered with an error: ${quote(text)}`);
+            return new TunnelFailure('transient', `${where} answered with an error: ${failure_quote(text)}`);
     }
 }
 /** The failure with advice about the port, for a user who chose the port. */
@@ -41784,7 +47702,7 @@ function explainNotBore(server, received) {
     const silent = received.length === 0;
     const detail = silent
         ? 'it accepts connections and sends nothing'
-        : `it sent ${quote(firstLine(received))}`;
+        : `it sent ${failure_quote(firstLine(received))}`;
     return new TunnelFailure(silent ? 'silent' : 'not-bore', `${renderAddress(server)} does not answer like a bore server (${detail}): check host and port in \`server\``);
 }
 /** The first line: enough for an HTTP answer, whose first line is the status. */
@@ -42863,7 +48781,7 @@ function createFrameHandler({ visitors, logger, server, key }, address) {
             return;
         hasWarned = true;
         const text = message !== undefined && 'Error' in message ? message.Error : frame;
-        logger.warn(`${renderAddress(server)} sent ${quote(text)}; the tunnel goes on`);
+        logger.warn(`${renderAddress(server)} sent ${failure_quote(text)}; the tunnel goes on`);
     };
 }
 
@@ -43640,10 +49558,10 @@ async function checkAddress(check) {
     }
     if (check.signal.aborted || url === undefined)
         return undefined;
-    check.logger.warn(explain(url, lastAnswer));
+    check.logger.warn(address_check_explain(url, lastAnswer));
     return { kind: 'unverified', url, reason: lastAnswer.kind };
 }
-function explain(url, { kind, detail }) {
+function address_check_explain(url, { kind, detail }) {
     switch (kind) {
         case 'silent':
             return `${url} did not answer from here (${detail}); that is normal if a network does not route back to itself, so the link is published anyway`;
@@ -43692,6 +49610,7 @@ class TunnelStatusRecord {
     #waiting = new Set();
     #now = {
         tunnel: { status: 'Not started' },
+        connectedAt: undefined,
         address: { kind: 'none' },
         reconnects: 0,
         addressChanges: 0,
@@ -43704,7 +49623,9 @@ class TunnelStatusRecord {
         return this.#now;
     }
     change(change) {
-        this.#now = { ...this.#now, ...change };
+        const next = { ...this.#now, ...change };
+        const connectedAt = next.tunnel.status === 'Connected' ? (next.connectedAt ?? new Date()) : undefined;
+        this.#now = { ...next, connectedAt };
         this.#onChange(this.#now);
         for (const look of this.#waiting)
             look();
@@ -43988,6 +49909,336 @@ function isServersChoice(remotePort) {
     return remotePort.kind === 'auto' ? isWholeRange(remotePort) : remotePort.kind === 'random';
 }
 
+;// CONCATENATED MODULE: ./build/js/exposure/inspector-port.js
+// The public inspector's port: a second tunnel to the same servers, with a gateway in front of the inspector. It is an
+// extra: if it cannot be opened, or is lost, the preview goes on without it. Used by exposure.
+
+
+
+/** What the inspector's routes take is a few names long. */
+const inspector_port_MAX_BODY_BYTES = 64 * 1024;
+/** Its streams have ended by then: only answers that are being sent are left. */
+const inspector_port_DRAIN_MS = 500;
+class InspectorPort {
+    #options;
+    #stopping = new AbortController();
+    #ingress;
+    #tunnel;
+    #url;
+    #isLost = false;
+    constructor(options) {
+        this.#options = options;
+        const { config, handle } = options;
+        const logger = prefixLines(options.logger);
+        this.#ingress = openIngress({
+            protocol: 'http',
+            app: () => ({ status: 'running', upstream: { kind: 'handler', handle } }),
+            publicAddress: () => this.#tunnel.lastAddress,
+            endsAt: () => undefined,
+            // The inspector asks for its key itself, in every request for data.
+            gateway: {
+                access: { kind: 'open' },
+                publicPaths: [],
+                maxBodyBytes: inspector_port_MAX_BODY_BYTES,
+                compress: false,
+            },
+            recorder: undefined,
+            threadScript: undefined,
+            tls: config.tls,
+            logger,
+        });
+        const { tunnel, inspector } = config;
+        this.#tunnel = new PublicTunnel({
+            config: {
+                ...tunnel,
+                // Another port than the preview's, and the same in every run.
+                identity: JSON.stringify(['inspector', tunnel.identity]),
+                remotePort: inspector?.remotePort ?? tunnel.remotePort,
+                spareConnections: false,
+            },
+            ingress: this.#ingress,
+            onChange: status => this.#follow(status),
+            onLost: error => this.#lose(errors_describeError(error)),
+            logger,
+            signal: this.#stopping.signal,
+        });
+    }
+    /** The address, without a trailing slash; undefined unless it leads to the inspector. */
+    get url() {
+        return this.#url;
+    }
+    /** Resolves when the address was checked, or could not be had; never rejects. */
+    async open(limit) {
+        const signal = AbortSignal.any([limit, this.#stopping.signal]);
+        try {
+            await this.#tunnel.open(signal);
+            await this.#tunnel.verify(signal);
+            if (this.#url === undefined)
+                this.#lose('its address was not checked in time');
+        }
+        catch (error) {
+            this.#lose(errors_describeError(error));
+        }
+    }
+    /** May be called twice. */
+    async stop() {
+        this.#stopping.abort();
+        const drained = this.#tunnel.close(inspector_port_DRAIN_MS);
+        await this.#ingress.stop(inspector_port_DRAIN_MS);
+        await drained;
+    }
+    #follow({ address, tunnel }) {
+        if (tunnel.status === 'Failed')
+            this.#lose(tunnel.reason);
+        else
+            this.#setUrl(address.kind === 'verified' || address.kind === 'unverified' ? address.url : undefined);
+    }
+    #lose(reason) {
+        if (this.#isLost || this.#stopping.signal.aborted)
+            return;
+        this.#isLost = true;
+        this.#setUrl(undefined);
+        this.#options.onWarning(`there is no public inspector: ${reason}; the preview itself goes on`);
+        void this.stop().catch(() => { });
+    }
+    #setUrl(url) {
+        if (url === this.#url || (url !== undefined && this.#isLost))
+            return;
+        this.#url = url;
+        this.#options.onChange();
+    }
+}
+/** Two tunnels log the same things. */
+function prefixLines(logger) {
+    const prefix = (message) => `inspector: ${message}`;
+    return {
+        debug: message => logger.debug(prefix(message)),
+        info: message => logger.info(prefix(message)),
+        warn: message => logger.warn(prefix(message)),
+        error: message => logger.error(prefix(message)),
+    };
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/parse-rules.js
+// Turns the text of `verify` into rules. Used by inputs/webhooks.ts, and by exposure/verification.ts for a rule that is
+// given to the control API or the command line. No message contains a secret, nor a word that may be a part of one.
+
+
+
+
+
+const parse_rules_OPTIONS = ['header', 'encoding', 'prefix', 'separator', 'handshake'];
+const EXAMPLE = 'write PROVIDER PATH SECRET, like github /webhooks/github SECRET';
+/** One rule a line; empty lines and those that begin with # are skipped. Throws an InputError with every problem. */
+function parseRules(text) {
+    const problems = [];
+    const rules = [];
+    const seen = new Map();
+    for (const line of splitLines(text)) {
+        const fail = (problem) => problems.push(`\`verify\`, line ${line.number}${problem}`);
+        try {
+            const rule = parseRule(line);
+            const key = JSON.stringify([rule.provider, rule.path, rule.secret]);
+            const before = seen.get(key);
+            if (before !== undefined)
+                fail(` (${rule.provider} ${rule.path}): it is the same rule as line ${before}`);
+            else
+                rules.push(rule);
+            seen.set(key, line.number);
+        }
+        catch (error) {
+            if (!(error instanceof RuleError))
+                throw error;
+            fail(error.message);
+        }
+    }
+    if (problems.length > 0)
+        throw new InputError(problems);
+    return rules;
+}
+/**
+ * The texts of all lines that are secrets, or may be parts of one that is written wrongly: to be masked before anything
+ * is printed. Never throws.
+ */
+function listRuleSecrets(text) {
+    return splitLines(text).flatMap(({ provider, path, secret, options }) => [
+        ...(isPlainWord(provider) ? [] : [provider]),
+        ...(path.startsWith('/') && secret !== '' ? [] : [path]),
+        secret,
+        ...options.filter(option => !isOption(option)),
+    ]);
+}
+/** The rule, for any path. Throws an InputError. */
+function makeRule({ provider, secret, options }) {
+    const words = Object.entries(options).map(([name, value]) => `${name}=${value}`);
+    try {
+        return parseRule({ number: 0, provider, path: '/**', secret: secret.trim(), options: words });
+    }
+    catch (error) {
+        if (error instanceof RuleError)
+            throw new errors_InputError(`the rule${error.message}`);
+        throw error;
+    }
+}
+class RuleError extends Error {
+}
+function splitLines(text) {
+    return text.split('\n').flatMap((line, index) => {
+        const words = splitWords(line);
+        const [provider = '', path = '', third = ''] = words;
+        if (provider === '' || provider.startsWith('#'))
+            return [];
+        // An expression without a value leaves no word, and the first option takes its place.
+        const isMissing = !line.includes('"') && isOption(third);
+        const secret = isMissing ? '' : third;
+        return [{ number: index + 1, provider, path, secret, options: words.slice(isMissing ? 2 : 3) }];
+    });
+}
+/** A word, or one in double quotes with `\"` and `\\` in it; the value of an option may be quoted too. */
+const WORD = /((?:header|encoding|prefix|separator|handshake)=)?"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+)/g;
+function splitWords(line) {
+    return [...line.matchAll(WORD)].map(([, name = '', quoted, plain]) => quoted === undefined ? (plain ?? '') : `${name}${quoted.replaceAll(/\\(.)/g, '$1')}`);
+}
+function isOption(word) {
+    return parse_rules_OPTIONS.some(name => word.startsWith(`${name}=`));
+}
+/** A word that nobody uses as a secret, so that a message may show it. */
+function isPlainWord(word) {
+    return /^[a-z][a-z-]{0,19}$/i.test(word) || PROVIDER_NAMES.some(name => name === word);
+}
+/** Throws a RuleError, whose message goes behind "`verify`, line N". */
+function parseRule({ provider, path, secret, options: words }) {
+    const word = provider.toLowerCase();
+    const named = NAMED_PROVIDERS.find(name => name === word);
+    const hmac = HMAC_PROVIDERS.find(name => name === word);
+    const known = named ?? hmac;
+    if (known === undefined)
+        throw new RuleError(describeUnknown(word));
+    if (!path.startsWith('/'))
+        throw new RuleError(` (${known}): there is no path that begins with / behind it: ${EXAMPLE}`);
+    if (secret === '')
+        throw new RuleError(` (${known}): the secret is empty: is the secret that it comes from set? If the provider shows it only after a first request succeeded, list the path in \`public-paths\` until then (docs/verify.md)`);
+    const fail = (problem) => new RuleError(` (${known} ${path}): ${problem}`);
+    const problem = findPatternProblem(path);
+    if (problem !== undefined)
+        throw fail(`the path ${problem}: write a pattern like /webhooks/github`);
+    if (/^".*[^"]$|^"$/.test(secret))
+        throw fail('the quotation mark before the secret is not closed');
+    const options = parseOptions(words, fail);
+    const handshakes = parseHandshakes(options.handshake, fail);
+    if (hmac !== undefined)
+        return { provider: hmac, path, secret, handshakes, ...parseFormat(hmac, options, fail) };
+    if (named === undefined)
+        throw new RuleError(describeUnknown(word));
+    const superfluous = parse_rules_OPTIONS.find(name => name !== 'handshake' && options[name] !== undefined);
+    if (superfluous !== undefined)
+        throw fail(`\`${superfluous}\` is only for ${HMAC_PROVIDERS.join(' and ')}: leave it out`);
+    const wrong = PROVIDERS[named].findSecretProblem?.(secret);
+    if (wrong !== undefined)
+        throw fail(`the secret ${wrong}`);
+    return { provider: named, path, secret, handshakes };
+}
+function parseOptions(words, fail) {
+    const options = {};
+    for (const word of words) {
+        const name = parse_rules_OPTIONS.find(one => word.startsWith(`${one}=`));
+        if (name === undefined)
+            throw fail(describeUnknownOption(word));
+        if (options[name] !== undefined)
+            throw fail(`\`${name}\` is given twice`);
+        options[name] = word.slice(name.length + 1);
+    }
+    return options;
+}
+/** The word may be a part of the secret, so only what was probably meant is shown. */
+function describeUnknownOption(word) {
+    const meant = word.includes('=') ? findNearest(word.slice(0, word.indexOf('=')), parse_rules_OPTIONS) : undefined;
+    return meant === undefined
+        ? `there is something behind the secret that is not an option (${parse_rules_OPTIONS.map(name => `${name}=…`).join(', ')}): put a secret with spaces in double quotes`
+        : `there is an option that is not known: did you mean ${meant}=…?`;
+}
+function parseHandshakes(text, fail) {
+    if (text === undefined)
+        return [];
+    const words = text.split(',').map(word => word.trim().toLowerCase());
+    const handshakes = words.filter(isUnsigned);
+    if (handshakes.length < words.length)
+        throw fail(`\`handshake\` is '${text}': write ${UNSIGNED_HANDSHAKES.join(', ')}, or several with commas between them`);
+    return [...new Set(handshakes)];
+}
+function parseFormat(provider, options, fail) {
+    const { header = '', encoding: encodingText = 'hex', prefix = '', separator = '' } = options;
+    if (header === '')
+        throw fail(`it does not say which header has the signature: write ${provider} PATH SECRET header=X-Signature encoding=hex`);
+    // RFC 9110, 5.6.2.
+    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(header))
+        throw fail('`header` is not the name of a header');
+    const encoding = ENCODINGS.find(one => one === encodingText.toLowerCase());
+    if (encoding === undefined)
+        throw fail(`\`encoding\` is '${encodingText}': write ${ENCODINGS.join(' or ')}`);
+    return { header, encoding, prefix, separator };
+}
+/** What people write who know a provider by another name → the rule for it. */
+const OTHER_NAMES = {
+    svix: 'standard-webhooks PATH SECRET',
+    gitea: 'hmac-sha256 PATH SECRET header=X-Gitea-Signature',
+    meta: 'hmac-sha256 PATH SECRET header=X-Hub-Signature-256 prefix=sha256= handshake=meta',
+    facebook: 'hmac-sha256 PATH SECRET header=X-Hub-Signature-256 prefix=sha256= handshake=meta',
+    whatsapp: 'hmac-sha256 PATH SECRET header=X-Hub-Signature-256 prefix=sha256= handshake=meta',
+    linear: 'hmac-sha256 PATH SECRET header=Linear-Signature',
+    dropbox: 'hmac-sha256 PATH SECRET header=X-Dropbox-Signature handshake=dropbox',
+};
+function describeUnknown(word) {
+    const shown = isPlainWord(word) ? `: '${word}' is not a provider` : ': it does not begin with a provider';
+    const other = Object.hasOwn(OTHER_NAMES, word) ? OTHER_NAMES[word] : findNearest(word, PROVIDER_NAMES);
+    if (other !== undefined)
+        return `${shown}: did you mean ${other}?`;
+    return `${shown}: write one of ${NAMED_PROVIDERS.join(', ')}, or for any other ${HMAC_PROVIDERS.join(' or ')}`;
+}
+/** The one that needs fewest changes, if these are few. */
+function findNearest(word, names) {
+    const ranked = names
+        .map(name => ({ name, changes: countChanges(word.toLowerCase().slice(0, 30), name) }))
+        .sort((a, b) => a.changes - b.changes);
+    return ranked.find(({ name, changes }) => changes <= Math.max(1, Math.floor(name.length / 3)))?.name;
+}
+/** Letters to insert, remove or replace (Levenshtein distance). */
+function countChanges(from, to) {
+    let row = [...Array(to.length + 1).keys()];
+    for (const [index, letter] of [...from].entries()) {
+        const next = [index + 1];
+        for (const [column, wanted] of [...to].entries())
+            next.push(Math.min((next[column] ?? 0) + 1, (row[column + 1] ?? 0) + 1, (row[column] ?? 0) + (letter === wanted ? 0 : 1)));
+        row = next;
+    }
+    return row.at(-1) ?? 0;
+}
+
+;// CONCATENATED MODULE: ./build/js/exposure/signature-check.js
+// Answers whether a request is signed rightly. Used by exposure.ts for the control API, and by `expose verify`.
+
+
+
+/** `ownOrigin`: where the preview is now. Throws an InputError if there is no rule for the request. */
+function signature_check_checkSignature({ request, origin, rule, at }, rules, ownOrigin) {
+    const verifier = new Verifier(rule === undefined ? rules : [makeRule(rule)]);
+    const path = request.target.split('?', 1)[0] ?? '';
+    if (!verifier.covers(path))
+        throw new errors_InputError('no rule of `verify` is for the path of this request: give a rule, with its secret');
+    const handshake = verifier.findHandshake(path, request);
+    if (handshake !== undefined)
+        return describe({ right: true, handshake });
+    const origins = [origin ?? ownOrigin ?? []].flat();
+    const found = verifier.check(path, { ...request, origins }, at);
+    return found.kind === 'wrong'
+        ? describe({ right: false, reason: found.reason })
+        : describe({ right: true, verified: found.provider, handshake: found.handshake });
+}
+function describe(found) {
+    const { right, verified = null, handshake = null, reason = null } = found;
+    return { success: true, right, verified, handshake, reason };
+}
+
 ;// CONCATENATED MODULE: ./build/js/exposure/exposure.js
 // One exposure: composes gateway, tunnel and app, owns the state, and is its only writer.
 //
@@ -44007,8 +50258,17 @@ function isServersChoice(remotePort) {
 
 
 
+
+
+
+
+
+
+
 /** How long the app waits for the check: another program answers at once, and without hairpin NAT no answer comes. */
 const CHECK_HEAD_START_MS = 1_000;
+/** How long a preview that is ready waits for the public inspector, which opens beside it. */
+const INSPECTOR_HEAD_START_MS = 10_000;
 /** How often two clocks are compared with the end: after a laptop has slept, an exposure past its end must stop. */
 const CLOCK_CHECK_MS = 1_000;
 const exposure_MAX_LINE_LENGTH = 1_000;
@@ -44018,22 +50278,35 @@ class Exposure {
     #options;
     #listeners = new Set();
     #cancelled = new AbortController();
+    #recorder;
+    #requestsFile;
     #ingress;
     #tunnel;
+    /** What the app prints. */
+    consoleLines = new ConsoleLines();
+    #inspector;
     #app;
     #appStart;
     #state;
     #clock;
     #ending;
+    #endBegins = new AbortController();
     constructor(options) {
         this.#options = options;
         const { config, logger } = options;
+        this.#recorder = new RequestRecorder(config.gateway.capture ?? { kind: 'none' }, {
+            secrets: listCredentials(config.gateway.access),
+            signatureHeaders: (config.gateway.verify ?? []).flatMap(rule => ('header' in rule ? rule.header : [])),
+            onError: error => logger.error(`a captured request could not be passed on: ${errors_describeError(error)}`),
+        });
         this.#ingress = openIngress({
             protocol: config.protocol,
             app: () => this.#state.app,
             publicAddress: () => this.#tunnel.lastAddress,
             endsAt: () => this.#expiresAt,
-            gateway: config.gateway,
+            // Static files are never away.
+            gateway: config.spec.mode === 'web' ? { ...config.gateway, queue: false } : config.gateway,
+            recorder: this.#recorder,
             threadScript: config.tunnel.threadScript,
             tls: config.tls,
             logger,
@@ -44054,6 +50327,25 @@ class Exposure {
             restarts: 0,
             warnings: [],
         };
+        this.#requestsFile = this.#openRequestsFile();
+    }
+    #openRequestsFile() {
+        const { requestsFile: path, config } = this.#options;
+        const { capture, redact = true } = config.gateway;
+        if (path === undefined || config.protocol === 'tcp' || (capture?.kind ?? 'none') === 'none')
+            return undefined;
+        try {
+            return new RequestsFile({
+                path,
+                requests: this.#recorder,
+                redact: redact ? createRedactor(this.#recorder.signatureHeaders) : message => message,
+                onProblem: problem => this.warn(problem),
+            });
+        }
+        catch (error) {
+            this.warn(`requests-file could not be made: ${errors_describeError(error)}`);
+            return undefined;
+        }
     }
     get #expiresAt() {
         const { phase } = this.#state;
@@ -44061,11 +50353,23 @@ class Exposure {
     }
     get state() {
         const url = this.#url;
-        return { ...this.#state, visits: this.#ingress.visits, link: url && this.#renderLink(url) };
+        const isOver = this.#state.phase.kind === 'ended' || this.#state.phase.kind === 'failed';
+        const isInspectorShown = !isOver && this.#options.config.inspector?.isPublished;
+        return {
+            ...this.#state,
+            visits: this.#ingress.visits,
+            link: url && this.#renderLink(url),
+            inspectorLink: isInspectorShown ? this.#inspectorLink : undefined,
+        };
     }
     get #url() {
         const { address } = this.#state;
         return address.kind === 'none' ? undefined : address.url;
+    }
+    get #inspectorLink() {
+        const { inspector } = this.#options.config;
+        const url = this.#inspector?.port.url;
+        return inspector && url && renderKeyFragment(url, inspector.key);
     }
     #renderLink(url) {
         const { access } = this.#options.config.gateway;
@@ -44075,8 +50379,32 @@ class Exposure {
         this.#listeners.add(listener);
         return () => this.#listeners.delete(listener);
     }
+    /** Aborted when the end begins; the reason is an Error that says why it ends. */
+    get ending() {
+        return this.#endBegins.signal;
+    }
+    /** What was captured so far; nothing with `protocol: tcp`. */
+    get requests() {
+        return this.#recorder;
+    }
+    /** What the inspector shows apart from the state. */
+    get inspection() {
+        const { verify = [], redact = true } = this.#options.config.gateway;
+        const signingRules = [...new Set(verify.map(({ provider }) => provider))];
+        return { redacts: redact, signingRules, publicLink: this.#inspectorLink };
+    }
+    /** Whether a request is signed rightly. Throws an InputError if no rule is for it. */
+    checkSignature(question) {
+        const { verify = [] } = this.#options.config.gateway;
+        const url = this.#url;
+        return signature_check_checkSignature(question, verify, url && new URL(url).origin);
+    }
+    /** Sends a captured request again. Rejects with a ReplayError. */
+    replay(captured, order) {
+        return this.#ingress.replay(captured, order);
+    }
     describeApp() {
-        return { pid: this.#app?.pid, console: this.#app?.consoleTail() ?? [] };
+        return { pid: this.#app?.pid, console: this.consoleLines.tail(CONSOLE_LINES) };
     }
     /** Resolves when live. A failure ends the exposure (phase `failed`) and is thrown. */
     async start() {
@@ -44086,7 +50414,9 @@ class Exposure {
         try {
             await this.#tunnel.open(signal);
             this.#options.logger.info(`tunnel connected: ${this.#url}`);
+            const inspector = this.#openInspector(signal);
             await this.#startBehind(signal);
+            await Promise.race([inspector, (0,promises_namespaceObject.setTimeout)(INSPECTOR_HEAD_START_MS, undefined, { ref: false })]);
             if (signal.aborted)
                 throw new TunnelError('the public address was not checked in time', { retryable: false });
             this.#goLive();
@@ -44097,6 +50427,22 @@ class Exposure {
             await this.#ending;
             throw error;
         }
+    }
+    /** Resolves when the public inspector is open, or when it is clear that there is none; never rejects. */
+    async #openInspector(signal) {
+        const { config, inspect, logger } = this.#options;
+        if (config.inspector === undefined || inspect === undefined)
+            return;
+        const { handle, endStreams } = inspect(config.inspector.key);
+        const port = new InspectorPort({
+            config,
+            handle,
+            onChange: () => this.#update({}),
+            onWarning: message => this.warn(message),
+            logger,
+        });
+        this.#inspector = { port, endStreams };
+        await port.open(signal);
     }
     /** The app gets its public URL when it starts, so a port on which another program answers is changed before that. */
     async #startBehind(signal) {
@@ -44144,6 +50490,7 @@ class Exposure {
             logger,
             onChild,
             onState: state => this.#followApp(state),
+            console: this.consoleLines,
             onWarning: message => this.warn(message),
             signal,
         });
@@ -44193,18 +50540,27 @@ class Exposure {
         clearTimeout(this.#clock);
         this.#cancelled.abort();
         const { phase } = this.#state;
-        const last = exposure_describeEnd(finish(phase.kind === 'live' ? { liveAt: phase.liveAt } : {}), error);
+        const end = finish(phase.kind === 'live' ? { liveAt: phase.liveAt } : {});
+        const last = exposure_describeEnd(end, error);
+        this.#endBegins.abort(new Error(`the preview has ${end.kind}: ${end.reason}`));
         this.#announceEnd(last);
         // The port is free at once; gateway and app stay until downloads are over, or DRAIN_MS have passed.
         const drained = this.#tunnel.close(DRAIN_MS);
         await this.#attempt('the visitors', this.#ingress.stop(DRAIN_MS));
         await this.#attempt('the tunnel', drained);
+        await this.#requestsFile?.close();
         await this.#appStart?.then(app => app.stop()).catch(() => { }); // a start that failed left nothing
         // On Windows an open file, or a mount, may keep the folder from being removed: the end is reported anyway.
         const left = await removeFolder((0,external_node_path_.join)(this.#options.folder, 'app'));
         if (left !== undefined)
             this.warn(left);
         this.#update(last);
+        await this.#attempt('the public inspector', this.#closeInspector());
+    }
+    /** Last of all: those who watch see the end. */
+    async #closeInspector() {
+        this.#inspector?.endStreams();
+        await this.#inspector?.port.stop();
     }
     #announceEnd(last) {
         try {
@@ -44230,14 +50586,24 @@ class Exposure {
         }
     }
 }
+/** The texts by which a request gets in. */
+function listCredentials(access) {
+    if (access.kind === 'open')
+        return [];
+    if (access.kind === 'link')
+        return [access.key, encodeURIComponent(access.key)];
+    return [access.password, Buffer.from(`${access.user}:${access.password}`).toString('base64')];
+}
 /** The last state of an exposure that ended in this phase, because of this error if there was one. */
 function exposure_describeEnd(phase, error) {
+    const connectedAt = undefined;
     if (phase.kind !== 'failed')
-        return { phase, tunnel: { status: 'Disconnected' }, app: { status: 'stopped' } };
+        return { phase, tunnel: { status: 'Disconnected' }, connectedAt, app: { status: 'stopped' } };
     const { reason, lastLines } = phase;
     return {
         phase,
         tunnel: { status: 'Failed', reason },
+        connectedAt,
         app: error instanceof TunnelError ? { status: 'stopped' } : { status: 'failed', reason, lastLines },
     };
 }
@@ -44703,7 +51069,7 @@ function getValues(context, operator, key, modifier) {
   }
   return result;
 }
-function parseUrl(template) {
+function dist_bundle_parseUrl(template) {
   return {
     expand: dist_bundle_expand.bind(null, template)
   };
@@ -44762,7 +51128,7 @@ function dist_bundle_parse(options) {
     "mediaType"
   ]);
   const urlVariableNames = extractUrlVariableNames(url);
-  url = parseUrl(url).expand(parameters);
+  url = dist_bundle_parseUrl(url).expand(parameters);
   if (!/^http/.test(url)) {
     url = options.baseUrl + url;
   }
@@ -45579,7 +51945,7 @@ const JSONParseV2 = (text, reviver) => {
 };
 
 const MAX_INT = Number.MAX_SAFE_INTEGER.toString();
-const MAX_DIGITS = MAX_INT.length;
+const json_with_bigint_MAX_DIGITS = MAX_INT.length;
 const stringsOrLargeNumbers =
   /"(?:[^"\\]|\\.)*"|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/g;
 const noiseValueWithQuotes = /^"-?\d+n+"$/; // Noise - strings that match the custom format before being converted to it
@@ -45670,8 +52036,8 @@ const serializeBigInts = (text) => {
       // With a fixed number of digits, we can correctly use lexicographical comparison to do a numeric comparison
       const isLessThanMaxSafeInt =
         digits &&
-        (digits.length < MAX_DIGITS ||
-          (digits.length === MAX_DIGITS && digits <= MAX_INT));
+        (digits.length < json_with_bigint_MAX_DIGITS ||
+          (digits.length === json_with_bigint_MAX_DIGITS && digits <= MAX_INT));
 
       const isStandardValue =
         isString || hasFractionalOrExponential || isLessThanMaxSafeInt;
@@ -46989,7 +53355,7 @@ class ProxyError extends Error {
     }
 }
 /** The schemes of proxies that undici supports. */
-const SCHEMES = new Set(['http:', 'https:', 'socks5:', 'socks:']);
+const proxy_SCHEMES = new Set(['http:', 'https:', 'socks5:', 'socks:']);
 /**
  * A `fetch` that honours the proxy variables; rejects with a ProxyError if one of them cannot be used. Its idle
  * connections keep no process alive, so it need not be closed.
@@ -47031,7 +53397,7 @@ function readVariable(environment, name) {
 }
 /** False if there is a path: then the password contains a `/`, and the host is only a part of it. */
 function isProxy({ protocol, hostname, pathname, search, hash, username, password }) {
-    if (!SCHEMES.has(protocol) || hostname === '' || pathname.length > 1 || search !== '' || hash !== '')
+    if (!proxy_SCHEMES.has(protocol) || hostname === '' || pathname.length > 1 || search !== '' || hash !== '')
         return false;
     try {
         // undici decodes them later, and its error would not name the variable.
@@ -47064,7 +53430,7 @@ function isProxy({ protocol, hostname, pathname, search, hash, username, passwor
 /** For a single request, from sending it to the last byte of the answer. GitHub itself gives up after 10 s. */
 const REQUEST_TIMEOUT_MS = 15_000;
 /** The longest pause that we accept from `Retry-After`; secondary rate limits ask for a minute. */
-const LONGEST_PAUSE_MS = 60_000;
+const api_LONGEST_PAUSE_MS = 60_000;
 /** How many more times a request is tried after it met the rate limit. */
 const MAX_RATE_LIMIT_RETRIES = 2;
 /** GitHub refused, could not be reached, or answered with something unexpected. */
@@ -47113,7 +53479,7 @@ const ThrottledOctokit = Octokit.plugin(paginateRest, throttling);
 function createOctokit(options) {
     const { token, apiUrl, logger, proxy = {} } = options;
     const retry = (seconds, _request, _octokit, tries) => {
-        const wanted = tries < MAX_RATE_LIMIT_RETRIES && seconds * 1000 <= LONGEST_PAUSE_MS;
+        const wanted = tries < MAX_RATE_LIMIT_RETRIES && seconds * 1000 <= api_LONGEST_PAUSE_MS;
         logger.info(`GitHub's rate limit is reached; ${wanted ? `trying again in ${seconds} s` : 'giving up'}`);
         return wanted;
     };
@@ -47145,11 +53511,11 @@ async function awaitAnswer(work, route, signal) {
     }
     catch (error) {
         if (signal?.aborted)
-            throw isTimeout(signal.reason) ? renderTimeout(route, signal.reason) : signal.reason;
+            throw isTimeout(signal.reason) ? api_renderTimeout(route, signal.reason) : signal.reason;
         throw explainFailure(error, route);
     }
 }
-function renderTimeout(route, cause) {
+function api_renderTimeout(route, cause) {
     return new GitHubError(`GitHub did not answer in time (${route})`, { retryable: false, cause });
 }
 function explainFailure(error, route) {
@@ -47241,7 +53607,7 @@ function renderCodeBlock(lines) {
 /** Longer than any sentence, so that `renderCode` cuts nothing: `renderSentence` has already limited the text. */
 const MAX_CODE_LENGTH = 2_000;
 /** Plain words, short numbers, and the punctuation around them: nothing of this is Markdown, a link or a mention. */
-const WORD = /^[("']*[A-Za-z]+(?:['’][A-Za-z]+|-[A-Za-z]+)*[)"']*[.,:;!?]?[)"']*$|^\d{1,4}[,;%]?$|^[–—.,:;]$/;
+const escaping_WORD = /^[("']*[A-Za-z]+(?:['’][A-Za-z]+|-[A-Za-z]+)*[)"']*[.,:;!?]?[)"']*$|^\d{1,4}[,;%]?$|^[–—.,:;]$/;
 /** One of our own sentences. Names and values in it, and text in backticks, become inline code. */
 function renderSentence(text, maxLength = 500) {
     const pieces = sanitise_sanitise(text, maxLength).split('`');
@@ -47256,7 +53622,7 @@ function renderSentence(text, maxLength = 500) {
 function renderWords(text) {
     const runs = [];
     for (const word of text.split(' ').filter(word => word !== '')) {
-        const plain = WORD.test(word);
+        const plain = escaping_WORD.test(word);
         const last = runs.at(-1);
         if (last?.plain === plain)
             last.words.push(word);
@@ -47364,6 +53730,8 @@ function renderLive(preview, state) {
         : `Connect to **${host}**, for instance with`;
     const line = renderClientLine(state.url);
     const lines = [address, ...(line === undefined ? [] : [renderCodeBlock([line])])];
+    if (state.inspectorUrl !== undefined)
+        lines.push(`${renderLink('Open the inspector', state.inspectorUrl)} to see its requests and console as they come.`);
     lines.push(renderEnd(preview, state.endsAt));
     if (preview.entry !== undefined)
         lines.push(renderSentence(preview.entry));
@@ -47476,7 +53844,7 @@ const RunSchema = object({ run_attempt: optional(number(), 1) });
 /** The login of a job's own token, for servers that do not return the token's user. */
 const JOB_TOKEN_LOGIN = 'github-actions[bot]';
 const ONE = '/repos/{owner}/{repo}/issues/comments/{comment_id}';
-const ALL = '/repos/{owner}/{repo}/issues/{issue_number}/comments';
+const own_comment_ALL = '/repos/{owner}/{repo}/issues/{issue_number}/comments';
 class OwnComment {
     #options;
     /** The first line of every body that is written. */
@@ -47530,7 +53898,7 @@ class OwnComment {
     async #findAll() {
         const { github, target, signal } = this.#options;
         const parameters = { ...this.#repository(), issue_number: target.pullRequest };
-        const comments = await github.list(CommentSchema, `GET ${ALL}`, { parameters, signal });
+        const comments = await github.list(CommentSchema, `GET ${own_comment_ALL}`, { parameters, signal });
         const marked = comments.flatMap(comment => {
             const marker = this.#readMarker(comment);
             return marker === undefined ? [] : [{ ...comment, marker }];
@@ -47544,7 +53912,7 @@ class OwnComment {
     }
     async #create(body) {
         const parameters = { issue_number: this.#options.target.pullRequest, body };
-        const comment = await this.#request(CommentSchema, `POST ${ALL}`, parameters);
+        const comment = await this.#request(CommentSchema, `POST ${own_comment_ALL}`, parameters);
         this.#login = comment.user?.login ?? this.#login;
         return { ...comment, marker: this.marker };
     }
@@ -47748,7 +54116,8 @@ function viewLive(state, expiresAt, context) {
     if (url === undefined)
         return { kind: 'starting', ...endsAt };
     const unverified = state.doubt === null ? {} : { unverifiedReason: state.doubt };
-    return { kind: 'live', url: state.preview_url ?? lastLink ?? url, ...unverified, ...endsAt };
+    const inspector = state.inspector_url === null ? {} : { inspectorUrl: state.inspector_url };
+    return { kind: 'live', url: state.preview_url ?? lastLink ?? url, ...inspector, ...unverified, ...endsAt };
 }
 /** The tunnel comes first: without it, visitors cannot reach the app, whatever its state is. */
 function readOutage({ status, app }) {
@@ -47872,6 +54241,7 @@ class History {
 //     journal        every process it started
 //     expose.log     its log
 //     outcome.json   its last state, written when it ends; until then blanks, which reserve the space on the disk
+//     requests.ndjson  the captured requests (0600)
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
 
@@ -47898,6 +54268,7 @@ function sessionFiles(folder) {
         journal: (0,external_node_path_.join)(folder, 'journal'),
         log: (0,external_node_path_.join)(folder, 'expose.log'),
         outcome: (0,external_node_path_.join)(folder, 'outcome.json'),
+        requests: (0,external_node_path_.join)(folder, 'requests.ndjson'),
         bin: (0,external_node_path_.join)(folder, 'bin'),
         app: (0,external_node_path_.join)(folder, 'app'),
     };
@@ -48020,6 +54391,9 @@ function writeCommand(folder, cliScript) {
 
 
 
+
+
+
 /** A bug that repeats must not fill the log. */
 const MAX_BUGS_LOGGED = 10;
 /** Resolves when the control API listens, while the exposure still starts. */
@@ -48028,12 +54402,14 @@ async function startSupervision(config, logger) {
     const exposure = new Exposure({
         config: config.exposure,
         folder: config.folder,
+        requestsFile: files.requests,
         logger,
         onChild: ({ pid, role }) => {
-            const problem = attempt(() => writeJournal(files.journal, recordProcess(pid, role)));
+            const problem = supervision_attempt(() => writeJournal(files.journal, recordProcess(pid, role)));
             if (problem !== undefined)
                 exposure.warn(`${role} could not be recorded, and would keep running if this process is killed: ${problem}`);
         },
+        inspect: key => openPublicInspector(exposure, key, createMask(listPageSecrets(config.exposure))),
         onEnding: last => reporting.announceEnd(last),
     });
     const ended = awaitEnd(exposure);
@@ -48045,11 +54421,11 @@ async function startSupervision(config, logger) {
     const finish = async () => {
         const state = await ended;
         unwatch();
-        const problem = attempt(() => writeOutcome(config.folder, state));
+        const problem = supervision_attempt(() => writeOutcome(config.folder, state));
         if (problem !== undefined)
             exposure.warn(`the outcome of the preview could not be saved: ${problem}`);
         await reporting.finish().catch(error => logger.warn(`the last report failed: ${errors_describeError(error)}`));
-        await api.stop();
+        await Promise.all([api.stop(), exposure.stop()]);
         return state;
     };
     return { exposure, controlUrl: api.url, finished: finish(), failOnBug: createBugHandler(exposure, logger) };
@@ -48065,7 +54441,7 @@ function createBugHandler(exposure, logger) {
     };
 }
 /** Why `act` failed; undefined if it did not. */
-function attempt(act) {
+function supervision_attempt(act) {
     try {
         act();
         return undefined;

@@ -9142,8 +9142,10 @@ const RequestMessageSchema = object({
     /** Text if the bytes are valid UTF-8, otherwise base64; null if it was left out. */
     body: nullable(string()),
     body_encoding: nullable(picklist(['utf8', 'base64'])),
-    /** Length of the whole body, or as much as has come; `body` may be only its beginning. */
+    /** Length of the whole body, or as much as has come. Redaction may change the length of `body`. */
     body_bytes: number(),
+    /** Whether only the beginning of the body was kept. */
+    body_cut: dist_boolean(),
     refusal: nullable(string()),
     /** The provider of the `verify` rule whose secret has signed it. */
     verified: nullable(string()),
@@ -9175,6 +9177,7 @@ function describeRequest(request, { withBody } = { withBody: true }) {
         headers: pairUp(rawHeaders),
         ...(withBody ? describeBody(request.body, request.bodyBytes) : { body: null, body_encoding: null }),
         body_bytes: request.bodyBytes,
+        body_cut: request.body.length < request.bodyBytes,
         refusal: request.refusal ?? null,
         verified: request.verified ?? null,
         handshake: request.handshake ?? null,
@@ -9200,8 +9203,7 @@ function describeDelivery({ queuedAt, attempts, outcome, }) {
         dropped: dropped?.reason ?? null,
     };
 }
-/** Text if the bytes are valid UTF-8, otherwise base64. */
-/** `wholeBytes`: of the body, if `body` is only its beginning. */
+/** Text if the bytes are valid UTF-8, otherwise base64. `wholeBytes`: of the body, if `body` is only its beginning. */
 function describeBody(body, wholeBytes = body.length) {
     const text = body.length < wholeBytes ? dropPartOfCharacter(body) : body;
     return isUtf8(text)
@@ -9214,7 +9216,7 @@ function dropPartOfCharacter(text) {
         const byte = text[text.length - back] ?? 0;
         if (byte >= 0x80 && byte < 0xc0)
             continue;
-        const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+        const length = byte > 0xf4 ? 1 : byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc2 ? 2 : 1;
         return length > back ? text.subarray(0, -back) : text;
     }
     return text;
