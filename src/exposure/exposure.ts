@@ -35,7 +35,7 @@ import type { TunnelStatus } from './tunnel-status.ts';
 /** How long the app waits for the check: another program answers at once, and without hairpin NAT no answer comes. */
 const CHECK_HEAD_START_MS = 1_000;
 /** How long a preview that is ready waits for the public inspector, which opens beside it. */
-const INSPECTOR_HEAD_START_MS = 10_000;
+const INSPECTOR_HEAD_START_MS = 5_000;
 /** How often two clocks are compared with the end: after a laptop has slept, an exposure past its end must stop. */
 const CLOCK_CHECK_MS = 1_000;
 const MAX_LINE_LENGTH = 1_000;
@@ -240,6 +240,7 @@ export class Exposure {
     const port = new InspectorPort({
       config,
       handle,
+      previewAddress: () => this.#tunnel.lastAddress,
       onChange: () => this.#update({}),
       onWarning: message => this.warn(message),
       logger,
@@ -362,6 +363,7 @@ export class Exposure {
     const last = describeEnd(end, error);
     this.#endBegins.abort(new Error(`the preview has ${end.kind}: ${end.reason}`));
     this.#announceEnd(last);
+    this.#inspector?.port.release();
     // The port is free at once; gateway and app stay until downloads are over, or DRAIN_MS have passed.
     const drained = this.#tunnel.close(DRAIN_MS);
     await this.#attempt('the visitors', this.#ingress.stop(DRAIN_MS));

@@ -1,6 +1,7 @@
 // The public inspector's port: a second tunnel to the same servers, with a gateway in front of the inspector. It is an
 // extra: if it cannot be opened, or is lost, the preview goes on without it. Used by exposure.
 
+import type { PublicAddress } from '../gateway/own-address.ts';
 import { describeError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Handler } from '../shared/state.ts';
@@ -13,10 +14,14 @@ import type { TunnelStatus } from './tunnel-status.ts';
 const MAX_BODY_BYTES = 64 * 1024;
 /** Its streams have ended by then: only answers that are being sent are left. */
 const DRAIN_MS = 500;
+/** Longer than visitors and app may take to end: who watches sees that. */
+const MAX_END_MS = 60_000;
 
 export interface InspectorPortOptions {
   config: ExposureConfig;
   handle: Handler;
+  /** The preview's own address. */
+  previewAddress: () => PublicAddress | undefined;
   /** Called when the link appears, changes, or is gone. */
   onChange: () => void;
   /** Called once, if there is no public inspector any more. */
@@ -31,6 +36,7 @@ export class InspectorPort {
   readonly #tunnel: PublicTunnel;
   #url: string | undefined;
   #isLost = false;
+  #released: Promise<void> | undefined;
 
   constructor(options: InspectorPortOptions) {
     this.#options = options;
@@ -63,6 +69,7 @@ export class InspectorPort {
         spareConnections: false,
       },
       ingress: this.#ingress,
+      occupied: options.previewAddress,
       onChange: status => this.#follow(status),
       onLost: error => this.#lose(describeError(error)),
       logger,
@@ -87,12 +94,17 @@ export class InspectorPort {
     }
   }
 
+  /** Gives the public port back at once; those who are connected may stay until `stop`. May be called twice. */
+  release(): void {
+    this.#stopping.abort();
+    this.#released ??= this.#tunnel.close(MAX_END_MS);
+  }
+
   /** May be called twice. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    const drained = this.#tunnel.close(DRAIN_MS);
+    this.release();
     await this.#ingress.stop(DRAIN_MS);
-    await drained;
+    await this.#released;
   }
 
   #follow({ address, tunnel }: TunnelStatus): void {

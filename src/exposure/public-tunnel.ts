@@ -26,6 +26,8 @@ const RESTART_TIMEOUT_MS = 8_000;
 export interface PublicTunnelOptions {
   config: ExposureConfig['tunnel'];
   ingress: Ingress;
+  /** The address of another tunnel of the exposure; read at each start. */
+  occupied?: () => PublicAddress | undefined;
   /** Called with every change. */
   onChange: (status: TunnelStatus) => void;
   /** Called if another program has the address of a live exposure. */
@@ -145,6 +147,7 @@ export class PublicTunnel {
       identity,
       remotePort,
       preferred: this.lastAddress,
+      occupied: this.#options.occupied?.(),
       destination: ingress.destination,
       spareConnections,
       onState: state => {

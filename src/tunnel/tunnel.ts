@@ -36,6 +36,8 @@ export interface TunnelOptions {
   remotePort: RemotePort;
   /** Server and port of the tunnel before it was stopped: tried first, if `remotePort` allows the port. */
   preferred?: { host: string; port: number } | undefined;
+  /** Server and port of another tunnel of ours: `auto` does not ask for it, because it would wait for it in vain. */
+  occupied?: { host: string; port: number } | undefined;
   /** Gets the visitors' connections: a stream sink for the gateway, or a relay that carries their bytes to a port. */
   destination: VisitorSink;
   onState: (state: TunnelState) => void;

@@ -62,7 +62,7 @@ async function start(changes: Partial<ExposureConfig> = {}, port = 7835, host = 
         },
         tunnel: {
           servers: [{ address: { host, port }, secret: SECRET }],
-          identity: 'a preview',
+          identity: `a preview for ${expect.getState().currentTestName}`,
           remotePort: { kind: 'auto', min: 20_000, max: 65_535 },
           publicUrl: 'http://{host}:{port}',
         },
@@ -331,25 +331,46 @@ describe('behind a proxy of the user', () => {
   });
 });
 
-describe('a preview whose inspector cannot be opened', () => {
-  it('is live without it, with one warning', async () => {
-    const server = await startBoreServer({ secret: SECRET, minPort: 23_456, maxPort: 23_456 });
-    onTestFinished(() => server.stop());
-    const { inspector, log, preview, supervision } = await start({
+describe('a preview without a port for its inspector', () => {
+  const PORT = 23_456;
+  const serve = (controlPort = 0, maxPort = PORT) =>
+    startBoreServer({ secret: SECRET, controlPort, minPort: PORT, maxPort });
+  const startOn = ({ controlPort }: { controlPort: number }) =>
+    start({
       tunnel: {
-        servers: [{ address: { host: '127.0.0.1', port: server.controlPort }, secret: SECRET }],
+        servers: [{ address: { host: '127.0.0.1', port: controlPort }, secret: SECRET }],
         identity: 'a preview',
-        remotePort: { kind: 'fixed', port: 23_456 },
+        remotePort: { kind: 'fixed', port: PORT },
         publicUrl: 'http://{host}:{port}',
       },
-      inspector: { key: KEY, isPublished: true, remotePort: { kind: 'auto', min: 20_000, max: 65_535 } },
+      inspector: { key: KEY, isPublished: true, remotePort: { kind: 'auto', min: PORT, max: PORT + 1 } },
     });
+
+  it('is live without it, with one warning', async () => {
+    const server = await serve();
+    onTestFinished(() => server.stop());
+    const { inspector, log, preview, supervision } = await startOn(server);
     expect(inspector).toBe('');
     expect(await (await fetch(preview)).text()).toBe('the preview');
-    const { warnings } = supervision.exposure.state;
-    expect(warnings).toEqual([
+    expect(supervision.exposure.state.warnings).toEqual([
       expect.stringMatching(/^there is no public inspector: .*; the preview itself goes on$/),
     ]);
     expect(log.filter(line => line.includes('no public inspector'))).toHaveLength(1);
+  });
+
+  it('goes on when the port is lost later', async () => {
+    const first = await serve(0, PORT + 1);
+    const { inspector, preview, supervision } = await startOn(first);
+    const { exposure } = supervision;
+    expect(inspector).toBe(`http://127.0.0.1:${PORT + 1}`);
+    const { controlPort } = first;
+    await first.stop();
+    const second = await serve(controlPort);
+    onTestFinished(() => second.stop());
+    await waitUntil(() => exposure.state.inspectorLink === undefined, 'the inspector is given up');
+    await waitUntil(() => exposure.state.tunnel.status === 'Connected', 'the preview is back');
+    expect(await (await fetch(preview)).text()).toBe('the preview');
+    expect(exposure.state.phase.kind).toBe('live');
+    expect(exposure.state.warnings).toHaveLength(1);
   });
 });

@@ -36,7 +36,9 @@ const HIGHEST_PORT = 65_535;
 /** After a port was not given: ask again after a pause, ask for the next port at once, or give this server up. */
 export type PortVerdict = 'later' | 'next' | 'never';
 
-type PortOptions = Pick<TunnelOptions, 'identity' | 'remotePort' | 'preferred'> & { timings: Timings };
+type PortOptions = Pick<TunnelOptions, 'identity' | 'remotePort' | 'preferred' | 'occupied'> & {
+  timings: Timings;
+};
 
 /** One pass through the ports. */
 interface Round {
@@ -184,9 +186,10 @@ function* listPorts(server: TunnelServer, options: PortOptions): Generator<numbe
   const preferred = readPreferred(server, options);
   if (preferred !== undefined) yield preferred;
   if (remotePort.kind === 'random') for (;;) yield 0;
+  const occupied = options.occupied?.host === server.address.host ? options.occupied.port : undefined;
   let count = 0;
   for (const port of listCandidates(options.identity, server.secret, remotePort)) {
-    if (port !== preferred) yield port;
+    if (port !== preferred && port !== occupied) yield port;
     count += 1;
     if (count === MAX_CANDIDATES) break;
   }

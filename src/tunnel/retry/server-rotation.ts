@@ -17,7 +17,7 @@ export interface ServerEntry {
   readonly ports: PortChoice;
 }
 
-type ServerOptions = Pick<TunnelOptions, 'servers' | 'identity' | 'remotePort' | 'preferred'> & {
+type ServerOptions = Pick<TunnelOptions, 'servers' | 'identity' | 'remotePort' | 'preferred' | 'occupied'> & {
   timings: Timings;
 };
 
