@@ -78,6 +78,11 @@ describe('the links of the documentation', () => {
   });
 });
 
+it.each(PAGES)('%s names no secret that GitHub would not take', page => {
+  // "Must not start with the GITHUB_ prefix": https://docs.github.com/en/actions/reference/security/secrets
+  expect(read(page)).not.toMatch(/secrets\.GITHUB_(?!TOKEN\b)/i);
+});
+
 describe('the tests in docs/threat-model.md', () => {
   const [, ...rows] = readRows(read('docs/threat-model.md'));
   const named = rows.map(([threat = '', , test = '']) => {
