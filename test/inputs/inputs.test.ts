@@ -229,6 +229,11 @@ describe('a wrong value', () => {
       /^`public-paths` cannot be used with `protocol: tcp`: .*leave it out$/,
     ],
     [{ ...RAW, capture: '/x' }, /^`capture` cannot be used with `protocol: tcp`: .*leave it out$/],
+    [
+      { ...RAW, verify: 'github /x a-secret' },
+      /^`verify` cannot be used with `protocol: tcp`: .*leave it out$/,
+    ],
+    [{ verify: 'github /x' }, /^`verify`, line 1 \(github\): the secret is empty/],
     [{ ...RAW, queue: 'false' }, /^`queue` cannot be used with `protocol: tcp`: .*leave it out$/],
     [{ ...RAW, redact: 'false' }, /^`redact` cannot be used with `protocol: tcp`: .*leave it out$/],
     [{ redact: 'no' }, /^`redact` is 'no': write true or false$/],
@@ -475,7 +480,15 @@ describe('a right value', () => {
       { capture: '/b, /c/*', 'public-paths': '/a/**' },
       { webhooks: { capture: { kind: 'paths', patterns: ['/b', '/c/*'] } } },
     ],
-    [{}, { webhooks: { queue: true, redact: true } }],
+    [
+      { 'public-paths': '/a/**', verify: 'github /b one-secret\nslack /b another-secret\n' },
+      { webhooks: { capture: { kind: 'paths', patterns: ['/a/**', '/b'] } } },
+    ],
+    [
+      { verify: 'github /b one-secret' },
+      { webhooks: { verify: [{ provider: 'github', path: '/b', secret: 'one-secret', handshakes: [] }] } },
+    ],
+    [{}, { webhooks: { queue: true, redact: true, verify: [] } }],
     [{ redact: 'False' }, { webhooks: { redact: false } }],
     [{ queue: 'False' }, { webhooks: { queue: false } }],
     [{ 'max-body': '500KB' }, { gateway: { maxBodyBytes: 512_000 } }],

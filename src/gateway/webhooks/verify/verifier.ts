@@ -35,11 +35,15 @@ interface OpenRule {
 export class Verifier {
   /** Whether a path (target without its query) is one of a rule in every reading: then it needs no key. */
   readonly needsNoKey: (path: string) => boolean;
+  /** Whether only signed requests may reach the app on this path: some reading of it is a path of a rule. */
+  readonly covers: (path: string) => boolean;
   readonly #rules: readonly OpenRule[];
   readonly #headers: ReadonlySet<string>;
 
   constructor(rules: readonly SignatureRule[]) {
-    const isCovered = compilePatterns(rules.map(({ path }) => path));
+    const paths = rules.map(({ path }) => path);
+    const isCovered = compilePatterns(paths);
+    this.covers = compileAnySpelling(paths);
     this.needsNoKey = path => isCovered(path) && !isOwnPath(path);
     this.#rules = rules.map(rule => ({
       rule,
@@ -47,11 +51,6 @@ export class Verifier {
       mayCover: compileAnySpelling([rule.path]),
     }));
     this.#headers = new Set(this.#rules.flatMap(({ signer }) => signer.headers));
-  }
-
-  /** Whether only signed requests may reach the app on this path: some reading of it is a path of a rule. */
-  covers(path: string): boolean {
-    return this.#rules.some(({ mayCover }) => mayCover(path));
   }
 
   /** Whether the request has a signature of any rule: only then is its body read. */

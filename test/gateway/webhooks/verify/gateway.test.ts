@@ -3,6 +3,7 @@
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request as sendRequest } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { RequestRecorder } from '../../../../src/gateway/webhooks/recorder.ts';
@@ -11,6 +12,7 @@ import { openSigner } from '../../../../src/gateway/webhooks/verify/providers.ts
 import type { Fields } from '../../../../src/gateway/webhooks/verify/signer.ts';
 import { useClosers } from '../../../support/closers.ts';
 import { openDoor, PUBLIC_URL, sendRaw } from '../../../support/gateway-door.ts';
+import { TestCa } from '../../../support/test-ca.ts';
 import { makeRule, SAMPLE_LINES } from './sample-rules.ts';
 
 const closers = useClosers();
@@ -300,4 +302,38 @@ it('signs for the name that the sender has called, with and without the port', a
   );
   expect((await send(door.port, { method: 'GET', target, fields })).status).toBe(401);
   expect(app.seen).toHaveLength(2);
+});
+
+it('checks requests over HTTP/2, too', async () => {
+  const line = SAMPLE_LINES.github ?? '';
+  const target = pathOf(line);
+  const ca = new TestCa();
+  const app = await startApp();
+  const publicUrl = 'https://preview.test:4321';
+  const door = await openDoor(app.port, {
+    publicUrl,
+    tls: ca.issue(['DNS:localhost', 'IP:127.0.0.1']),
+    rules: { access: { kind: 'link', key: KEY }, verify: parseRules(line) },
+  });
+  closers.push(app.stop, door.stop, () => ca.remove());
+  // A refused visitor's connection is closed.
+  const post = async (fields: Fields, body: Buffer) => {
+    const session = connectHttp2(`https://localhost:${door.port}`, { ca: ca.pem });
+    closers.push(() => session.destroy());
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': target,
+      ':authority': new URL(publicUrl).host,
+      ...Object.fromEntries(fields),
+    });
+    stream.end(body);
+    const [head] = await once(stream, 'response');
+    stream.resume();
+    return head[':status'];
+  };
+  const fields = signFor(line, { target, body: BYTES });
+  expect(await post(fields, BYTES)).toBe(200);
+  expect(await post(fields, Buffer.concat([BYTES, BYTES]))).toBe(401);
+  expect(await post([], BYTES)).toBe(401);
+  expect(app.seen.map(({ body }) => body)).toEqual([BYTES]);
 });
