@@ -34,6 +34,19 @@ it.each(['light', 'dark'])('axe finds nothing serious in the %s scheme', async s
     await page.waitForFunction(`document.querySelector('#detail').innerText.includes('#${id} ')`);
     faults.push(...(await findFaults(page, `request ${id}`)));
   }
+  await page.click('#link .small:last-child');
+  await page.waitForSelector('#qr-dialog[open] svg');
+  faults.push(...(await findFaults(page, 'QR code')));
+  await page.keyboard.press('Escape');
+  await page.setViewport({ width: 360, height: 740 });
+  faults.push(...(await findFaults(page, 'details on a phone')));
+  await page.click('.close');
+  await page.waitForSelector('body:not(.is-open)');
+  faults.push(...(await findFaults(page, 'list on a phone')));
+  await page.click('#pause');
+  await page.type('#search', 'nothing');
+  await page.waitForSelector('#empty:not([hidden])');
+  faults.push(...(await findFaults(page, 'no match')));
   await page.click('#console-tab');
   faults.push(...(await findFaults(page, 'console')));
   await page.click('#help-button');
