@@ -80,6 +80,25 @@ it('a killed app gets all 20 webhooks that were sent meanwhile, in order and byt
   expect(delivered.map(({ body }) => body)).toEqual(bodies);
 });
 
+it('a webhook that kills the app kills it once, and those behind it are delivered to the next start', async () => {
+  const { exposure, log, post, touch, read } = await openExposure(runCommand);
+  const started = exposure.start();
+  await waitUntil(() => exposure.state.link !== undefined, 'the address is known');
+  for (const body of ['a', 'poison', 'b', 'c']) expect(await post(body)).toBe(202);
+  touch('go');
+  await started;
+  await waitUntil(() => log.some(line => line.includes('2 webhooks delivered')), 'the rest is delivered');
+  const line = (body: string) => `/hooks/a ${Buffer.from(body).toString('base64')}\n`;
+  expect(read('got')).toBe(['a', 'poison', 'b', 'c'].map(line).join(''));
+  expect(exposure.state.restarts).toBe(1);
+  expect(exposure.requests.list().map(({ delivery }) => delivery?.outcome)).toMatchObject([
+    { kind: 'delivered' },
+    { kind: 'dropped', reason: expect.stringMatching(/^the app (closed the connection|stopped before)/) },
+    { kind: 'delivered' },
+    { kind: 'delivered' },
+  ]);
+});
+
 it('an app that is still starting gets them when it is up', async () => {
   const { exposure, log, post, touch, read } = await openExposure(runCommand);
   const started = exposure.start();

@@ -2,7 +2,7 @@
 
 /**
  * Writes its process id to `pid`, and a line for each request with a body to `got`: its target, and the body as base64.
- * Listens once the file `go` exists.
+ * The body `poison` kills it. Listens once the file `go` exists.
  */
 export const WEBHOOK_PROGRAM = `
 const { appendFileSync, existsSync, writeFileSync } = require('fs');
@@ -10,6 +10,7 @@ const server = require('http').createServer((request, response) => {
   const chunks = [];
   request.on('data', chunk => chunks.push(chunk)).on('end', () => {
     if (chunks.length > 0) appendFileSync('got', request.url + ' ' + Buffer.concat(chunks).toString('base64') + '\\n');
+    if (Buffer.concat(chunks).equals(Buffer.from('poison'))) process.kill(process.pid, 'SIGKILL');
     response.end('done');
   });
 });
