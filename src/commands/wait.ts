@@ -2,7 +2,6 @@
 
 import { awaitRequests, renderProgress, WaitError, type WaitOrder } from '../control/wait/client.ts';
 import type { WaitProgress } from '../control/wait/messages.ts';
-import { LineOutput } from '../shared/output.ts';
 import { redactRequest } from '../shared/redaction.ts';
 import { sanitise } from '../shared/sanitise.ts';
 import { isRunning } from '../supervisor/session-folder.ts';
@@ -73,7 +72,7 @@ async function printFailure(error: WaitError, json: boolean): Promise<ExitCode> 
 /** How far the wait is: on a terminal one line that is kept up to date, in a log a line now and then. */
 class ProgressLine {
   readonly #order: WaitOrder;
-  readonly #out = new LineOutput(process.stderr);
+  readonly #isTerminal = process.stderr.isTTY === true;
   readonly #begun = performance.now();
   #timer: NodeJS.Timeout | undefined;
   #latest: WaitProgress | undefined;
@@ -84,13 +83,13 @@ class ProgressLine {
 
   show(latest: WaitProgress): void {
     this.#latest = latest;
-    this.#timer ??= setInterval(() => this.#draw(), this.#out.isTerminal ? REDRAW_MS : LINE_MS);
-    if (this.#out.isTerminal) this.#draw();
+    this.#timer ??= setInterval(() => this.#draw(), this.#isTerminal ? REDRAW_MS : LINE_MS);
+    if (this.#isTerminal) this.#draw();
   }
 
   end(): void {
     clearInterval(this.#timer);
-    if (this.#out.isTerminal && this.#timer !== undefined) this.#out.write(CLEAR_LINE);
+    if (this.#isTerminal && this.#timer !== undefined) process.stderr.write(CLEAR_LINE);
   }
 
   #draw(): void {
@@ -98,9 +97,9 @@ class ProgressLine {
     const line = sanitise(
       renderProgress(this.#order, this.#latest, performance.now() - this.#begun),
       // A longer line would wrap, and only its last row could be cleared.
-      this.#out.columns - 1,
+      (process.stderr.columns || 80) - 1,
     );
-    if (this.#out.isTerminal) this.#out.write(`${CLEAR_LINE}${line}`);
-    else this.#out.writeLine(line);
+    if (this.#isTerminal) process.stderr.write(`${CLEAR_LINE}${line}`);
+    else process.stderr.write(`${line}\n`);
   }
 }

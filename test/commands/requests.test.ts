@@ -236,7 +236,7 @@ describe('expose wait', () => {
     const { code, out, err } = await expose('wait', '--match', 'json:$.action=closed', '--timeout', '1s');
     expect([code, out]).toEqual([124, '']);
     expect(err).toMatch(
-      /^expose wait: no request matched within 1s: .*\ndid not match:\n {2}1 POST \/hooks\/gh → 200: json:\$\.action is "opened", not "closed"\n/,
+      /^expose wait: no request matched within 1s; .*\ndid not match:\n {2}1 POST \/hooks\/gh → 200: json:\$\.action is "opened", not "closed"\n/,
     );
     const failure = await expose('wait', '--since', '1', '--timeout', '1s', '--json');
     expect([failure.code, failure.err]).toEqual([124, '']);

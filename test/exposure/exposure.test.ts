@@ -128,6 +128,16 @@ describe('an exposure', () => {
     await expect(exposure.startTunnel()).rejects.toThrow('has ended');
   });
 
+  it('says that it ends, and why, before its parts have ended', async () => {
+    const { exposure } = await createExposure();
+    await exposure.start();
+    expect(exposure.ending.aborted).toBe(false);
+    const stopped = exposure.stop('job ended');
+    expect(exposure.ending.reason).toEqual(new Error('the preview has ended: job ended'));
+    expect(exposure.state.phase.kind).toBe('live');
+    await stopped;
+  });
+
   it('ends by itself when its duration is over', async () => {
     const { exposure } = await createExposure({ durationMs: 200 });
     const over = new Promise<void>(done => {

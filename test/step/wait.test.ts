@@ -127,7 +127,7 @@ describe('the wait action', () => {
     const { code, log: printed, outputs } = await run({ match: 'json:$.action=closed', timeout: '1s' });
     expect(code).toBe(1);
     expect(printed).toMatch(
-      /^::error::no request matched within 1s: .*%0A {2}1 POST \/hooks\/gh → 200: json:\$\.action is "opened", not "closed"%0A/m,
+      /^::error::no request matched within 1s; .*%0A {2}1 POST \/hooks\/gh → 200: json:\$\.action is "opened", not "closed"%0A/m,
     );
     expect(printed).not.toContain('geheim');
     expect(outputs.count).toBe('0');

@@ -30,6 +30,8 @@ export class FakeRequestLog implements RequestLog {
   /** Called each time the method of a request is read: it is being listed. */
   onRead = () => {};
   readonly signatureHeaders = [];
+  /** How often somebody has begun to listen. */
+  subscriptions = 0;
   readonly #listeners = new Set<(request: CapturedRequest) => void>();
   readonly #clearListeners = new Set<() => void>();
   #requests: Entry[] = [];
@@ -65,6 +67,7 @@ export class FakeRequestLog implements RequestLog {
   }
 
   subscribe(listener: (request: CapturedRequest) => void): () => void {
+    this.subscriptions += 1;
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }

@@ -21,9 +21,9 @@ export function renderTimeout(
   now: ExposureState,
 ): string {
   const { matched, counts } = wait;
-  const count = matched.length === 0 ? 'no request' : `${matched.length} of ${query.count} requests`;
+  const found = matched.length === 0 ? 'no request' : `${matched.length} of ${query.count} requests`;
   const lines = [
-    `${count} matched within ${formatDuration(query.timeoutMs)}: ${describeQuery(query)}`,
+    `${found} matched within ${formatDuration(query.timeoutMs)}; waited for ${describeQuery(query)}`,
     ...listRequests('matched', matched.length, matched.map(renderMatch)),
     ...listRequests('did not match', counts.other, wait.others.map(renderMiss)),
     ...listRequests('refused, so the app did not get them', counts.refused, wait.refused.map(renderMiss)),
@@ -36,14 +36,17 @@ export function renderTimeout(
   return lines.join('\n');
 }
 
-/** `POST on /hooks/** with json:$.action=closed, after request 4`. */
-export function describeQuery({ filter, conditions, count }: WaitQuery): string {
-  const number = count === 1 ? '' : `${count} requests: `;
-  const methods = filter.methods?.join(' or ') ?? 'any method that counts';
+/** `2 requests: POST to /hooks/** with json:$.action=closed, after request 4`. */
+function describeQuery({ filter, conditions, count }: WaitQuery): string {
+  const methods = filter.methods?.join(' or ') ?? (count === 1 ? 'a request' : 'requests');
   const paths = filter.patterns?.join(' or ') ?? 'any captured path';
   const wanted = conditions.map(({ text }) => text).join(' and ');
-  const since = filter.since === 0 ? '' : `, after request ${filter.since}`;
-  return `${number}${methods} on ${paths}${wanted === '' ? '' : ` with ${wanted}`}${since}`;
+  return [
+    count === 1 ? '' : `${count} of: `,
+    `${methods} to ${paths}`,
+    wanted === '' ? '' : ` with ${wanted}`,
+    filter.since === 0 ? '' : `, after request ${filter.since}`,
+  ].join('');
 }
 
 function listRequests(title: string, total: number, lines: readonly string[]): string[] {
@@ -78,19 +81,17 @@ function describeSilence({ filter }: WaitQuery, before: ExposureState, now: Expo
 }
 
 /** Whether visitors could come in at all. */
-function describeTunnel(before: ExposureState, { tunnel, phase, reconnects }: ExposureState): string[] {
+function describeTunnel(before: ExposureState, now: ExposureState): string[] {
+  const { tunnel, connectedAt, reconnects } = now;
   if (tunnel.status !== 'Connected') {
     const reason = 'reason' in tunnel && tunnel.reason !== undefined ? `: ${tunnel.reason}` : '';
     return [`The tunnel is ${tunnel.status}, so nothing can come${reason}`];
   }
-  const lost = reconnects - before.reconnects;
   const upTime =
-    phase.kind === 'live'
-      ? `, and the preview live for ${formatDuration(Date.now() - phase.liveAt.getTime())}`
-      : '';
-  return [
-    `The tunnel is connected${upTime}.${lost > 0 ? ` It was lost ${renderCount(lost, 'time')} during the wait.` : ''}`,
-  ];
+    connectedAt === undefined ? '' : ` for ${formatDuration(Date.now() - connectedAt.getTime())}`;
+  const lost = reconnects - before.reconnects;
+  const losses = lost > 0 ? ` It was lost ${renderCount(lost, 'time')} during the wait.` : '';
+  return [`The tunnel has been connected${upTime}.${losses}`];
 }
 
 export function describeMatch(request: CapturedRequest): ArrivedMessage {

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { parseCondition } from '../../../src/control/wait/conditions.ts';
 import { RequestContent } from '../../../src/control/wait/content.ts';
 import { FakeRequestLog } from '../../support/request-log.ts';
+import { scale } from '../../support/scale.ts';
 
 const JSON_TYPE = ['Content-Type', 'application/json'];
 const FORM_TYPE = ['Content-Type', 'application/x-www-form-urlencoded'];
@@ -315,4 +316,60 @@ describe('form:', () => {
       'form:a cannot be read: the body is application/json, and not a form',
     );
   });
+});
+
+it('reads whatever a stranger sends without failing, and says in one short line what is wrong', () => {
+  const types = [
+    'application/json',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'text/plain; charset=utf-16',
+  ];
+  const pieces = [
+    '--x\r\n',
+    '--x--',
+    '\r\n\r\n',
+    'content-disposition: form-data; name="a"',
+    'a=',
+    '&',
+    '%',
+    '%ff',
+    '{"a":',
+    '[',
+    ']',
+    '}',
+    '1e999',
+    '"',
+    '\\u00',
+    'payload=',
+  ];
+  const body = fc
+    .array(fc.oneof(fc.constantFrom(...pieces), fc.string({ unit: 'binary', maxLength: 5 })), {
+      maxLength: 15,
+    })
+    .map(list => Buffer.from(list.join('')));
+  const bytes = fc.oneof(
+    body,
+    fc.uint8Array({ maxLength: 50 }).map(array => Buffer.from(array)),
+    body.map(plain => gzipSync(plain)),
+  );
+  const coding = fc.constantFrom('', 'gzip', 'deflate', 'br', 'zstd', 'gzip, gzip', '??');
+  const condition = fc
+    .constantFrom('json:$.a=1', 'json:$[*]=x', 'form:a=1', 'header:content-type=x')
+    .map(text => parseCondition(text));
+  fc.assert(
+    fc.property(
+      bytes,
+      fc.constantFrom(...types),
+      coding,
+      condition,
+      (sent, type, encoding, { findProblem }) => {
+        const rawHeaders = ['Content-Type', type, ...(encoding === '' ? [] : ['Content-Encoding', encoding])];
+        const log = new FakeRequestLog({ kind: 'unsafe methods' });
+        const problem = findProblem(new RequestContent(log.add({ body: sent, rawHeaders })));
+        expect(problem ?? '').toMatch(/^[\x20-\u{10ffff}]{0,400}$/u);
+      },
+    ),
+    { numRuns: scale(2_000, 200_000) },
+  );
 });

@@ -3,12 +3,17 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
+import { type ControlApi, startControlApi } from '../../../src/control/api.ts';
 import { readWaitQuery } from '../../../src/control/wait/query.ts';
 import { type Outcome, Wait } from '../../../src/control/wait/wait.ts';
-import type { CapturedRequest } from '../../../src/shared/captured-request.ts';
+import type { Capture, CapturedRequest } from '../../../src/shared/captured-request.ts';
+import { controlsWith } from '../../support/controls.ts';
 import { FakeRequestLog } from '../../support/request-log.ts';
 import { scale } from '../../support/scale.ts';
+import { waitUntil } from '../../support/wait-until.ts';
+
+const TOKEN = 'a-token-of-this-test';
 
 interface Arrival {
   kind: 'arrival';
@@ -69,11 +74,21 @@ const steps = fc.array(
 interface Running {
   asked: Start;
   since: number;
-  wait: Wait;
+  handle: Handle;
   /** Ids that were gone from the log when it began. */
   gone: ReadonlySet<number>;
-  outcome: Outcome | undefined;
 }
+
+/** A wait as one of the two ways to wait shows it. */
+interface Handle {
+  /** The ids that it found: undefined if they cannot be seen before its end. */
+  readonly found: readonly number[] | undefined;
+  readonly isOver: boolean;
+  drop(): void;
+}
+
+/** Begins a wait; resolves when it has begun. */
+type Begin = (query: URLSearchParams, log: FakeRequestLog) => Handle | Promise<Handle>;
 
 /** The model: may this request count for this wait? */
 function counts(arrived: Arrival, { path, method, action }: Start): boolean {
@@ -90,15 +105,21 @@ function counts(arrived: Arrival, { path, method, action }: Start): boolean {
 }
 
 class World {
-  readonly #log = new FakeRequestLog({ kind: 'paths', patterns: ['/hooks/**'] });
+  readonly #log: FakeRequestLog;
+  readonly #begin: Begin;
   readonly #arrived: { arrived: Arrival; request: ReturnType<FakeRequestLog['add']> }[] = [];
   readonly #running: Running[] = [];
   readonly #gone = new Set<number>();
 
+  constructor(log: FakeRequestLog, begin: Begin) {
+    this.#log = log;
+    this.#begin = begin;
+  }
+
   async play(step: Step): Promise<void> {
     if (step.kind === 'turn') await nextTurn();
     else if (step.kind === 'arrival') this.#arrive(step);
-    else if (step.kind === 'wait') this.#start(step);
+    else if (step.kind === 'wait') await this.#start(step);
     else if (step.kind === 'finish') this.#finish(step.which);
     else {
       for (const { id } of this.#log.list()) this.#gone.add(id);
@@ -106,21 +127,32 @@ class World {
     }
   }
 
-  /** Each wait has found exactly what the model says, and is over exactly if it should be. */
-  async check(): Promise<void> {
-    await nextTurn();
-    await nextTurn();
-    for (const { asked, since, wait, gone, outcome } of this.#running) {
-      const expected = this.#arrived
-        .filter(({ arrived, request: { id } }) => id > since && !gone.has(id) && counts(arrived, asked))
-        .slice(0, asked.count)
-        .map(({ request }): CapturedRequest => request);
-      expect(wait.matched.map(({ id }) => id)).toEqual(expected.map(({ id }) => id));
-      const isDone = expected.length === asked.count && expected.every(({ isFinished }) => isFinished);
-      expect(outcome?.kind).toBe(isDone ? 'matched' : undefined);
-      wait.drop();
+  /**
+   * Each wait has found exactly what the model says, and is over exactly if it should be. `settle` resolves when all have
+   * seen everything.
+   */
+  async check(settle: (isReady: () => boolean) => Promise<void>): Promise<void> {
+    const expected = this.#running.map(running => this.#expect(running));
+    const isReady = () =>
+      this.#running.every(({ handle }, index) => handle.isOver || !expected[index]?.isOver);
+    await settle(isReady);
+    for (const [index, { handle }] of this.#running.entries()) {
+      const { ids, isOver } = expected[index] ?? {};
+      expect(handle.isOver).toBe(isOver);
+      if (handle.found !== undefined) expect(handle.found).toEqual(ids);
+      handle.drop();
     }
-    expect(this.#log.listeners).toBe(0);
+  }
+
+  #expect({ asked, since, gone }: Running): { ids: number[]; isOver: boolean } {
+    const matching = this.#arrived
+      .filter(({ arrived, request: { id } }) => id > since && !gone.has(id) && counts(arrived, asked))
+      .slice(0, asked.count)
+      .map(({ request }): CapturedRequest => request);
+    return {
+      ids: matching.map(({ id }) => id),
+      isOver: matching.length === asked.count && matching.every(({ isFinished }) => isFinished),
+    };
   }
 
   #arrive(arrived: Arrival): void {
@@ -132,19 +164,15 @@ class World {
     this.#arrived.push({ arrived, request: this.#log.add(fields) });
   }
 
-  #start(asked: Start): void {
+  async #start(asked: Start): Promise<void> {
     const { count, path, method, action } = asked;
     const since = Math.floor((this.#log.lastId * asked.since) / 100);
     const query = new URLSearchParams({ count: `${count}`, since: `${since}`, timeout: '1h' });
     if (path) query.set('path', path);
     if (method) query.set('method', method);
     if (action) query.set('match', `json:$.action=${action}`);
-    const wait = new Wait(readWaitQuery(query, this.#log), this.#log, new AbortController().signal);
-    const running: Running = { asked, since, wait, gone: new Set(this.#gone), outcome: undefined };
-    void wait.outcome.then(outcome => {
-      running.outcome ??= outcome;
-    });
-    this.#running.push(running);
+    const gone = new Set(this.#gone);
+    this.#running.push({ asked, since, gone, handle: await this.#begin(query, this.#log) });
   }
 
   #finish(which: number): void {
@@ -153,13 +181,88 @@ class World {
   }
 }
 
+const HOOKS: Capture = { kind: 'paths', patterns: ['/hooks/**'] };
+
+const beginInProcess: Begin = (query, log) => {
+  const wait = new Wait(readWaitQuery(query, log), log, new AbortController().signal);
+  let outcome: Outcome | undefined;
+  void wait.outcome.then(ended => {
+    outcome ??= ended;
+  });
+  return {
+    get found() {
+      return wait.matched.map(({ id }) => id);
+    },
+    get isOver() {
+      return outcome?.kind === 'matched';
+    },
+    drop: () => wait.drop(),
+  };
+};
+
 it('sees exactly the right requests in 10,000 random interleavings of requests, answers and waits', async () => {
   await fc.assert(
     fc.asyncProperty(steps, async played => {
-      const world = new World();
+      const log = new FakeRequestLog(HOOKS);
+      const world = new World(log, beginInProcess);
       for (const step of played) await world.play(step);
-      await world.check();
+      await world.check(async () => {
+        await nextTurn();
+        await nextTurn();
+      });
+      expect(log.listeners).toBe(0);
     }),
     { numRuns: scale(10_000, 100_000) },
+  );
+});
+
+/** Begins a wait over the API. */
+function beginAt(api: ControlApi): Begin {
+  return async (query, log) => {
+    const leave = new AbortController();
+    const before = log.subscriptions;
+    let found: number[] | undefined;
+    const headers = { Authorization: `Bearer ${TOKEN}` };
+    const response = fetch(`${api.url}/api/requests/wait?${query}`, { headers, signal: leave.signal });
+    const ended = response
+      .then(answer => answer.json() as Promise<{ requests: { id: number }[] }>)
+      .then(({ requests }) => {
+        found = requests.map(({ id }) => id);
+      })
+      .catch(() => {});
+    await waitUntil(() => log.subscriptions > before, 'the wait has begun');
+    return {
+      get found() {
+        return found;
+      },
+      get isOver() {
+        return found !== undefined;
+      },
+      drop: () => {
+        leave.abort();
+        void ended;
+      },
+    };
+  };
+}
+
+it('sees exactly the right requests over the API, too', async () => {
+  let log = new FakeRequestLog(HOOKS);
+  const controls = controlsWith({
+    get requests() {
+      return log;
+    },
+  });
+  const api = await startControlApi(controls, TOKEN);
+  onTestFinished(() => api.stop());
+  await fc.assert(
+    fc.asyncProperty(steps, async played => {
+      log = new FakeRequestLog(HOOKS);
+      const world = new World(log, beginAt(api));
+      for (const step of played) await world.play(step);
+      await world.check(isReady => waitUntil(isReady, 'the waits are over that should be'));
+      await waitUntil(() => log.listeners === 0, 'no wait is left');
+    }),
+    { numRuns: scale(100, 2_000) },
   );
 });

@@ -1,8 +1,11 @@
 // `GET /api/requests/wait` over real sockets: what it answers, at once and after a wait.
 
+import { readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
+import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { startControlApi } from '../../../src/control/api.ts';
 import type { Controls } from '../../../src/control/call.ts';
 import { readWaitQuery } from '../../../src/control/wait/query.ts';
@@ -241,7 +244,7 @@ describe('a wait that timed out', () => {
     );
     expect(status).toBe(408);
     expect(body.error?.split('\n').slice(0, -2)).toEqual([
-      'no request matched within 1s: any method that counts on /hooks/* with json:$.action=closed and header:x=1',
+      'no request matched within 1s; waited for a request to /hooks/* with json:$.action=closed and header:x=1',
       'did not match:',
       '  1 POST /hooks/gh → 200: json:$.action is "opened", not "closed"',
       '  2 GET /hooks/gh → 200: GET counts only if `method` names it',
@@ -251,7 +254,7 @@ describe('a wait that timed out', () => {
       '  4 POST /hooks/gh → 401: it has no key, and its path is not one of `public-paths`',
     ]);
     expect(body.error).toMatch(
-      /The tunnel is connected, and the preview live for .*\nA service that cannot send the key needs its path in `public-paths`, or a rule in `verify`\.$/,
+      /The tunnel has been connected for .*\.\nA service that cannot send the key needs its path in `public-paths`, or a rule in `verify`\.$/,
     );
     expect(body.requests?.map(({ id, reason }) => [id, reason])).toContainEqual([
       1,
@@ -267,7 +270,7 @@ describe('a wait that timed out', () => {
     log.add({ answer: undefined, isFinished: false });
     const { body } = await wait('count=3&method=post&timeout=1s');
     expect(body.error).toMatch(
-      /^2 of 3 requests matched within 1s: 3 requests: POST on any captured path\nmatched:\n {2}1 POST \/hooks\/gh → 200\n {2}2 POST \/hooks\/gh: the app has not answered it yet\n/,
+      /^2 of 3 requests matched within 1s; waited for 3 of: POST to any captured path\nmatched:\n {2}1 POST \/hooks\/gh → 200\n {2}2 POST \/hooks\/gh: the app has not answered it yet\n/,
     );
     expect(body.requests?.map(({ id, matched }) => [id, matched])).toEqual([
       [1, true],
@@ -314,10 +317,10 @@ describe('a wait that timed out', () => {
 });
 
 describe('a wait for real requests through the gateway', () => {
-  async function open() {
+  async function open(rules = {}) {
     const app = await startRawApp();
     const recorder = new RequestRecorder(HOOKS);
-    const door = await openDoor(app.port, { rules: OPEN_GATEWAY, recorder });
+    const door = await openDoor(app.port, { rules: { ...OPEN_GATEWAY, ...rules }, recorder });
     closers.push(app.stop, door.stop);
     const post = (body: string) =>
       sendRaw(
@@ -356,5 +359,44 @@ describe('a wait for real requests through the gateway', () => {
     const { body } = await waiting;
     expect(body.requests?.map(({ id }) => id)).toEqual(Array.from({ length: 500 }, (_, index) => index + 1));
     expect(new Set(body.requests?.map(one => one.body)).size).toBe(500);
+  });
+
+  it('says which request had no key, and what to do, if the path is captured and not public', async () => {
+    const { app, post, wait } = await open({ access: { kind: 'link', key: 'K'.repeat(32) } });
+    await post('a webhook');
+    const { status, body } = await wait('path=/hooks/a&timeout=1s');
+    expect([status, app.requestLines]).toEqual([408, []]);
+    expect(body.error).toMatch(
+      /refused, so the app did not get them:\n {2}1 POST \/hooks\/a → 401: .*public-paths/,
+    );
+    expect(body.error).toMatch(/\nA service that cannot send the key needs its path in `public-paths`/);
+  });
+});
+
+describe('openapi.yaml', () => {
+  const document = parse(readFileSync(resolve('src/control/openapi.yaml'), 'utf8'));
+  const { schemas, responses } = document.components;
+  const { responses: answers } = document.paths['/api/requests/wait'].get;
+
+  /** The object has exactly the fields of the schema, all of which are required. */
+  function expectFields(value: object | undefined, schema: { required: string[]; properties: object }): void {
+    expect(Object.keys(value ?? {}).sort()).toEqual([...schema.required].sort());
+    expect(Object.keys(schema.properties).sort()).toEqual([...schema.required].sort());
+  }
+
+  it('names every field of what a wait answers', async () => {
+    const { log, wait } = await start();
+    log.add({ refusal: 'no key' });
+    log.add();
+    const { body } = await wait('');
+    expectFields(body, answers['200'].content['application/json'].schema);
+    expectFields(body.requests?.[0], schemas.Request);
+    const { body: late } = await wait('path=/hooks/other&timeout=1s');
+    expectFields(late, responses.WaitFailure.content['application/json'].schema);
+    for (const one of [late.requests?.[0], late.refused_requests?.[0]]) expectFields(one, schemas.Arrived);
+  });
+
+  it('names the statuses of a wait', () => {
+    expect(Object.keys(answers)).toEqual(['200', '400', '408', '409', '410', 'default']);
   });
 });
