@@ -8,6 +8,7 @@ import { memory } from './cases/memory.ts';
 import { osAnswers, osMode } from './cases/os-mode.ts';
 import { outages } from './cases/outages.ts';
 import { page } from './cases/pages.ts';
+import { recording } from './cases/recording.ts';
 import { keptConnections, newConnections } from './cases/requests.ts';
 import { silence } from './cases/silence.ts';
 import { portFree, start } from './cases/start.ts';
@@ -32,4 +33,5 @@ export const CASES: readonly Case[] = [
   osAnswers,
   endurance,
   webApp,
+  recording,
 ];

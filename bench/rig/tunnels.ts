@@ -28,6 +28,8 @@ export interface TunnelTarget {
   remotePort?: number;
   /** Files with certificate and key, for TLS that ends on the runner. Only for `gateway`. */
   tls?: { cert: string; key: string };
+  /** The paths whose requests are recorded. Only for `gateway`. */
+  capture?: string;
   /** Run `src/cli.ts` instead of the bundle. */
   fromSource?: boolean;
   /** The network namespace of the client. Not for wasmrun, which is configured over its own port. */
@@ -140,6 +142,7 @@ export function describeOwnCommand(name: OwnName, target: TunnelTarget): [string
   // Without it, the client would first try ports outside the server's range, which is not what is measured.
   else flags.push('--port-range', `${PORT_RANGE.min}-${PORT_RANGE.max}`);
   if (name === 'raw') flags.push('--protocol', 'tcp');
+  if (target.capture !== undefined) flags.push('--capture', target.capture);
   if (target.tls) flags.push('--tls-cert', target.tls.cert, '--tls-key', target.tls.key);
   return [process.execPath, entry, 'run', ...flags];
 }

@@ -17,15 +17,16 @@ export interface WrkFigures {
 
 /**
  * Runs wrk with one thread: enough for 100,000 requests per second, and the other core stays free. `closing`: a new
- * connection for each request.
+ * connection for each request. `script`: a Lua file that says what is sent.
  */
 export async function runWrk(
   url: string,
-  options: { connections: number; seconds: number; closing?: boolean },
+  options: { connections: number; seconds: number; closing?: boolean; script?: string },
 ): Promise<WrkFigures> {
-  const { connections, seconds, closing = false } = options;
+  const { connections, seconds, closing = false, script } = options;
   const header = closing ? ['-H', 'Connection: close'] : [];
-  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, ...header, url];
+  const file = script === undefined ? [] : ['-s', script];
+  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, ...header, ...file, url];
   return parseWrk(await runProgram('wrk', args, { limitMs: seconds * 1000 + GRACE_MS }));
 }
 

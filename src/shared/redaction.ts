@@ -59,14 +59,14 @@ export type Redactor = <Message extends Redactable>(message: Message) => Message
 /** `headers`: further names of headers with credentials or signatures, in any case. */
 export function createRedactor(headers: Iterable<string> = []): Redactor {
   const named = new Set([...headers].map(name => name.toLowerCase()));
-  const isSecret = (name: string) => named.has(name) || isSecretHeader(name);
+  const redactHeader = (name: string, value: string) => {
+    const key = name.toLowerCase();
+    return named.has(key) || isSecretHeader(key) ? redactValue(key, value) : redactAddresses(value);
+  };
   return message => ({
     ...message,
     ...(message.target !== undefined && { target: redactAddresses(message.target) }),
-    headers: message.headers.map(([name, value]) => [
-      name,
-      isSecret(name.toLowerCase()) ? redactValue(name.toLowerCase(), value) : redactAddresses(value),
-    ]),
+    headers: message.headers.map(([name, value]) => [name, redactHeader(name, value)]),
     ...redactBody(message),
   });
 }
@@ -114,6 +114,7 @@ function nameKey(key: string): string {
 }
 
 function redactAddresses(text: string): string {
+  if (!text.includes('=') && !text.includes('@')) return text;
   return text
     .replaceAll(USERINFO, `$1${REDACTED}@`)
     .replaceAll(PARAMETER, (whole, before: string, name: string, value: string) =>

@@ -14,6 +14,13 @@ const MAX_BLOCK_BYTES = 1024 ** 2;
 /** A body that is announced as this long at most gets one block of its length; who announces more need not send it. */
 const MAX_ANNOUNCED_BYTES = 64 * 1024;
 
+/** What a network buffer takes at most: the first piece of a body is held with all of it. */
+const MAX_HELD_BYTES = 64 * 1024;
+
+/** Bodies up to this length share blocks of memory once they are kept. */
+const MAX_SHARED_BYTES = 16 * 1024;
+const SHARED_BLOCK_BYTES = 128 * 1024;
+
 /** If less is left for a body, the rest of it is not kept. */
 const MIN_BLOCK_BYTES = 256;
 
@@ -54,13 +61,44 @@ export class BodyBudget {
 }
 
 /**
- * The body of one request. Its bytes are copied, because a chunk of one byte may keep a whole network buffer in memory.
- * Once the budget is short, or the body too long, the beginning stays and the rest is only counted.
+ * Memory for bodies that are kept: short ones share blocks, because ten thousand buffers of their own would cost more
+ * time than all else. The oldest bodies are forgotten first, so a block is free soon after its first body is. Node's own
+ * pool is no choice: there, others would keep a block in memory.
+ */
+export class BodyStore {
+  #block = Buffer.alloc(0);
+  #usedBytes = 0;
+
+  /** The parts, one behind the other, up to `length`. */
+  keep(parts: readonly Buffer[], length: number): Buffer {
+    const body = this.#allocate(length);
+    let offset = 0;
+    for (const part of parts) offset += part.copy(body, offset, 0, Math.min(part.length, length - offset));
+    return body;
+  }
+
+  #allocate(length: number): Buffer {
+    if (length > MAX_SHARED_BYTES) return Buffer.allocUnsafeSlow(length);
+    if (this.#usedBytes + length > this.#block.length) {
+      this.#block = Buffer.allocUnsafeSlow(SHARED_BLOCK_BYTES);
+      this.#usedBytes = 0;
+    }
+    this.#usedBytes += length;
+    return this.#block.subarray(this.#usedBytes - length, this.#usedBytes);
+  }
+}
+
+/**
+ * The body of one request. If it comes in one piece, that is held until `take`. Otherwise its bytes are copied: a piece
+ * of one byte may keep a whole network buffer in memory. Once the budget is short, or the body too long, the beginning
+ * stays and the rest is only counted.
  */
 export class ArrivingBody {
   readonly #budget: BodyBudget;
   /** As `Content-Length` says. */
   readonly #announced: number | undefined;
+  /** The only piece so far. */
+  #first: Buffer | undefined;
   #blocks: Buffer[] = [];
   #ownedBytes = 0;
   #keptBytes = 0;
@@ -74,7 +112,46 @@ export class ArrivingBody {
   }
 
   add(chunk: Buffer): void {
+    const isFirst = this.bytes === 0;
     this.bytes += chunk.length;
+    if (isFirst && this.#hold(chunk)) return;
+    const first = this.#first;
+    if (first !== undefined) {
+      this.#first = undefined;
+      this.#release();
+      this.#copy(first);
+    }
+    this.#copy(chunk);
+  }
+
+  /** Returns what was kept, at most `maxBytes`, and gives its share of the budget back. */
+  take(store: BodyStore, maxBytes = MAX_BODY_BYTES): Buffer {
+    const parts = this.#first === undefined ? this.#blocks : [this.#first];
+    const kept = this.#first?.length ?? this.#keptBytes;
+    const body = store.keep(parts, Math.min(kept, maxBytes));
+    this.#release();
+    this.#first = undefined;
+    this.#blocks = [];
+    this.#keptBytes = 0;
+    this.#isCut = true;
+    return body;
+  }
+
+  #hold(chunk: Buffer): boolean {
+    const bytes = chunk.buffer.byteLength;
+    if (bytes > MAX_HELD_BYTES) return false;
+    this.#ownedBytes = this.#budget.take(0, bytes);
+    if (this.#ownedBytes === bytes) this.#first = chunk;
+    else this.#release();
+    return this.#first !== undefined;
+  }
+
+  #release(): void {
+    this.#budget.giveBack(this.#ownedBytes);
+    this.#ownedBytes = 0;
+  }
+
+  #copy(chunk: Buffer): void {
     for (let done = 0; done < chunk.length && !this.#isCut; ) {
       const free = this.#ownedBytes - this.#keptBytes;
       const block = free > 0 ? this.#blocks.at(-1) : this.#open(chunk.length - done);
@@ -83,20 +160,6 @@ export class ArrivingBody {
       done += copied;
       this.#keptBytes += copied;
     }
-  }
-
-  /** Returns what was kept, at most `maxBytes`, and gives its share of the budget back. */
-  take(maxBytes = MAX_BODY_BYTES): Buffer {
-    const length = Math.min(this.#keptBytes, maxBytes);
-    const [first] = this.#blocks;
-    // Most bodies have one block of the right length.
-    const body = first?.length === length ? first : joinBlocks(this.#blocks, length);
-    this.#budget.giveBack(this.#ownedBytes);
-    this.#blocks = [];
-    this.#ownedBytes = 0;
-    this.#keptBytes = 0;
-    this.#isCut = true;
-    return body;
   }
 
   #open(arrived: number): Buffer | undefined {
@@ -118,11 +181,4 @@ export class ArrivingBody {
     const rest = (this.#announced ?? Number.POSITIVE_INFINITY) - this.#ownedBytes;
     return rest > 0 && rest <= MAX_ANNOUNCED_BYTES ? rest : Math.min(usual, Math.max(rest, arrived));
   }
-}
-
-function joinBlocks(blocks: readonly Buffer[], length: number): Buffer {
-  const body = Buffer.allocUnsafeSlow(length);
-  let offset = 0;
-  for (const block of blocks) offset += block.copy(body, offset, 0, Math.min(block.length, length - offset));
-  return body;
 }

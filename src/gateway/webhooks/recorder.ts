@@ -9,7 +9,7 @@ import type {
 } from '../../shared/captured-request.ts';
 import { isOwnPath } from '../own-pages.ts';
 import { hasBody, readPath, readTarget, type Visit } from '../visit.ts';
-import { ArrivingBody, BodyBudget, MAX_BODY_BYTES } from './arriving-body.ts';
+import { ArrivingBody, BodyBudget, BodyStore, MAX_BODY_BYTES } from './arriving-body.ts';
 import { type Capture, compileCapture } from './capture.ts';
 import { Deliveries } from './deliveries.ts';
 import type { Identity, Recording } from './recording.ts';
@@ -59,6 +59,15 @@ export class RequestRecorder implements RequestLog {
   readonly #arriving = new BodyBudget(MAX_ARRIVING_BYTES);
   readonly #letIn = new RequestRing(MAX_REQUESTS);
   readonly #refused = new RequestRing(MAX_REFUSED);
+  readonly #book: Book = {
+    budget: this.#arriving,
+    store: new BodyStore(),
+    onGrowth: () => this.#limitMemory(),
+    hide: text => this.#hide(text),
+    hideAll: texts => (this.#secrets.length === 0 ? texts : texts.map(text => this.#hide(text))),
+    add: request => this.#add(request),
+    announce: request => this.#announce(request),
+  };
   #lastId = 0;
 
   constructor(
@@ -104,13 +113,7 @@ export class RequestRecorder implements RequestLog {
   /** Undefined if the request is not on a captured path. */
   start(visit: Visit): Recording | undefined {
     if (!this.isCaptured(visit.request.method ?? '', readPath(visit.request))) return undefined;
-    return new VisitRecording(visit, {
-      budget: this.#arriving,
-      onGrowth: () => this.#limitMemory(),
-      hide: text => this.#hide(text),
-      add: request => this.#add(request),
-      announce: request => this.#announce(request),
-    });
+    return new VisitRecording(visit, this.#book);
   }
 
   /**
@@ -187,19 +190,21 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 type NewRequest = Omit<CapturedRequest, 'id' | 'duplicateOf' | 'delivery'> & Pick<Identity, 'delivery'>;
 
-/** What a recording needs of its recorder. */
-interface Recorder {
+/** What recordings write to. */
+interface Book {
   readonly budget: BodyBudget;
+  readonly store: BodyStore;
   onGrowth(): void;
-  /** The text without the preview's key or password. */
+  /** The text without the preview's key or password, if it has any. */
   hide(text: string): string;
+  hideAll(texts: readonly string[]): readonly string[];
   add(request: NewRequest): Mutable<CapturedRequest>;
   announce(request: CapturedRequest): void;
 }
 
 class VisitRecording implements Recording {
   readonly #visit: Visit;
-  readonly #recorder: Recorder;
+  readonly #book: Book;
   readonly #receivedAt = new Date();
   /** A time of performance.now(). */
   readonly #begun = performance.now();
@@ -212,11 +217,11 @@ class VisitRecording implements Recording {
   /** Undefined until it is visible. */
   #request: Mutable<CapturedRequest> | undefined;
 
-  constructor(visit: Visit, recorder: Recorder) {
+  constructor(visit: Visit, book: Book) {
     this.#visit = visit;
-    this.#recorder = recorder;
+    this.#book = book;
     const { 'content-length': length } = visit.request.headers;
-    this.#body = new ArrivingBody(recorder.budget, length === undefined ? undefined : Number(length));
+    this.#body = new ArrivingBody(book.budget, length === undefined ? undefined : Number(length));
     visit.response.once('finish', () => this.#finish());
     visit.response.once('close', () => this.#close());
   }
@@ -224,7 +229,7 @@ class VisitRecording implements Recording {
   take(chunk: Buffer): void {
     if (this.#request !== undefined) return;
     this.#body.add(chunk);
-    this.#recorder.onGrowth();
+    this.#book.onGrowth();
   }
 
   identify(identity: Identity): void {
@@ -255,16 +260,16 @@ class VisitRecording implements Recording {
   #show(refusal: string | undefined): void {
     if (this.#request !== undefined) return;
     const { request } = this.#visit;
-    const { hide } = this.#recorder;
+    const { hide, hideAll } = this.#book;
     const { bytes } = this.#body;
     const whole: WholeRequest = {
       method: request.method ?? '',
       // Only now: the passes have removed the key.
       target: hide(readTarget(request)),
-      rawHeaders: request.rawHeaders.map(hide),
-      body: this.#body.take(refusal === undefined ? undefined : MAX_REFUSED_BODY_BYTES),
+      rawHeaders: hideAll(request.rawHeaders),
+      body: this.#body.take(this.#book.store, refusal === undefined ? undefined : MAX_REFUSED_BODY_BYTES),
     };
-    this.#request = this.#recorder.add({
+    this.#request = this.#book.add({
       ...whole,
       receivedAt: this.#receivedAt,
       httpVersion: request.wireVersion ?? request.httpVersion,
@@ -278,7 +283,7 @@ class VisitRecording implements Recording {
       answer: this.#answer,
       isFinished: this.#isFinished,
     });
-    this.#recorder.announce(this.#request);
+    this.#book.announce(this.#request);
   }
 
   /** The answer is sent. */
@@ -334,7 +339,7 @@ class VisitRecording implements Recording {
   #change(change: Partial<CapturedRequest>): void {
     if (this.#request === undefined) return;
     Object.assign(this.#request, change);
-    this.#recorder.announce(this.#request);
+    this.#book.announce(this.#request);
   }
 }
 

@@ -14,7 +14,7 @@ interface Entry {
 export class RequestRing {
   readonly #maxCount: number;
   /** In the order of ids; those before `#first` are forgotten. */
-  #entries: Entry[] = [];
+  #entries: (Entry | undefined)[] = [];
   #first = 0;
   #bytes = 0;
 
@@ -47,7 +47,7 @@ export class RequestRing {
 
   /** The requests with larger ids, in the order of ids. */
   listAfter(id: number): CapturedRequest[] {
-    return this.#entries.slice(this.#indexAfter(id)).map(({ request }) => request);
+    return this.#entries.slice(this.#indexAfter(id)).flatMap(entry => entry?.request ?? []);
   }
 
   clear(): void {
@@ -58,7 +58,7 @@ export class RequestRing {
 
   #forgetOldest(): void {
     this.#bytes -= this.#entries[this.#first]?.bytes ?? 0;
-    delete this.#entries[this.#first];
+    this.#entries[this.#first] = undefined;
     this.#first += 1;
     if (this.#first < this.#entries.length / 2) return;
     this.#entries = this.#entries.slice(this.#first);

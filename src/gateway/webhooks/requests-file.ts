@@ -8,7 +8,7 @@
 
 import { closeSync, openSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { CapturedRequest, RequestLog } from '../../shared/captured-request.ts';
 import { describeError } from '../../shared/errors.ts';
 import { describeRequest, type RequestMessage } from '../../shared/request-json.ts';
@@ -23,6 +23,9 @@ export const MAX_LINE_BODY_BYTES = 1024 ** 2;
 
 /** So much is rendered and written at a time. */
 const BATCH_LENGTH = 256 * 1024;
+
+/** Between two writes: each costs about as much as ten lines. If the process is killed, the lines since then are lost. */
+const PAUSE_MS = 20;
 
 /** What may wait for a slow disk, in bodies and with this for each head. */
 const MAX_WAITING_BYTES = 16 * 1024 ** 2;
@@ -51,6 +54,7 @@ export class RequestsFile {
   #bytes = 0;
   #missing = 0;
   #isCut = false;
+  #isClosing = false;
 
   /** Makes the file, empty, for this user alone. Throws if that is not possible. */
   constructor(options: RequestsFileOptions) {
@@ -64,6 +68,7 @@ export class RequestsFile {
 
   /** Writes what is left, also of requests that are not finished. Never rejects. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     this.#unsubscribe();
     for (const request of this.#options.requests.list()) if (!request.isFinished) this.#add(request);
     await this.#writing;
@@ -86,7 +91,10 @@ export class RequestsFile {
   /** Ends when nothing waits. */
   async #write(): Promise<void> {
     await nextTurn();
-    while (this.#waiting.length > 0 && !this.#isCut) await this.#writeBatch();
+    while (this.#waiting.length > 0 && !this.#isCut) {
+      await this.#writeBatch();
+      if (!this.#isClosing && this.#waitingBytes < BATCH_LENGTH) await delay(PAUSE_MS);
+    }
     this.#writing = undefined;
   }
 
