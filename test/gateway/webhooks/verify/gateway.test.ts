@@ -160,6 +160,17 @@ it.each(['stripe', 'slack', 'standard-webhooks'])(
   },
 );
 
+it('refuses WebSockets on a verified path, also with the key', async () => {
+  const { app, door, last } = await open(['github /hooks/gh secret-one']);
+  const answer = await sendRaw(
+    door.port,
+    `GET /hooks/gh HTTP/1.1\r\nHost: ${new URL(PUBLIC_URL).host}\r\nAuthorization: Bearer ${KEY}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n\r\n`,
+  );
+  expect(answer).toMatch(/^HTTP\/1\.1 401 /);
+  expect(last()?.refusal).toBe('a request for a WebSocket cannot be signed');
+  expect(app.seen).toEqual([]);
+});
+
 describe('several rules for one path', () => {
   it('let either secret and either provider in', async () => {
     const lines = [
