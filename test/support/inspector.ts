@@ -38,7 +38,7 @@ export async function startInspectorApi(changes: Partial<Controls> = {}) {
     INSPECTOR_KEY,
   );
   onTestFinished(() => api.stop());
-  return { url: api.url, requests, consoleLines };
+  return { url: api.url, requests, consoleLines, stop: () => api.stop() };
 }
 
 /** Opens the page with its key; `prepare` fills the log before. */

@@ -3,6 +3,7 @@
 import type { Page } from 'puppeteer-core';
 import { expect, it, onTestFinished } from 'vitest';
 import { ReplayError } from '../../../src/shared/replay.ts';
+import type { ExposureState } from '../../../src/shared/state.ts';
 import { startFaultRelay } from '../../support/fault-relay.ts';
 import {
   INSPECTOR_KEY,
@@ -12,6 +13,7 @@ import {
   startInspectorApi,
 } from '../../support/inspector.ts';
 import type { FakeRequestLog } from '../../support/request-log.ts';
+import { LIVE } from '../../support/sample-state.ts';
 
 const textOf = (page: Page, selector: string): Promise<string> =>
   page.evaluate(`document.querySelector(${JSON.stringify(selector)})?.innerText ?? ''`) as Promise<string>;
@@ -223,6 +225,26 @@ it('shows that it is disconnected, and goes on where it was when the preview ans
   await waitForText(page, '#count', '5 requests');
   expect(await textOf(page, '#request-4')).toContain('503');
   await page.waitForSelector('#offline[hidden]');
+});
+
+it('says that the preview has ended, and keeps what it shows', async () => {
+  let tell = (_: ExposureState) => {};
+  const api = await startInspectorApi({
+    subscribe: listener => {
+      tell = listener;
+      return () => {};
+    },
+  });
+  addThree(api);
+  const { page } = await openPage(api.url);
+  await waitForText(page, '#count', '3 requests');
+  const phase = { kind: 'ended', reason: 'duration over', endedAt: new Date() } as const;
+  tell({ ...LIVE, phase, address: { kind: 'unverified', url: 'http://bore.example:1', reason: 'silent' } });
+  await waitForText(page, '#verdict', 'Ended: duration over');
+  await waitForText(page, '#facts', 'not verified (silent)');
+  await api.stop();
+  await waitForText(page, '#offline', 'The preview has ended.');
+  expect(await textOf(page, '#list')).toContain('/hooks/github');
 });
 
 it('replays a request to the app, signed again if its rule is known, and shows the answer', async () => {

@@ -90,7 +90,10 @@ export class StatusBar {
         el('span'),
         button('Try now', () => this.#events.retry(), { class: 'small' }),
       );
-    const text = `Disconnected: what you see is as of then. ${describeRetry(this.#connection)}`;
+    const isOver = this.#state?.exposure.phase === 'ended' || this.#state?.exposure.phase === 'failed';
+    const text = isOver
+      ? 'The preview has ended. What you see is as of then. '
+      : `Disconnected: what you see is as of then. ${describeRetry(this.#connection)}`;
     if (this.#offline.firstElementChild !== null) setText(this.#offline.firstElementChild, text);
   }
 
@@ -162,6 +165,7 @@ function listFacts(state: StateMessage, now: number): [string, string][] {
   const facts: [string, string | undefined][] = [
     ['Tunnel', withReason(state.status, state.tunnel_reason)],
     ['Up', state.connected_at === null ? undefined : formatSpan(now - Date.parse(state.connected_at))],
+    ['Address', state.verified === false ? `not verified (${state.doubt})` : undefined],
     ['App', withReason(`${app.status} (${mode})`, app.reason)],
     ['Restarts', state.restarts === 0 ? undefined : String(state.restarts)],
     ['Reconnects', state.reconnects === 0 ? undefined : String(state.reconnects)],
