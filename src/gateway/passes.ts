@@ -33,6 +33,7 @@ import type { DeliveryQueue } from './webhooks/queue.ts';
 import { keepForLater, mayKeep } from './webhooks/queue-pass.ts';
 import type { RequestRecorder } from './webhooks/recorder.ts';
 import {
+  APP_AWAY,
   BEHIND_MALFORMED,
   describeAccessRefusal,
   describeMalformed,
@@ -254,7 +255,7 @@ function queueWhileAway(
 function answerWhileAway(visit: Visit, { link }: PassContext): boolean {
   if (visit.app.status === 'running') return false;
   void link.forget();
-  visit.recording?.refuse('the app was away');
+  visit.recording?.refuse(APP_AWAY);
   sendNotice(visit, describeAway(visit.app));
   return true;
 }

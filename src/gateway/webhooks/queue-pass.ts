@@ -86,7 +86,9 @@ function refuseTooLarge(visit: Visit, maxBodyBytes: number): true {
 }
 
 function sendFull(visit: Visit): true {
-  visit.recording?.refuse('the app was away, and no more requests could be kept for it');
+  visit.recording?.refuse(
+    'the app was not running, and no more requests could be kept for it: the sender must send it again when it is',
+  );
   sendText(
     visit,
     503,

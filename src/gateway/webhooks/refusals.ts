@@ -9,6 +9,8 @@ export const PLAIN_HTTP = 'it was sent over http: register the https address wit
 export const TOO_SLOW =
   'its upload stood still, or came too slowly (408): the sender must send it again, without pauses of a minute';
 
+export const APP_AWAY = 'the app was not running: the sender must send it again when it is';
+
 export const BEHIND_MALFORMED = 'it came behind a malformed request on the same connection, which was closed';
 
 /** `status` is that of the answer. */

@@ -286,7 +286,7 @@ describe('a request that is refused', () => {
     [
       'with a body above max-body',
       { rules: { maxBodyBytes: 10 } },
-      `POST /hooks/gh HTTP/1.1\r\n${HOST}Content-Length: 11\r\n\r\n`,
+      `POST /hooks/gh HTTP/1.1\r\n${HOST}Content-Length: 11\r\n\r\nhello world`,
       /longer than the 10 bytes.*\(413\).*raise `max-body`/,
     ],
     [
@@ -307,7 +307,12 @@ describe('a request that is refused', () => {
       `POST /hooks/gh HTTP/1.1\r\n${HOST}Content-Length: 9\r\n\r\nh`,
       /too slowly \(408\)/,
     ],
-    ['while the app starts', { app: away }, `GET /hooks/gh HTTP/1.1\r\n${HOST}${CLOSE}`, /./],
+    [
+      'while the app starts',
+      { app: away },
+      `GET /hooks/gh HTTP/1.1\r\n${HOST}${CLOSE}`,
+      /app was not running: .*again/,
+    ],
   ])('is kept with the reason and the remedy: %s', async (_, options, bytes, reason) => {
     const { app, door, recorder } = await open(options);
     await sendRaw(door.port, bytes);
