@@ -27,6 +27,9 @@ const BATCH_LENGTH = 256 * 1024;
 /** Between two writes: each costs about as much as ten lines. If the process is killed, the lines since then are lost. */
 const PAUSE_MS = 20;
 
+/** The end of the preview must not wait longer. */
+const CLOSE_LIMIT_MS = 3_000;
+
 /** What may wait for a slow disk, in bodies and with this for each head. */
 const MAX_WAITING_BYTES = 16 * 1024 ** 2;
 const HEAD_BYTES = 1024;
@@ -66,11 +69,15 @@ export class RequestsFile {
     });
   }
 
-  /** Writes what is left, also of requests that are not finished. Never rejects. */
+  /** Writes what is left, also of requests that are not finished; gives up on a disk that hangs. Never rejects. */
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#unsubscribe();
     for (const request of this.#options.requests.list()) if (!request.isFinished) this.#add(request);
+    await Promise.race([this.#finish(), delay(CLOSE_LIMIT_MS, undefined, { ref: false })]);
+  }
+
+  async #finish(): Promise<void> {
     await this.#writing;
     if (this.#missing > 0) await this.#writeBatch();
     await this.#handle?.close().catch(() => {}); // nothing is left to write
@@ -125,9 +132,17 @@ export class RequestsFile {
     return { lines, count };
   }
 
+  /** A bug in here must not end the preview. */
   #render(request: CapturedRequest): string {
-    const body = request.body.subarray(0, MAX_LINE_BODY_BYTES);
-    return JSON.stringify(this.#options.redact(describeRequest({ ...request, body })));
+    try {
+      const body = request.body.subarray(0, MAX_LINE_BODY_BYTES);
+      return JSON.stringify(this.#options.redact(describeRequest({ ...request, body })));
+    } catch (error) {
+      this.#options.onProblem(
+        `requests-file misses a request that cannot be written: ${describeError(error)}`,
+      );
+      return JSON.stringify({ missing: { count: 1 } });
+    }
   }
 
   async #cut(): Promise<void> {

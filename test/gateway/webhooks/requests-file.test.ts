@@ -122,6 +122,19 @@ it('shows no credentials', async () => {
   expect(readFileSync(path, 'utf8')).not.toContain('abc');
 });
 
+it('goes on behind a request that cannot be written', async () => {
+  const { path, requests, file, problems } = open({
+    redact: message => {
+      if (message.id === 2) throw new Error('a bug');
+      return message;
+    },
+  });
+  for (let index = 0; index < 3; index += 1) requests.add();
+  await file.close();
+  expect(readLines(path)).toMatchObject([{ id: 1 }, { missing: { count: 1 } }, { id: 3 }]);
+  expect(problems).toEqual([expect.stringMatching(/^requests-file misses a request .*a bug$/)]);
+});
+
 it('ends with a line that says so when it has become too long', async () => {
   const { path, requests, file, problems } = open({ maxBytes: 10_000 });
   for (let index = 0; index < 100; index += 1) {
