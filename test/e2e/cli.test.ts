@@ -136,24 +136,30 @@ describe('expose run', () => {
     const command = `'${process.execPath}' -e "${app}"`;
     const capture = ['--public-paths', '/hooks/**'];
     const run = new Cli(['run', temp, '--command', command, ...capture, '--server', `127.0.0.1:${port}`]);
-    const { url } = await click(await run.printed(/^ {2}(http:\S+)$/m));
+    try {
+      const { url } = await click(await run.printed(/^ {2}(http:\S+)$/m));
 
-    const match = ['--match', 'json:$.action=opened'];
-    const waiting = new Cli(['wait', '/hooks/*', ...match, '--json']);
-    for (const action of ['closed', 'opened'])
-      await fetch(`${url}/hooks/gh`, { method: 'POST', body: JSON.stringify({ action }) });
-    expect(await waiting.code).toBe(0);
-    expect(JSON.parse(waiting.out)).toMatchObject({
-      count: 1,
-      last_id: 2,
-      requests: [{ method: 'POST', target: '/hooks/gh', body: '{"action":"opened"}', status: 204 }],
-    });
-    expect((await expose(['requests'])).out).toMatch(/^ +1 .* → 204 .*\n +2 .* → 204 .*\n$/);
-    const late = await expose(['wait', '--since', '2', '--timeout', '1s']);
-    expect(late).toMatchObject({
-      code: 124,
-      err: expect.stringContaining(`Nothing has come since request 2`),
-    });
+      const match = ['--match', 'json:$.action=opened'];
+      const waiting = new Cli(['wait', '/hooks/*', ...match, '--json']);
+      for (const action of ['closed', 'opened'])
+        await fetch(`${url}/hooks/gh`, { method: 'POST', body: JSON.stringify({ action }) });
+      expect(await waiting.code).toBe(0);
+      expect(JSON.parse(waiting.out)).toMatchObject({
+        count: 1,
+        last_id: 2,
+        requests: [{ method: 'POST', target: '/hooks/gh', body: '{"action":"opened"}', status: 204 }],
+      });
+      expect((await expose(['requests'])).out).toMatch(/^ +1 .* → 204 .*\n +2 .* → 204 .*\n$/);
+      const late = await expose(['wait', '--since', '2', '--timeout', '1s']);
+      expect(late).toMatchObject({
+        code: 124,
+        err: expect.stringContaining(`Nothing has come since request 2`),
+      });
+    } finally {
+      // The app would outlive a killed preview.
+      await expose(['stop']);
+    }
+    expect(await run.code).toBe(0);
   });
 
   it('can be watched and ended from a second terminal, with a server of its own and a secret from a file', async () => {
