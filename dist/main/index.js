@@ -19088,7 +19088,8 @@ function findPatternProblem(pattern) {
         return 'has more than one * in a name';
     if (pattern.split('/').filter(name => name === '**').length > MAX_FOLDER_STARS)
         return 'has more than two **';
-    if (/[()[\]{}!]/.test(pattern))
+    // With `|` picomatch would make two patterns of one.
+    if (/[()[\]{}!|]/.test(pattern))
         return 'has more than the signs *, ** and ?';
     return undefined;
 }
@@ -20799,7 +20800,7 @@ function isOption(word) {
 }
 /** A word that nobody uses as a secret, so that a message may show it. */
 function isPlainWord(word) {
-    return /^[a-z][a-z-]{0,19}$/i.test(word) || PROVIDER_NAMES.some(name => name === word);
+    return /^(?:[a-z][a-z-]{0,19}|hmac-sha\d+)$/i.test(word);
 }
 /** Throws a RuleError, whose message goes behind "`verify`, line N". */
 function parseRule({ provider, path, secret, options: words }) {
@@ -20885,7 +20886,7 @@ const OTHER_NAMES = {
 };
 function describeUnknown(word) {
     const shown = isPlainWord(word) ? `: '${word}' is not a provider` : ': it does not begin with a provider';
-    const other = Object.hasOwn(OTHER_NAMES, word) ? OTHER_NAMES[word] : findNearest(word, PROVIDER_NAMES);
+    const other = Object.hasOwn(OTHER_NAMES, word) ? OTHER_NAMES[word] : findNearest(word, NAMED_PROVIDERS);
     if (other !== undefined)
         return `${shown}: did you mean ${other}?`;
     return `${shown}: write one of ${NAMED_PROVIDERS.join(', ')}, or for any other ${HMAC_PROVIDERS.join(' or ')}`;

@@ -31045,11 +31045,11 @@ const files = {
  },
  "/inspector/status.js": {
   "type": "text/javascript; charset=utf-8",
-  "text": "// The head of the page: how the preview is, its link with a QR code, and whether this page is connected to it.\n\n                                                                  \nimport { copyButton } from './copy.js';\nimport { button, byId, el, line } from './dom.js';\nimport { formatCount, formatMinute, formatSpan } from './format.js';\n                                            \n                                        \n\n                                            \n\n                               \n                \n                     \n \n\nexport class StatusBar {\n           #toast       ;\n           #events              ;\n           #verdict = byId('verdict', HTMLElement);\n           #link = byId('link', HTMLElement);\n           #facts = byId('facts', HTMLElement);\n           #warnings = byId('warnings', HTMLElement);\n           #offline = byId('offline', HTMLElement);\n  #state                          ;\n  #connection             = { kind: 'connecting' };\n  #isLost = false;\n  #shownLink                           ;\n\n  constructor(toast       , events              ) {\n    this.#toast = toast;\n    this.#events = events;\n    // Uptime and the time left go on between events.\n    setInterval(() => this.#draw(), 1_000);\n  }\n\n  /** Without a slash at its end; empty if there is none. */\n  get publicUrl()         {\n    return this.#state?.public_url ?? '';\n  }\n\n  show(state              )       {\n    this.#state = state;\n    this.#draw();\n  }\n\n  /** The link of this page for people away from the runner; null if there is none. */\n  showPublicInspector(url               )       {\n    const shown =\n      url === null\n        ? []\n        : [\n            copyButton(\n              'Share',\n              () => url,\n              this.#toast,\n              'Copy the link of this page for people away from the runner',\n            ),\n          ];\n    byId('share', HTMLElement).replaceChildren(...shown);\n  }\n\n  showConnection(connection            )       {\n    this.#connection = connection;\n    if (connection.kind === 'disconnected') this.#isLost = true;\n    if (connection.kind === 'connected') this.#isLost = false;\n    this.#draw();\n  }\n\n  #draw()       {\n    this.#drawConnection();\n    const state = this.#state;\n    if (state === undefined) return;\n    const { text, tone } = judge(state);\n    setText(this.#verdict, text);\n    this.#verdict.className = `pill ${tone}`;\n    document.title = `${text} · expose inspector`;\n    this.#drawLink(state.preview_url ?? state.public_url);\n    this.#drawFacts(state);\n    const warnings = state.warnings.map(warning => el('li', {}, line(warning)));\n    if (this.#warnings.childElementCount !== warnings.length) this.#warnings.replaceChildren(...warnings);\n  }\n\n  #drawConnection()       {\n    this.#offline.hidden = !this.#isLost;\n    document.body.classList.toggle('stale', this.#isLost);\n    if (!this.#isLost) return;\n    if (this.#offline.childElementCount === 0)\n      this.#offline.append(\n        el('span'),\n        button('Try now', () => this.#events.retry(), { class: 'small' }),\n      );\n    const text = `Disconnected: what you see is as of then. ${describeRetry(this.#connection)}`;\n    if (this.#offline.firstElementChild !== null) setText(this.#offline.firstElementChild, text);\n  }\n\n  #drawLink(url               )       {\n    if (url === this.#shownLink) return;\n    this.#shownLink = url;\n    const shown = url === null ? [el('span', { class: 'soft' }, 'no public link')] : this.#renderLink(url);\n    this.#link.replaceChildren(...shown);\n  }\n\n  #renderLink(url        )                {\n    return [\n      // Only http and https lead anywhere: `protocol: tcp` has an address that browsers do not open.\n      /^https?:/.test(url)\n        ? el('a', { href: url, target: '_blank', rel: 'noopener noreferrer' }, line(hideKey(url)))\n        : el('code', {}, line(url)),\n      copyButton('Copy link', () => url, this.#toast),\n      button('QR code', () => this.#events.showQrCode(), { class: 'small' }),\n    ];\n  }\n\n  #drawFacts(state              )       {\n    const facts = listFacts(state, Date.now());\n    const current = [...this.#facts.querySelectorAll('dd')];\n    if (current.length !== facts.length)\n      this.#facts.replaceChildren(\n        ...facts.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, line(value)))),\n      );\n    else for (const [index, [name, value]] of facts.entries()) setFact(current[index], name, value);\n  }\n}\n\nfunction describeRetry(connection            )         {\n  if (connection.kind !== 'disconnected') return 'Connecting …';\n  return `Next try in ${Math.max(0, Math.ceil((connection.retryAt - Date.now()) / 1_000))} s.`;\n}\n\nfunction setFact(element                     , name        , value        )       {\n  if (element === undefined) return;\n  if (element.previousElementSibling !== null) setText(element.previousElementSibling, name);\n  if (element.textContent !== value) element.replaceChildren(line(value));\n}\n\n/** An element that shows the same already is left alone, so that screen readers and selections are not disturbed. */\nfunction setText(element         , text        )       {\n  if (element.textContent !== text) element.textContent = text;\n}\n\n/** The key is in the link that is copied, and not on a screen that others may see. */\nfunction hideKey(url        )         {\n  return url.replace(/([?&]expose-key=)[^&#]+/, '$1…');\n}\n\n/** The whole preview in a few words. */\nfunction judge({ exposure, status, app }              )                               {\n  if (exposure.phase === 'ended') return { text: `Ended: ${exposure.reason}`, tone: 'off' };\n  if (exposure.phase === 'failed') return { text: 'Failed', tone: 'bad' };\n  if (app.status === 'failed') return { text: 'App failed', tone: 'bad' };\n  if (status === 'Failed' || status === 'Disconnected')\n    return { text: `Tunnel ${status.toLowerCase()}`, tone: 'bad' };\n  if (status !== 'Connected') return { text: `Tunnel ${status.toLowerCase()}`, tone: 'busy' };\n  if (app.status !== 'running') return { text: `App ${app.status}`, tone: 'busy' };\n  return { text: 'Live', tone: 'good' };\n}\n\n/** Name and value in turn. */\nfunction listFacts(state              , now        )                     {\n  const { exposure, app, mode } = state;\n  const facts                                 = [\n    ['Tunnel', withReason(state.status, state.tunnel_reason)],\n    ['Up', state.connected_at === null ? undefined : formatSpan(now - Date.parse(state.connected_at))],\n    ['App', withReason(`${app.status} (${mode})`, app.reason)],\n    ['Restarts', state.restarts === 0 ? undefined : String(state.restarts)],\n    ['Reconnects', state.reconnects === 0 ? undefined : String(state.reconnects)],\n    ['Visits', formatCount(state.visits)],\n    ['Ends', describeEnd(exposure, now)],\n  ];\n  return facts.filter((fact)                           => fact[1] !== undefined);\n}\n\nfunction withReason(status        , reason               )         {\n  return reason === null ? status : `${status}: ${reason}`;\n}\n\nfunction describeEnd(exposure                          , now        )                     {\n  if (exposure.phase === 'failed') return exposure.reason;\n  if (exposure.phase !== 'live' || exposure.expires_at === null) return undefined;\n  const end = Date.parse(exposure.expires_at);\n  return `${formatMinute(end)}, in ${formatSpan(end - now)}`;\n}\n"
+  "text": "// The head of the page: how the preview is, its link with a QR code, and whether this page is connected to it.\n\n                                                                  \nimport { copyButton } from './copy.js';\nimport { button, byId, el, line } from './dom.js';\nimport { formatCount, formatMinute, formatSpan } from './format.js';\n                                            \n                                        \n\n                                            \n\n                               \n                \n                     \n \n\nexport class StatusBar {\n           #toast       ;\n           #events              ;\n           #verdict = byId('verdict', HTMLElement);\n           #link = byId('link', HTMLElement);\n           #facts = byId('facts', HTMLElement);\n           #warnings = byId('warnings', HTMLElement);\n           #offline = byId('offline', HTMLElement);\n  #state                          ;\n  #connection             = { kind: 'connecting' };\n  #isLost = false;\n  #shownLink                           ;\n\n  constructor(toast       , events              ) {\n    this.#toast = toast;\n    this.#events = events;\n    // Uptime and the time left go on between events.\n    setInterval(() => this.#draw(), 1_000);\n  }\n\n  /** Without a slash at its end; empty if there is none. */\n  get publicUrl()         {\n    return this.#state?.public_url ?? '';\n  }\n\n  show(state              )       {\n    this.#state = state;\n    this.#draw();\n  }\n\n  /** The link of this page for people away from the runner; null if there is none. */\n  showPublicInspector(url               )       {\n    const shown =\n      url === null\n        ? []\n        : [\n            copyButton(\n              'Share',\n              () => url,\n              this.#toast,\n              'Copy the link of this page for people away from the runner',\n            ),\n          ];\n    byId('share', HTMLElement).replaceChildren(...shown);\n  }\n\n  showConnection(connection            )       {\n    this.#connection = connection;\n    if (connection.kind === 'disconnected') this.#isLost = true;\n    if (connection.kind === 'connected') this.#isLost = false;\n    this.#draw();\n  }\n\n  #draw()       {\n    this.#drawConnection();\n    const state = this.#state;\n    if (state === undefined) return;\n    const { text, tone } = judge(state);\n    setText(this.#verdict, text);\n    this.#verdict.className = `pill ${tone}`;\n    document.title = `${text} · expose inspector`;\n    this.#drawLink(state.preview_url ?? state.public_url);\n    this.#drawFacts(state);\n    const warnings = state.warnings.map(warning => el('li', {}, line(warning)));\n    if (this.#warnings.childElementCount !== warnings.length) this.#warnings.replaceChildren(...warnings);\n  }\n\n  #drawConnection()       {\n    this.#offline.hidden = !this.#isLost;\n    document.body.classList.toggle('stale', this.#isLost);\n    if (!this.#isLost) return;\n    if (this.#offline.childElementCount === 0)\n      this.#offline.append(\n        el('span'),\n        button('Try now', () => this.#events.retry(), { class: 'small' }),\n      );\n    const isOver = this.#state?.exposure.phase === 'ended' || this.#state?.exposure.phase === 'failed';\n    const text = isOver\n      ? 'The preview has ended. What you see is as of then. '\n      : `Disconnected: what you see is as of then. ${describeRetry(this.#connection)}`;\n    if (this.#offline.firstElementChild !== null) setText(this.#offline.firstElementChild, text);\n  }\n\n  #drawLink(url               )       {\n    if (url === this.#shownLink) return;\n    this.#shownLink = url;\n    const shown = url === null ? [el('span', { class: 'soft' }, 'no public link')] : this.#renderLink(url);\n    this.#link.replaceChildren(...shown);\n  }\n\n  #renderLink(url        )                {\n    return [\n      // Only http and https lead anywhere: `protocol: tcp` has an address that browsers do not open.\n      /^https?:/.test(url)\n        ? el('a', { href: url, target: '_blank', rel: 'noopener noreferrer' }, line(hideKey(url)))\n        : el('code', {}, line(url)),\n      copyButton('Copy link', () => url, this.#toast),\n      button('QR code', () => this.#events.showQrCode(), { class: 'small' }),\n    ];\n  }\n\n  #drawFacts(state              )       {\n    const facts = listFacts(state, Date.now());\n    const current = [...this.#facts.querySelectorAll('dd')];\n    if (current.length !== facts.length)\n      this.#facts.replaceChildren(\n        ...facts.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, line(value)))),\n      );\n    else for (const [index, [name, value]] of facts.entries()) setFact(current[index], name, value);\n  }\n}\n\nfunction describeRetry(connection            )         {\n  if (connection.kind !== 'disconnected') return 'Connecting …';\n  return `Next try in ${Math.max(0, Math.ceil((connection.retryAt - Date.now()) / 1_000))} s.`;\n}\n\nfunction setFact(element                     , name        , value        )       {\n  if (element === undefined) return;\n  if (element.previousElementSibling !== null) setText(element.previousElementSibling, name);\n  if (element.textContent !== value) element.replaceChildren(line(value));\n}\n\n/** An element that shows the same already is left alone, so that screen readers and selections are not disturbed. */\nfunction setText(element         , text        )       {\n  if (element.textContent !== text) element.textContent = text;\n}\n\n/** The key is in the link that is copied, and not on a screen that others may see. */\nfunction hideKey(url        )         {\n  return url.replace(/([?&]expose-key=)[^&#]+/, '$1…');\n}\n\n/** The whole preview in a few words. */\nfunction judge({ exposure, status, app }              )                               {\n  if (exposure.phase === 'ended') return { text: `Ended: ${exposure.reason}`, tone: 'off' };\n  if (exposure.phase === 'failed') return { text: 'Failed', tone: 'bad' };\n  if (app.status === 'failed') return { text: 'App failed', tone: 'bad' };\n  if (status === 'Failed' || status === 'Disconnected')\n    return { text: `Tunnel ${status.toLowerCase()}`, tone: 'bad' };\n  if (status !== 'Connected') return { text: `Tunnel ${status.toLowerCase()}`, tone: 'busy' };\n  if (app.status !== 'running') return { text: `App ${app.status}`, tone: 'busy' };\n  return { text: 'Live', tone: 'good' };\n}\n\n/** Name and value in turn. */\nfunction listFacts(state              , now        )                     {\n  const { exposure, app, mode } = state;\n  const facts                                 = [\n    ['Tunnel', withReason(state.status, state.tunnel_reason)],\n    ['Up', state.connected_at === null ? undefined : formatSpan(now - Date.parse(state.connected_at))],\n    ['Address', state.verified === false ? `not verified (${state.doubt})` : undefined],\n    ['App', withReason(`${app.status} (${mode})`, app.reason)],\n    ['Restarts', state.restarts === 0 ? undefined : String(state.restarts)],\n    ['Reconnects', state.reconnects === 0 ? undefined : String(state.reconnects)],\n    ['Visits', formatCount(state.visits)],\n    ['Ends', describeEnd(exposure, now)],\n  ];\n  return facts.filter((fact)                           => fact[1] !== undefined);\n}\n\nfunction withReason(status        , reason               )         {\n  return reason === null ? status : `${status}: ${reason}`;\n}\n\nfunction describeEnd(exposure                          , now        )                     {\n  if (exposure.phase === 'failed') return exposure.reason;\n  if (exposure.phase !== 'live' || exposure.expires_at === null) return undefined;\n  const end = Date.parse(exposure.expires_at);\n  return `${formatMinute(end)}, in ${formatSpan(end - now)}`;\n}\n"
  },
  "/inspector/style.css": {
   "type": "text/css; charset=utf-8",
-  "text": "/* The look of the inspector. Colours, fonts and corners are those of the gateway's own pages (gateway/pages/page.ts). */\n/* biome-ignore-all lint/style/noDescendingSpecificity: the rules are in the order of the page's parts */\n\n:root {\n  color-scheme: light dark;\n  --ground: #f6f7f9;\n  --card: #fff;\n  --line: #dfe3e8;\n  --edge: #868fa0;\n  --text: #1d2330;\n  --soft: #566072;\n  --good: #146c43;\n  --busy: #2563eb;\n  --odd: #96470a;\n  --bad: #b42318;\n  --action: #1d4ed8;\n  --on-action: #fff;\n  --chosen: #e6edfd;\n  --hover: #f0f3f8;\n  --mono: ui-monospace, \"SF Mono\", \"Cascadia Mono\", \"DejaVu Sans Mono\", monospace;\n}\n\n@media (prefers-color-scheme: dark) {\n  :root {\n    --ground: #12151b;\n    --card: #1a1f28;\n    --line: #2c3440;\n    --edge: #6b7686;\n    --text: #e8ebf0;\n    --soft: #9ba6b6;\n    --good: #6fd39b;\n    --busy: #7aa7ff;\n    --odd: #f0b35c;\n    --bad: #ff8f82;\n    --action: #8fb4ff;\n    --on-action: #10182b;\n    --chosen: #22304d;\n    --hover: #202733;\n  }\n}\n\n* {\n  box-sizing: border-box;\n  margin: 0;\n}\n\n[hidden] {\n  /* biome-ignore lint/complexity/noImportantStyles: whatever the display of an element is, hidden is hidden */\n  display: none !important;\n}\n\nhtml,\nbody {\n  height: 100%;\n}\n\nbody {\n  background: var(--ground);\n  color: var(--text);\n  font:\n    0.9375rem / 1.5 system-ui,\n    sans-serif;\n  -webkit-text-size-adjust: 100%;\n}\n\nh1,\nh2,\nh3 {\n  line-height: 1.3;\n  font-weight: 600;\n}\n\ncode,\npre,\nkbd,\n.method,\n.target,\nh2 bdi {\n  font-family: var(--mono);\n}\n\nbdi,\ntd,\nth,\npre {\n  unicode-bidi: isolate;\n}\n\n.soft {\n  color: var(--soft);\n}\n\n.escape {\n  padding: 0 0.125rem;\n  border: 1px solid currentColor;\n  border-radius: 0.25rem;\n  color: var(--odd);\n  font: 0.75em / 1 var(--mono);\n}\n\n:focus-visible {\n  outline: 2px solid var(--action);\n  outline-offset: 2px;\n}\n\n/* Controls */\n\nbutton,\ninput,\nselect {\n  min-height: 2.5rem;\n  padding: 0.375rem 0.75rem;\n  border: 1px solid var(--line);\n  border-radius: 0.5rem;\n  background: var(--card);\n  color: inherit;\n  font: inherit;\n}\n\ninput,\nselect {\n  border-color: var(--edge);\n}\n\nbutton {\n  font-weight: 600;\n  cursor: pointer;\n}\n\nbutton:hover {\n  background: var(--hover);\n}\n\nbutton:disabled {\n  opacity: 0.6;\n  cursor: default;\n}\n\n.primary,\n.primary:hover {\n  border-color: transparent;\n  background: var(--action);\n  color: var(--on-action);\n}\n\n.small {\n  min-height: 2rem;\n  padding: 0.125rem 0.625rem;\n  font-size: 0.8125rem;\n  white-space: nowrap;\n}\n\n[aria-pressed=\"true\"] {\n  border-color: var(--action);\n  background: var(--chosen);\n}\n\n.check {\n  display: inline-flex;\n  align-items: center;\n  gap: 0.375rem;\n  min-height: 2rem;\n  font-size: 0.875rem;\n  white-space: nowrap;\n}\n\n.check input {\n  width: 1.125rem;\n  height: 1.125rem;\n  min-height: 0;\n  accent-color: var(--action);\n}\n\n.danger {\n  border-color: var(--bad);\n  color: var(--bad);\n}\n\n/* The page that asks for the key */\n\n#key-page {\n  display: grid;\n  place-items: center;\n  min-height: 100%;\n  padding: 1rem;\n}\n\n#key-form {\n  width: 100%;\n  max-width: 34rem;\n  padding: 2rem;\n  border: 1px solid var(--line);\n  border-radius: 0.75rem;\n  background: var(--card);\n}\n\n#key-form h1 {\n  margin-bottom: 0.5rem;\n  font-size: 1.375rem;\n}\n\n#key-form .mark {\n  display: block;\n  width: 2.5rem;\n  height: 0.25rem;\n  margin-bottom: 1.25rem;\n  border-radius: 1rem;\n  background: var(--soft);\n}\n\n#key-form p + p {\n  margin-top: 0.5rem;\n}\n\n#key-form label {\n  display: block;\n  margin: 1.25rem 0 0.5rem;\n  font-size: 0.875rem;\n  font-weight: 600;\n}\n\n#key-form input {\n  width: 100%;\n  margin-bottom: 0.75rem;\n  background: var(--ground);\n}\n\n/* The frame: the page itself does not scroll, its panes do. */\n\n#app {\n  display: flex;\n  flex-direction: column;\n  height: 100dvh;\n}\n\n#top {\n  display: grid;\n  grid-template-columns: auto 1fr;\n  align-items: center;\n  gap: 0.5rem 1.5rem;\n  padding: 0.75rem 1rem;\n  border-bottom: 1px solid var(--line);\n  background: var(--card);\n}\n\n.brand {\n  display: flex;\n  align-items: center;\n  gap: 0.75rem;\n}\n\nh1 {\n  font-size: 1.125rem;\n}\n\n.pill {\n  padding: 0.0625rem 0.625rem;\n  border: 1px solid currentColor;\n  border-radius: 1rem;\n  font-size: 0.8125rem;\n  font-weight: 600;\n}\n\n.pill::before {\n  content: \"\";\n  display: inline-block;\n  width: 0.5rem;\n  height: 0.5rem;\n  margin-right: 0.375rem;\n  border-radius: 50%;\n  background: currentColor;\n}\n\n.pill.good {\n  color: var(--good);\n}\n\n.pill.busy {\n  color: var(--busy);\n}\n\n.pill.bad {\n  color: var(--bad);\n}\n\n.pill.off {\n  color: var(--soft);\n}\n\n.stale #verdict {\n  color: var(--soft);\n}\n\n#link {\n  display: flex;\n  align-items: center;\n  gap: 0.5rem;\n  min-width: 0;\n}\n\n#link a,\n#link code {\n  overflow: hidden;\n  min-width: 0;\n  color: var(--action);\n  font-family: var(--mono);\n  font-size: 0.875rem;\n  text-overflow: ellipsis;\n  white-space: nowrap;\n}\n\n#facts {\n  display: flex;\n  flex-wrap: wrap;\n  grid-column: 1 / -1;\n  gap: 0.125rem 1.25rem;\n  color: var(--soft);\n  font-size: 0.8125rem;\n}\n\n#facts div {\n  display: flex;\n  gap: 0.375rem;\n  min-width: 0;\n}\n\n#facts dd {\n  overflow: hidden;\n  max-width: 40rem;\n  color: var(--text);\n  text-overflow: ellipsis;\n}\n\n#warnings {\n  grid-column: 1 / -1;\n  padding-left: 1.125rem;\n  color: var(--odd);\n  font-size: 0.8125rem;\n  overflow-wrap: anywhere;\n}\n\n#warnings:empty {\n  display: none;\n}\n\n#offline {\n  display: flex;\n  flex-wrap: wrap;\n  align-items: center;\n  gap: 0.25rem 0.75rem;\n  padding: 0.5rem 1rem;\n  border-bottom: 1px solid var(--bad);\n  background: var(--card);\n  color: var(--bad);\n  font-weight: 600;\n}\n\n#app main {\n  display: flex;\n  flex: 1;\n  flex-direction: column;\n  min-height: 0;\n}\n\n#tabs {\n  display: flex;\n  align-items: center;\n  gap: 0.5rem;\n  padding: 0 1rem;\n  border-bottom: 1px solid var(--line);\n  background: var(--card);\n}\n\n[role=\"tablist\"] {\n  flex: 1;\n  white-space: nowrap;\n}\n\n[role=\"tab\"],\n[role=\"tab\"]:hover {\n  min-height: 2.5rem;\n  border: 0;\n  border-bottom: 3px solid transparent;\n  border-radius: 0;\n  background: none;\n  color: var(--soft);\n}\n\n[role=\"tab\"][aria-selected=\"true\"] {\n  border-color: var(--action);\n  color: var(--text);\n}\n\n[role=\"tab\"]:focus-visible {\n  outline-offset: -2px;\n}\n\n[role=\"tabpanel\"] {\n  flex: 1;\n  min-height: 0;\n}\n\n#requests-view {\n  display: grid;\n  grid-template-columns: minmax(0, 1fr);\n  grid-template-rows: minmax(0, 1fr);\n}\n\n#list-pane,\n#detail {\n  grid-area: 1 / 1;\n}\n\n/* The list */\n\n#list-pane {\n  display: flex;\n  flex-direction: column;\n  min-height: 0;\n  background: var(--card);\n}\n\n#chart {\n  display: flex;\n  flex-direction: column;\n  padding: 0.5rem 0.75rem 0;\n}\n\n#chart svg {\n  width: 100%;\n  height: 3rem;\n  border-bottom: 1px solid var(--line);\n}\n\n#chart .fine {\n  fill: var(--busy);\n}\n\n#chart .bad {\n  fill: var(--bad);\n}\n\n#chart .duration {\n  stroke: var(--odd);\n  stroke-width: 2;\n  vector-effect: non-scaling-stroke;\n}\n\n#chart figcaption {\n  display: flex;\n  flex-wrap: wrap;\n  gap: 0 0.75rem;\n  padding-top: 0.125rem;\n  color: var(--soft);\n  font-size: 0.75rem;\n}\n\n.key::before {\n  content: \"\";\n  display: inline-block;\n  width: 0.625rem;\n  height: 0.625rem;\n  margin-right: 0.25rem;\n  border-radius: 0.125rem;\n  background: var(--busy);\n}\n\n.key.bad::before {\n  background: var(--bad);\n}\n\n.key.duration::before {\n  height: 0.1875rem;\n  vertical-align: middle;\n  background: var(--odd);\n}\n\n#filter {\n  display: flex;\n  flex-wrap: wrap;\n  gap: 0.5rem;\n  padding: 0.5rem 0.75rem;\n}\n\n#search {\n  flex: 1 1 100%;\n  min-width: 0;\n}\n\n#filter select {\n  flex: 1 1 6rem;\n  min-width: 0;\n  min-height: 2rem;\n  padding: 0.125rem 0.5rem;\n  font-size: 0.875rem;\n}\n\n#list-head {\n  display: flex;\n  align-items: center;\n  gap: 0.5rem;\n  padding: 0 0.75rem 0.5rem;\n  border-bottom: 1px solid var(--line);\n}\n\n#count {\n  flex: 1;\n  min-width: 0;\n  color: var(--soft);\n  font-size: 0.8125rem;\n}\n\n#list-box {\n  position: relative;\n  flex: 1;\n  min-height: 0;\n}\n\n#list {\n  height: 100%;\n  overflow-y: auto;\n  /* The list keeps its place itself when new rows come above. */\n  overflow-anchor: none;\n  overscroll-behavior: contain;\n}\n\n#list:focus-visible {\n  outline-offset: -2px;\n}\n\n.spacer {\n  position: relative;\n  overflow: hidden;\n}\n\n/* The height is ROW_PX of list.ts. */\n[role=\"option\"] {\n  position: absolute;\n  display: flex;\n  flex-direction: column;\n  justify-content: center;\n  gap: 0.0625rem;\n  width: 100%;\n  height: 52px;\n  padding: 0 0.75rem;\n  border-bottom: 1px solid var(--line);\n  contain: strict;\n  cursor: pointer;\n}\n\n[role=\"option\"]:hover {\n  background: var(--hover);\n}\n\n[role=\"option\"][aria-selected=\"true\"] {\n  background: var(--chosen);\n}\n\n#list:focus-visible .active {\n  outline: 2px solid var(--action);\n  outline-offset: -4px;\n}\n\n.first,\n.second {\n  display: flex;\n  align-items: center;\n  gap: 0.5rem;\n  min-width: 0;\n  white-space: nowrap;\n}\n\n.method {\n  font-size: 0.8125rem;\n  font-weight: 700;\n}\n\n.target {\n  flex: 1;\n  overflow: hidden;\n  font-size: 0.8125rem;\n  text-overflow: ellipsis;\n}\n\n.status {\n  font: 700 0.8125rem / 1.5 var(--mono);\n}\n\n.status.good,\n.badge.good {\n  color: var(--good);\n}\n\n.status.bad,\n.badge.bad {\n  color: var(--bad);\n}\n\n.status.none,\n.second .facts {\n  color: var(--soft);\n}\n\n.second {\n  overflow: hidden;\n  font-size: 0.75rem;\n}\n\n.second .facts {\n  font-variant-numeric: tabular-nums;\n}\n\n.badge {\n  padding: 0 0.375rem;\n  border: 1px solid currentColor;\n  border-radius: 0.25rem;\n  color: var(--soft);\n  font-size: 0.6875rem;\n  font-weight: 600;\n  white-space: nowrap;\n}\n\n.badge.odd {\n  color: var(--odd);\n}\n\n#empty {\n  position: absolute;\n  inset: 0;\n  display: flex;\n  flex-direction: column;\n  align-items: center;\n  gap: 0.75rem;\n  overflow: auto;\n  padding: 2.5rem 1.5rem;\n  background: var(--card);\n  color: var(--soft);\n  text-align: center;\n}\n\n#empty h2 {\n  color: var(--text);\n  font-size: 1.0625rem;\n}\n\n#empty pre {\n  max-width: 100%;\n  text-align: left;\n}\n\n#to-top {\n  position: absolute;\n  top: 0.5rem;\n  left: 50%;\n  transform: translateX(-50%);\n  box-shadow: 0 2px 8px rgb(0 0 0 / 20%);\n}\n\n/* The details */\n\n#detail {\n  display: none;\n  flex-direction: column;\n  gap: 0.75rem;\n  overflow-y: auto;\n  padding: 1rem;\n  background: var(--ground);\n}\n\n.is-open #detail {\n  display: flex;\n}\n\n.is-open #list-pane {\n  visibility: hidden;\n}\n\n.hint {\n  margin: auto;\n  color: var(--soft);\n}\n\n.heading {\n  display: flex;\n  align-items: flex-start;\n  justify-content: space-between;\n  gap: 0.75rem;\n}\n\n.heading h2 {\n  min-width: 0;\n  max-height: 8rem;\n  overflow: auto;\n  font-size: 1rem;\n  overflow-wrap: anywhere;\n}\n\n.heading h2:focus {\n  outline: none;\n}\n\n.heading h2 .method {\n  font-size: inherit;\n}\n\n.summary {\n  display: flex;\n  flex-direction: column;\n  align-items: flex-start;\n  gap: 0.5rem;\n}\n\n.summary .facts {\n  color: var(--soft);\n  font-size: 0.875rem;\n}\n\n.badges {\n  display: flex;\n  flex-wrap: wrap;\n  align-items: center;\n  gap: 0.375rem;\n}\n\n.badges:empty {\n  display: none;\n}\n\n.callout {\n  width: 100%;\n  padding: 0.5rem 0.75rem;\n  border-left: 3px solid var(--soft);\n  border-radius: 0.25rem;\n  background: var(--card);\n  overflow-wrap: anywhere;\n}\n\n.callout.bad {\n  border-color: var(--bad);\n}\n\n.callout.odd {\n  border-color: var(--odd);\n}\n\n.callout.good {\n  border-color: var(--good);\n}\n\n.actions {\n  display: flex;\n  flex-wrap: wrap;\n  align-items: center;\n  gap: 0.5rem;\n}\n\n.actions .primary {\n  min-height: 2rem;\n  padding: 0.125rem 0.875rem;\n  font-size: 0.8125rem;\n}\n\n.result {\n  order: 1;\n  flex: 1 0 100%;\n  min-width: 0;\n  font-size: 0.875rem;\n  overflow-wrap: anywhere;\n}\n\n.result pre {\n  margin-top: 0.5rem;\n  border: 1px solid var(--line);\n  border-radius: 0.5rem;\n  background: var(--card);\n}\n\n.result:empty {\n  display: none;\n}\n\n#detail section {\n  border: 1px solid var(--line);\n  border-radius: 0.5rem;\n  background: var(--card);\n}\n\n#detail h3 {\n  padding: 0.5rem 0.75rem;\n  border-bottom: 1px solid var(--line);\n  font-size: 0.875rem;\n}\n\n#detail section > p,\n.body > p {\n  padding: 0.5rem 0.75rem;\n  font-size: 0.8125rem;\n  overflow-wrap: anywhere;\n}\n\n.choices {\n  display: flex;\n  flex-wrap: wrap;\n  gap: 0.375rem;\n  padding: 0 0.75rem 0.5rem;\n}\n\n.choice {\n  min-height: 2rem;\n  padding: 0.125rem 0.625rem;\n  font-size: 0.8125rem;\n  font-weight: 400;\n}\n\npre {\n  overflow: auto;\n  padding: 0.75rem;\n  background: var(--ground);\n  font-size: 0.8125rem;\n  line-height: 1.5;\n  tab-size: 2;\n  white-space: pre-wrap;\n  overflow-wrap: anywhere;\n}\n\npre.dump {\n  white-space: pre;\n  overflow-wrap: normal;\n}\n\n.shown pre {\n  max-height: 70vh;\n}\n\n.more {\n  margin: 0.5rem 0.75rem;\n}\n\npre .name {\n  color: var(--action);\n}\n\npre .string {\n  color: var(--good);\n}\n\npre .literal {\n  color: var(--odd);\n}\n\ntable {\n  width: 100%;\n  border-collapse: collapse;\n  table-layout: fixed;\n  font-size: 0.8125rem;\n}\n\nth,\ntd {\n  padding: 0.375rem 0.75rem;\n  text-align: left;\n  vertical-align: top;\n  overflow-wrap: anywhere;\n}\n\nthead th {\n  color: var(--soft);\n  font-weight: 400;\n}\n\ntbody th,\ntbody td {\n  border-top: 1px solid var(--line);\n}\n\ntbody th {\n  font-weight: 600;\n}\n\nth:first-child {\n  width: 34%;\n}\n\ntd > bdi,\nth > bdi {\n  font-family: var(--mono);\n  font-size: 0.75rem;\n}\n\n/* The console */\n\n#console-view {\n  padding: 0.75rem;\n}\n\n#console {\n  height: 100%;\n  overflow: auto;\n  padding: 0.75rem;\n  border: 1px solid var(--line);\n  border-radius: 0.5rem;\n  background: var(--card);\n  font: 0.8125rem / 1.5 var(--mono);\n  white-space: pre-wrap;\n  overflow-wrap: anywhere;\n}\n\n#console:empty::before {\n  content: \"The app has printed nothing yet.\";\n  color: var(--soft);\n}\n\n#console .mark {\n  margin: 0.25rem 0;\n  border-top: 1px dashed var(--soft);\n  color: var(--soft);\n}\n\n/* On top of all */\n\n#said {\n  position: fixed;\n  bottom: 1rem;\n  left: 50%;\n  max-width: calc(100% - 2rem);\n  padding: 0.5rem 1rem;\n  border-radius: 0.5rem;\n  background: var(--text);\n  color: var(--card);\n  transform: translateX(-50%);\n}\n\n#said:empty {\n  clip-path: inset(50%);\n}\n\n/* For screen readers only. */\n.unseen,\n#said.unseen {\n  position: absolute;\n  overflow: hidden;\n  width: 1px;\n  height: 1px;\n  padding: 0;\n  clip-path: inset(50%);\n}\n\ndialog {\n  max-width: min(26rem, calc(100% - 2rem));\n  margin: auto;\n  padding: 1.5rem;\n  border: 1px solid var(--line);\n  border-radius: 0.75rem;\n  background: var(--card);\n  color: inherit;\n}\n\ndialog::backdrop {\n  background: rgb(0 0 0 / 45%);\n}\n\ndialog .check {\n  margin-top: 0.75rem;\n  white-space: normal;\n}\n\ndialog form {\n  margin-top: 1.25rem;\n}\n\ndialog h2 {\n  margin-bottom: 0.75rem;\n  font-size: 1.125rem;\n}\n\nkbd {\n  padding: 0 0.375rem;\n  border: 1px solid var(--line);\n  border-radius: 0.25rem;\n  background: var(--ground);\n  font-size: 0.8125rem;\n  font-weight: 400;\n}\n\n.qr {\n  display: block;\n  width: min(18rem, 70vw);\n  border-radius: 0.5rem;\n}\n\n.qr .light {\n  fill: #fff;\n}\n\n.qr .dark {\n  fill: #000;\n}\n\n.notice {\n  padding: 2rem;\n}\n\n@media (min-width: 900px) {\n  #requests-view {\n    grid-template-columns: minmax(22rem, 2fr) 3fr;\n  }\n\n  #detail,\n  .is-open #detail {\n    display: flex;\n    grid-area: 1 / 2;\n    border-left: 1px solid var(--line);\n  }\n\n  .is-open #list-pane {\n    visibility: visible;\n  }\n}\n\n@media (max-width: 640px) {\n  #top {\n    grid-template-columns: minmax(0, 1fr);\n    padding: 0.5rem 0.75rem;\n  }\n\n  #link a,\n  #link code {\n    flex: 1;\n  }\n\n  #tabs {\n    padding: 0 0.75rem;\n  }\n\n  #detail,\n  #console-view {\n    padding: 0.75rem;\n  }\n}\n\n@media (hover: none) and (pointer: coarse) {\n  #help-button {\n    display: none;\n  }\n}\n\n@media (prefers-reduced-motion: no-preference) {\n  .pill.busy::before {\n    animation: pulse 1.5s ease-in-out infinite;\n  }\n\n  @keyframes pulse {\n    50% {\n      opacity: 0.25;\n    }\n  }\n}\n\n@media (forced-colors: active) {\n  [role=\"option\"][aria-selected=\"true\"],\n  [aria-pressed=\"true\"] {\n    outline: 2px solid Highlight;\n  }\n}\n"
+  "text": "/* The look of the inspector. Colours, fonts and corners are those of the gateway's own pages (gateway/pages/page.ts). */\n/* biome-ignore-all lint/style/noDescendingSpecificity: the rules are in the order of the page's parts */\n\n:root {\n  color-scheme: light dark;\n  --ground: #f6f7f9;\n  --card: #fff;\n  --line: #dfe3e8;\n  --edge: #868fa0;\n  --text: #1d2330;\n  --soft: #566072;\n  --good: #146c43;\n  --busy: #2563eb;\n  --odd: #96470a;\n  --bad: #b42318;\n  --action: #1d4ed8;\n  --on-action: #fff;\n  --chosen: #e6edfd;\n  --hover: #f0f3f8;\n  --mono: ui-monospace, \"SF Mono\", \"Cascadia Mono\", \"DejaVu Sans Mono\", monospace;\n}\n\n@media (prefers-color-scheme: dark) {\n  :root {\n    --ground: #12151b;\n    --card: #1a1f28;\n    --line: #2c3440;\n    --edge: #6b7686;\n    --text: #e8ebf0;\n    --soft: #9ba6b6;\n    --good: #6fd39b;\n    --busy: #7aa7ff;\n    --odd: #f0b35c;\n    --bad: #ff8f82;\n    --action: #8fb4ff;\n    --on-action: #10182b;\n    --chosen: #22304d;\n    --hover: #202733;\n  }\n}\n\n* {\n  box-sizing: border-box;\n  margin: 0;\n}\n\n[hidden] {\n  /* biome-ignore lint/complexity/noImportantStyles: whatever the display of an element is, hidden is hidden */\n  display: none !important;\n}\n\nhtml,\nbody {\n  height: 100%;\n}\n\nbody {\n  background: var(--ground);\n  color: var(--text);\n  font:\n    0.9375rem / 1.5 system-ui,\n    sans-serif;\n  -webkit-text-size-adjust: 100%;\n}\n\nh1,\nh2,\nh3 {\n  line-height: 1.3;\n  font-weight: 600;\n}\n\ncode,\npre,\nkbd,\n.method,\n.target,\nh2 bdi {\n  font-family: var(--mono);\n}\n\nbdi,\ntd,\nth,\npre {\n  unicode-bidi: isolate;\n}\n\n.soft {\n  color: var(--soft);\n}\n\n.escape {\n  padding: 0 0.125rem;\n  border: 1px solid currentColor;\n  border-radius: 0.25rem;\n  color: var(--odd);\n  font: 0.75em / 1 var(--mono);\n}\n\n:focus-visible {\n  outline: 2px solid var(--action);\n  outline-offset: 2px;\n}\n\n/* Controls */\n\nbutton,\ninput,\nselect {\n  min-height: 2.5rem;\n  padding: 0.375rem 0.75rem;\n  border: 1px solid var(--line);\n  border-radius: 0.5rem;\n  background: var(--card);\n  color: inherit;\n  font: inherit;\n}\n\ninput,\nselect {\n  border-color: var(--edge);\n}\n\nbutton {\n  font-weight: 600;\n  cursor: pointer;\n}\n\nbutton:hover {\n  background: var(--hover);\n}\n\nbutton:disabled {\n  opacity: 0.6;\n  cursor: default;\n}\n\n.primary,\n.primary:hover {\n  border-color: transparent;\n  background: var(--action);\n  color: var(--on-action);\n}\n\n.small {\n  min-height: 2rem;\n  padding: 0.125rem 0.625rem;\n  font-size: 0.8125rem;\n  white-space: nowrap;\n}\n\n[aria-pressed=\"true\"] {\n  border-color: var(--action);\n  background: var(--chosen);\n}\n\n.check {\n  display: inline-flex;\n  align-items: center;\n  gap: 0.375rem;\n  min-height: 2rem;\n  font-size: 0.875rem;\n  white-space: nowrap;\n}\n\n.check input {\n  width: 1.125rem;\n  height: 1.125rem;\n  min-height: 0;\n  accent-color: var(--action);\n}\n\n.danger {\n  border-color: var(--bad);\n  color: var(--bad);\n}\n\n/* The page that asks for the key */\n\n#key-page {\n  display: grid;\n  place-items: center;\n  min-height: 100%;\n  padding: 1rem;\n}\n\n#key-form {\n  width: 100%;\n  max-width: 34rem;\n  padding: 2rem;\n  border: 1px solid var(--line);\n  border-radius: 0.75rem;\n  background: var(--card);\n}\n\n#key-form h1 {\n  margin-bottom: 0.5rem;\n  font-size: 1.375rem;\n}\n\n#key-form .mark {\n  display: block;\n  width: 2.5rem;\n  height: 0.25rem;\n  margin-bottom: 1.25rem;\n  border-radius: 1rem;\n  background: var(--soft);\n}\n\n#key-form p + p {\n  margin-top: 0.5rem;\n}\n\n#key-form label {\n  display: block;\n  margin: 1.25rem 0 0.5rem;\n  font-size: 0.875rem;\n  font-weight: 600;\n}\n\n#key-form input {\n  width: 100%;\n  margin-bottom: 0.75rem;\n  background: var(--ground);\n}\n\n/* The frame: the page itself does not scroll, its panes do. */\n\n#app {\n  display: flex;\n  flex-direction: column;\n  height: 100dvh;\n}\n\n#top {\n  display: grid;\n  grid-template-columns: auto 1fr;\n  align-items: center;\n  gap: 0.5rem 1.5rem;\n  padding: 0.75rem 1rem;\n  border-bottom: 1px solid var(--line);\n  background: var(--card);\n}\n\n.brand {\n  display: flex;\n  align-items: center;\n  gap: 0.75rem;\n}\n\nh1 {\n  font-size: 1.125rem;\n}\n\n.pill {\n  padding: 0.0625rem 0.625rem;\n  border: 1px solid currentColor;\n  border-radius: 1rem;\n  font-size: 0.8125rem;\n  font-weight: 600;\n}\n\n.pill::before {\n  content: \"\";\n  display: inline-block;\n  width: 0.5rem;\n  height: 0.5rem;\n  margin-right: 0.375rem;\n  border-radius: 50%;\n  background: currentColor;\n}\n\n.pill.good {\n  color: var(--good);\n}\n\n.pill.busy {\n  color: var(--busy);\n}\n\n.pill.bad {\n  color: var(--bad);\n}\n\n.pill.off {\n  color: var(--soft);\n}\n\n.stale #verdict {\n  color: var(--soft);\n}\n\n#link {\n  display: flex;\n  align-items: center;\n  gap: 0.5rem;\n  min-width: 0;\n}\n\n#link a,\n#link code {\n  overflow: hidden;\n  min-width: 0;\n  color: var(--action);\n  font-family: var(--mono);\n  font-size: 0.875rem;\n  text-overflow: ellipsis;\n  white-space: nowrap;\n}\n\n#facts {\n  display: flex;\n  flex-wrap: wrap;\n  grid-column: 1 / -1;\n  gap: 0.125rem 1.25rem;\n  color: var(--soft);\n  font-size: 0.8125rem;\n}\n\n#facts div {\n  display: flex;\n  gap: 0.375rem;\n  min-width: 0;\n}\n\n#facts dd {\n  overflow: hidden;\n  max-width: 40rem;\n  color: var(--text);\n  text-overflow: ellipsis;\n}\n\n#warnings {\n  grid-column: 1 / -1;\n  padding-left: 1.125rem;\n  color: var(--odd);\n  font-size: 0.8125rem;\n  overflow-wrap: anywhere;\n}\n\n#warnings:empty {\n  display: none;\n}\n\n#offline {\n  display: flex;\n  flex-wrap: wrap;\n  align-items: center;\n  gap: 0.25rem 0.75rem;\n  padding: 0.5rem 1rem;\n  border-bottom: 1px solid var(--bad);\n  background: var(--card);\n  color: var(--bad);\n  font-weight: 600;\n}\n\n#app main {\n  display: flex;\n  flex: 1;\n  flex-direction: column;\n  min-height: 0;\n}\n\n#tabs {\n  display: flex;\n  align-items: center;\n  gap: 0.5rem;\n  padding: 0 1rem;\n  border-bottom: 1px solid var(--line);\n  background: var(--card);\n}\n\n[role=\"tablist\"] {\n  flex: 1;\n  white-space: nowrap;\n}\n\n[role=\"tab\"],\n[role=\"tab\"]:hover {\n  min-height: 2.5rem;\n  border: 0;\n  border-bottom: 3px solid transparent;\n  border-radius: 0;\n  background: none;\n  color: var(--soft);\n}\n\n[role=\"tab\"][aria-selected=\"true\"] {\n  border-color: var(--action);\n  color: var(--text);\n}\n\n[role=\"tab\"]:focus-visible {\n  outline-offset: -2px;\n}\n\n[role=\"tabpanel\"] {\n  flex: 1;\n  min-height: 0;\n}\n\n#requests-view {\n  display: grid;\n  grid-template-columns: minmax(0, 1fr);\n  grid-template-rows: minmax(0, 1fr);\n}\n\n#list-pane,\n#detail {\n  grid-area: 1 / 1;\n}\n\n/* The list */\n\n#list-pane {\n  display: flex;\n  flex-direction: column;\n  min-height: 0;\n  background: var(--card);\n}\n\n#chart {\n  display: flex;\n  flex-direction: column;\n  padding: 0.5rem 0.75rem 0;\n}\n\n#chart svg {\n  width: 100%;\n  height: 3rem;\n  border-bottom: 1px solid var(--line);\n}\n\n#chart .fine {\n  fill: var(--busy);\n}\n\n#chart .bad {\n  fill: var(--bad);\n}\n\n#chart .duration {\n  stroke: var(--odd);\n  stroke-width: 2;\n  vector-effect: non-scaling-stroke;\n}\n\n#chart figcaption {\n  display: flex;\n  flex-wrap: wrap;\n  gap: 0 0.75rem;\n  padding-top: 0.125rem;\n  color: var(--soft);\n  font-size: 0.75rem;\n}\n\n.key::before {\n  content: \"\";\n  display: inline-block;\n  width: 0.625rem;\n  height: 0.625rem;\n  margin-right: 0.25rem;\n  border-radius: 0.125rem;\n  background: var(--busy);\n}\n\n.key.bad::before {\n  background: var(--bad);\n}\n\n.key.duration::before {\n  height: 0.1875rem;\n  vertical-align: middle;\n  background: var(--odd);\n}\n\n#filter {\n  display: flex;\n  flex-wrap: wrap;\n  gap: 0.5rem;\n  padding: 0.5rem 0.75rem;\n}\n\n#search {\n  flex: 1 1 100%;\n  min-width: 0;\n}\n\n#filter select {\n  flex: 1 1 6rem;\n  min-width: 0;\n  min-height: 2rem;\n  padding: 0.125rem 0.5rem;\n  font-size: 0.875rem;\n}\n\n#list-head {\n  display: flex;\n  align-items: center;\n  gap: 0.5rem;\n  padding: 0 0.75rem 0.5rem;\n  border-bottom: 1px solid var(--line);\n}\n\n#count {\n  flex: 1;\n  min-width: 0;\n  color: var(--soft);\n  font-size: 0.8125rem;\n}\n\n#list-box {\n  position: relative;\n  flex: 1;\n  min-height: 0;\n}\n\n#list {\n  height: 100%;\n  overflow-y: auto;\n  /* The list keeps its place itself when new rows come above. */\n  overflow-anchor: none;\n  overscroll-behavior: contain;\n}\n\n#list:focus-visible {\n  outline-offset: -2px;\n}\n\n.spacer {\n  position: relative;\n  overflow: hidden;\n}\n\n/* The height is ROW_PX of list.ts. */\n[role=\"option\"] {\n  position: absolute;\n  display: flex;\n  flex-direction: column;\n  justify-content: center;\n  gap: 0.0625rem;\n  width: 100%;\n  height: 52px;\n  padding: 0 0.75rem;\n  border-bottom: 1px solid var(--line);\n  contain: strict;\n  cursor: pointer;\n}\n\n[role=\"option\"]:hover {\n  background: var(--hover);\n}\n\n[role=\"option\"][aria-selected=\"true\"] {\n  background: var(--chosen);\n}\n\n#list:focus-visible .active {\n  outline: 2px solid var(--action);\n  outline-offset: -4px;\n}\n\n.first,\n.second {\n  display: flex;\n  align-items: center;\n  gap: 0.5rem;\n  min-width: 0;\n  white-space: nowrap;\n}\n\n.method {\n  font-size: 0.8125rem;\n  font-weight: 700;\n}\n\n.target {\n  flex: 1;\n  overflow: hidden;\n  font-size: 0.8125rem;\n  text-overflow: ellipsis;\n}\n\n.status {\n  font: 700 0.8125rem / 1.5 var(--mono);\n}\n\n.status.good,\n.badge.good {\n  color: var(--good);\n}\n\n.status.bad,\n.badge.bad {\n  color: var(--bad);\n}\n\n.status.none,\n.second .facts {\n  color: var(--soft);\n}\n\n.second {\n  overflow: hidden;\n  font-size: 0.75rem;\n}\n\n.second .facts {\n  font-variant-numeric: tabular-nums;\n}\n\n.badge {\n  padding: 0 0.375rem;\n  border: 1px solid currentColor;\n  border-radius: 0.25rem;\n  color: var(--soft);\n  font-size: 0.6875rem;\n  font-weight: 600;\n  white-space: nowrap;\n}\n\n.badge.odd {\n  color: var(--odd);\n}\n\n#empty {\n  position: absolute;\n  inset: 0;\n  display: flex;\n  flex-direction: column;\n  align-items: center;\n  gap: 0.75rem;\n  overflow: auto;\n  padding: 2.5rem 1.5rem;\n  background: var(--card);\n  color: var(--soft);\n  text-align: center;\n}\n\n#empty h2 {\n  color: var(--text);\n  font-size: 1.0625rem;\n}\n\n#empty pre {\n  max-width: 100%;\n  text-align: left;\n}\n\n#to-top {\n  position: absolute;\n  top: 0.5rem;\n  left: 50%;\n  transform: translateX(-50%);\n  box-shadow: 0 2px 8px rgb(0 0 0 / 20%);\n}\n\n/* The details */\n\n#detail {\n  display: none;\n  flex-direction: column;\n  gap: 0.75rem;\n  overflow-y: auto;\n  padding: 1rem;\n  background: var(--ground);\n}\n\n.is-open #detail {\n  display: flex;\n}\n\n.is-open #list-pane {\n  visibility: hidden;\n}\n\n.hint {\n  margin: auto;\n  color: var(--soft);\n}\n\n.heading {\n  display: flex;\n  align-items: flex-start;\n  justify-content: space-between;\n  gap: 0.75rem;\n}\n\n.heading h2 {\n  min-width: 0;\n  max-height: 8rem;\n  overflow: auto;\n  font-size: 1rem;\n  overflow-wrap: anywhere;\n}\n\n.heading h2:focus {\n  outline: none;\n}\n\n.heading h2 .method {\n  font-size: inherit;\n}\n\n.summary {\n  display: flex;\n  flex-direction: column;\n  align-items: flex-start;\n  gap: 0.5rem;\n}\n\n.summary .facts {\n  color: var(--soft);\n  font-size: 0.875rem;\n}\n\n.badges {\n  display: flex;\n  flex-wrap: wrap;\n  align-items: center;\n  gap: 0.375rem;\n}\n\n.badges:empty {\n  display: none;\n}\n\n.callout {\n  width: 100%;\n  padding: 0.5rem 0.75rem;\n  border-left: 3px solid var(--soft);\n  border-radius: 0.25rem;\n  background: var(--card);\n  overflow-wrap: anywhere;\n}\n\n.callout.bad {\n  border-color: var(--bad);\n}\n\n.callout.odd {\n  border-color: var(--odd);\n}\n\n.callout.good {\n  border-color: var(--good);\n}\n\n.actions {\n  display: flex;\n  flex-wrap: wrap;\n  align-items: center;\n  gap: 0.5rem;\n}\n\n.actions .primary {\n  min-height: 2rem;\n  padding: 0.125rem 0.875rem;\n  font-size: 0.8125rem;\n}\n\n.result {\n  order: 1;\n  flex: 1 0 100%;\n  min-width: 0;\n  font-size: 0.875rem;\n  overflow-wrap: anywhere;\n}\n\n.result pre {\n  margin-top: 0.5rem;\n  border: 1px solid var(--line);\n  border-radius: 0.5rem;\n  background: var(--card);\n}\n\n.result:empty {\n  display: none;\n}\n\n#detail section {\n  border: 1px solid var(--line);\n  border-radius: 0.5rem;\n  background: var(--card);\n}\n\n#detail h3 {\n  padding: 0.5rem 0.75rem;\n  border-bottom: 1px solid var(--line);\n  font-size: 0.875rem;\n}\n\n#detail section > p,\n.body > p {\n  padding: 0.5rem 0.75rem;\n  font-size: 0.8125rem;\n  overflow-wrap: anywhere;\n}\n\n.choices {\n  display: flex;\n  flex-wrap: wrap;\n  gap: 0.375rem;\n  padding: 0 0.75rem 0.5rem;\n}\n\n.choice {\n  min-height: 2rem;\n  padding: 0.125rem 0.625rem;\n  font-size: 0.8125rem;\n  font-weight: 400;\n}\n\npre {\n  overflow: auto;\n  padding: 0.75rem;\n  background: var(--ground);\n  font-size: 0.8125rem;\n  line-height: 1.5;\n  tab-size: 2;\n  white-space: pre-wrap;\n  overflow-wrap: anywhere;\n}\n\npre.dump {\n  padding: 0.75rem 0.5rem;\n  font-size: 0.75rem;\n  white-space: pre;\n  overflow-wrap: normal;\n}\n\n.shown pre {\n  max-height: 70vh;\n}\n\n.more {\n  margin: 0.5rem 0.75rem;\n}\n\npre .name {\n  color: var(--action);\n}\n\npre .string {\n  color: var(--good);\n}\n\npre .literal {\n  color: var(--odd);\n}\n\ntable {\n  width: 100%;\n  border-collapse: collapse;\n  table-layout: fixed;\n  font-size: 0.8125rem;\n}\n\nth,\ntd {\n  padding: 0.375rem 0.75rem;\n  text-align: left;\n  vertical-align: top;\n  overflow-wrap: anywhere;\n}\n\nthead th {\n  color: var(--soft);\n  font-weight: 400;\n}\n\ntbody th,\ntbody td {\n  border-top: 1px solid var(--line);\n}\n\ntbody th {\n  font-weight: 600;\n}\n\nth:first-child {\n  width: 34%;\n}\n\ntd > bdi,\nth > bdi {\n  font-family: var(--mono);\n  font-size: 0.75rem;\n}\n\n/* The console */\n\n#console-view {\n  padding: 0.75rem;\n}\n\n#console {\n  height: 100%;\n  overflow: auto;\n  padding: 0.75rem;\n  border: 1px solid var(--line);\n  border-radius: 0.5rem;\n  background: var(--card);\n  font: 0.8125rem / 1.5 var(--mono);\n  white-space: pre-wrap;\n  overflow-wrap: anywhere;\n}\n\n#console:empty::before {\n  content: \"The app has printed nothing yet.\";\n  color: var(--soft);\n}\n\n#console .mark {\n  margin: 0.25rem 0;\n  border-top: 1px dashed var(--soft);\n  color: var(--soft);\n}\n\n/* On top of all */\n\n#said {\n  position: fixed;\n  bottom: 1rem;\n  left: 50%;\n  max-width: calc(100% - 2rem);\n  padding: 0.5rem 1rem;\n  border-radius: 0.5rem;\n  background: var(--text);\n  color: var(--card);\n  transform: translateX(-50%);\n}\n\n#said:empty {\n  clip-path: inset(50%);\n}\n\n/* For screen readers only. */\n.unseen,\n#said.unseen {\n  position: absolute;\n  overflow: hidden;\n  width: 1px;\n  height: 1px;\n  padding: 0;\n  clip-path: inset(50%);\n}\n\ndialog {\n  max-width: min(26rem, calc(100% - 2rem));\n  margin: auto;\n  padding: 1.5rem;\n  border: 1px solid var(--line);\n  border-radius: 0.75rem;\n  background: var(--card);\n  color: inherit;\n}\n\ndialog::backdrop {\n  background: rgb(0 0 0 / 45%);\n}\n\ndialog .check {\n  margin-top: 0.75rem;\n  white-space: normal;\n}\n\ndialog form {\n  margin-top: 1.25rem;\n}\n\ndialog h2 {\n  margin-bottom: 0.75rem;\n  font-size: 1.125rem;\n}\n\nkbd {\n  padding: 0 0.375rem;\n  border: 1px solid var(--line);\n  border-radius: 0.25rem;\n  background: var(--ground);\n  font-size: 0.8125rem;\n  font-weight: 400;\n}\n\n.qr {\n  display: block;\n  width: min(18rem, 70vw);\n  border-radius: 0.5rem;\n}\n\n.qr .light {\n  fill: #fff;\n}\n\n.qr .dark {\n  fill: #000;\n}\n\n.notice {\n  padding: 2rem;\n}\n\n@media (min-width: 900px) {\n  #requests-view {\n    grid-template-columns: minmax(22rem, 2fr) 3fr;\n  }\n\n  #detail,\n  .is-open #detail {\n    display: flex;\n    grid-area: 1 / 2;\n    border-left: 1px solid var(--line);\n  }\n\n  .is-open #list-pane {\n    visibility: visible;\n  }\n}\n\n@media (max-width: 640px) {\n  #top {\n    grid-template-columns: minmax(0, 1fr);\n    padding: 0.5rem 0.75rem;\n  }\n\n  #link a,\n  #link code {\n    flex: 1;\n  }\n\n  .is-open #facts,\n  .is-open #link {\n    display: none;\n  }\n\n  #tabs {\n    padding: 0 0.75rem;\n  }\n\n  #detail,\n  #console-view {\n    padding: 0.75rem;\n  }\n}\n\n/* A phone that lies, or a zoom of 400 %: the page scrolls as a whole. */\n@media (max-height: 32rem) {\n  #app {\n    height: auto;\n    min-height: 100dvh;\n  }\n\n  #requests-view {\n    grid-template-rows: auto;\n  }\n\n  #list-box,\n  #console {\n    flex: none;\n    height: 80dvh;\n  }\n\n  #list-pane {\n    justify-content: start;\n  }\n}\n\n@media (hover: none) and (pointer: coarse) {\n  #help-button {\n    display: none;\n  }\n}\n\n@media (prefers-reduced-motion: no-preference) {\n  .pill.busy::before {\n    animation: pulse 1.5s ease-in-out infinite;\n  }\n\n  @keyframes pulse {\n    50% {\n      opacity: 0.25;\n    }\n  }\n}\n\n@media (forced-colors: active) {\n  [role=\"option\"][aria-selected=\"true\"],\n  [aria-pressed=\"true\"] {\n    outline: 2px solid Highlight;\n  }\n}\n"
  },
  "/inspector/tabs.js": {
   "type": "text/javascript; charset=utf-8",
@@ -31599,14 +31599,14 @@ const PARAMETER = /([?&#;])([^=&#;?\s"'<>]+)=([^&#;\s"'<>]*)/g;
 /** `headers`: further names of headers with credentials or signatures, in any case. */
 function createRedactor(headers = []) {
     const named = new Set([...headers].map(name => name.toLowerCase()));
-    const isSecret = (name) => named.has(name) || isSecretHeader(name);
+    const redactHeader = (name, value) => {
+        const key = name.toLowerCase();
+        return named.has(key) || isSecretHeader(key) ? redactValue(key, value) : redactAddresses(value);
+    };
     return message => ({
         ...message,
         ...(message.target !== undefined && { target: redactAddresses(message.target) }),
-        headers: message.headers.map(([name, value]) => [
-            name,
-            isSecret(name.toLowerCase()) ? redactValue(name.toLowerCase(), value) : redactAddresses(value),
-        ]),
+        headers: message.headers.map(([name, value]) => [name, redactHeader(name, value)]),
         ...redactBody(message),
     });
 }
@@ -31645,6 +31645,8 @@ function nameKey(key) {
     return /^(?:t|ts|s|v\d[a-z]?|sha\d{1,3})$/.test(key) ? key : REDACTED;
 }
 function redactAddresses(text) {
+    if (!text.includes('=') && !text.includes('@'))
+        return text;
     return text
         .replaceAll(USERINFO, `$1${REDACTED}@`)
         .replaceAll(PARAMETER, (whole, before, name, value) => value !== '' && isSecretParameter(name) ? `${before}${name}=${REDACTED}` : whole);
@@ -31892,7 +31894,8 @@ function findPatternProblem(pattern) {
         return 'has more than one * in a name';
     if (pattern.split('/').filter(name => name === '**').length > MAX_FOLDER_STARS)
         return 'has more than two **';
-    if (/[()[\]{}!]/.test(pattern))
+    // With `|` picomatch would make two patterns of one.
+    if (/[()[\]{}!|]/.test(pattern))
         return 'has more than the signs *, ** and ?';
     return undefined;
 }
@@ -33947,9 +33950,9 @@ const MAX_PATH_LENGTH = 80;
 /** `before` is the state when the wait began, `now` that at its end. */
 function renderTimeout(query, wait, before, now) {
     const { matched, counts } = wait;
-    const count = matched.length === 0 ? 'no request' : `${matched.length} of ${query.count} requests`;
+    const found = matched.length === 0 ? 'no request' : `${matched.length} of ${query.count} requests`;
     const lines = [
-        `${count} matched within ${duration_formatDuration(query.timeoutMs)}: ${describeQuery(query)}`,
+        `${found} matched within ${duration_formatDuration(query.timeoutMs)}; waited for ${describeQuery(query)}`,
         ...report_listRequests('matched', matched.length, matched.map(renderMatch)),
         ...report_listRequests('did not match', counts.other, wait.others.map(renderMiss)),
         ...report_listRequests('refused, so the app did not get them', counts.refused, wait.refused.map(renderMiss)),
@@ -33961,14 +33964,17 @@ function renderTimeout(query, wait, before, now) {
     ];
     return lines.join('\n');
 }
-/** `POST on /hooks/** with json:$.action=closed, after request 4`. */
+/** `2 requests: POST to /hooks/** with json:$.action=closed, after request 4`. */
 function describeQuery({ filter, conditions, count }) {
-    const number = count === 1 ? '' : `${count} requests: `;
-    const methods = filter.methods?.join(' or ') ?? 'any method that counts';
+    const methods = filter.methods?.join(' or ') ?? (count === 1 ? 'a request' : 'requests');
     const paths = filter.patterns?.join(' or ') ?? 'any captured path';
     const wanted = conditions.map(({ text }) => text).join(' and ');
-    const since = filter.since === 0 ? '' : `, after request ${filter.since}`;
-    return `${number}${methods} on ${paths}${wanted === '' ? '' : ` with ${wanted}`}${since}`;
+    return [
+        count === 1 ? '' : `${count} of: `,
+        `${methods} to ${paths}`,
+        wanted === '' ? '' : ` with ${wanted}`,
+        filter.since === 0 ? '' : `, after request ${filter.since}`,
+    ].join('');
 }
 function report_listRequests(title, total, lines) {
     if (total === 0)
@@ -33998,18 +34004,16 @@ function describeSilence({ filter }, before, now) {
     return `Nothing has come${since}: does the service send to ${url}?${others}`;
 }
 /** Whether visitors could come in at all. */
-function describeTunnel(before, { tunnel, phase, reconnects }) {
+function describeTunnel(before, now) {
+    const { tunnel, connectedAt, reconnects } = now;
     if (tunnel.status !== 'Connected') {
         const reason = 'reason' in tunnel && tunnel.reason !== undefined ? `: ${tunnel.reason}` : '';
         return [`The tunnel is ${tunnel.status}, so nothing can come${reason}`];
     }
+    const upTime = connectedAt === undefined ? '' : ` for ${duration_formatDuration(Date.now() - connectedAt.getTime())}`;
     const lost = reconnects - before.reconnects;
-    const upTime = phase.kind === 'live'
-        ? `, and the preview live for ${duration_formatDuration(Date.now() - phase.liveAt.getTime())}`
-        : '';
-    return [
-        `The tunnel is connected${upTime}.${lost > 0 ? ` It was lost ${count_renderCount(lost, 'time')} during the wait.` : ''}`,
-    ];
+    const losses = lost > 0 ? ` It was lost ${count_renderCount(lost, 'time')} during the wait.` : '';
+    return [`The tunnel has been connected${upTime}.${losses}`];
 }
 function describeMatch(request) {
     const { id, receivedAt, method, target, answer } = request;
@@ -40690,6 +40694,11 @@ const FIRST_BLOCK_BYTES = 4 * 1024;
 const MAX_BLOCK_BYTES = 1024 ** 2;
 /** A body that is announced as this long at most gets one block of its length; who announces more need not send it. */
 const MAX_ANNOUNCED_BYTES = 64 * 1024;
+/** What a network buffer takes at most: the first piece of a body is held with all of it. */
+const MAX_HELD_BYTES = 64 * 1024;
+/** Bodies up to this length share blocks of memory once they are kept. */
+const MAX_SHARED_BYTES = 16 * 1024;
+const SHARED_BLOCK_BYTES = 128 * 1024;
 /** If less is left for a body, the rest of it is not kept. */
 const MIN_BLOCK_BYTES = 256;
 /** Longer bodies leave room for the first bytes of 2,000 others: most webhooks are no longer than that. */
@@ -40724,13 +40733,43 @@ class BodyBudget {
     }
 }
 /**
- * The body of one request. Its bytes are copied, because a chunk of one byte may keep a whole network buffer in memory.
- * Once the budget is short, or the body too long, the beginning stays and the rest is only counted.
+ * Memory for bodies that are kept: short ones share blocks, because ten thousand buffers of their own would cost more
+ * time than all else. The oldest bodies are forgotten first, so a block is free soon after its first body is. Node's own
+ * pool is no choice: there, others would keep a block in memory.
+ */
+class BodyStore {
+    #block = Buffer.alloc(0);
+    #usedBytes = 0;
+    /** The parts, one behind the other, up to `length`. */
+    keep(parts, length) {
+        const body = this.#allocate(length);
+        let offset = 0;
+        for (const part of parts)
+            offset += part.copy(body, offset, 0, Math.min(part.length, length - offset));
+        return body;
+    }
+    #allocate(length) {
+        if (length > MAX_SHARED_BYTES)
+            return Buffer.allocUnsafeSlow(length);
+        if (this.#usedBytes + length > this.#block.length) {
+            this.#block = Buffer.allocUnsafeSlow(SHARED_BLOCK_BYTES);
+            this.#usedBytes = 0;
+        }
+        this.#usedBytes += length;
+        return this.#block.subarray(this.#usedBytes - length, this.#usedBytes);
+    }
+}
+/**
+ * The body of one request. If it comes in one piece, that is held until `take`. Otherwise its bytes are copied: a piece
+ * of one byte may keep a whole network buffer in memory. Once the budget is short, or the body too long, the beginning
+ * stays and the rest is only counted.
  */
 class ArrivingBody {
     #budget;
     /** As `Content-Length` says. */
     #announced;
+    /** The only piece so far. */
+    #first;
     #blocks = [];
     #ownedBytes = 0;
     #keptBytes = 0;
@@ -40742,7 +40781,46 @@ class ArrivingBody {
         this.#announced = announced;
     }
     add(chunk) {
+        const isFirst = this.bytes === 0;
         this.bytes += chunk.length;
+        if (isFirst && this.#hold(chunk))
+            return;
+        const first = this.#first;
+        if (first !== undefined) {
+            this.#first = undefined;
+            this.#release();
+            this.#copy(first);
+        }
+        this.#copy(chunk);
+    }
+    /** Returns what was kept, at most `maxBytes`, and gives its share of the budget back. */
+    take(store, maxBytes = arriving_body_MAX_BODY_BYTES) {
+        const parts = this.#first === undefined ? this.#blocks : [this.#first];
+        const kept = this.#first?.length ?? this.#keptBytes;
+        const body = store.keep(parts, Math.min(kept, maxBytes));
+        this.#release();
+        this.#first = undefined;
+        this.#blocks = [];
+        this.#keptBytes = 0;
+        this.#isCut = true;
+        return body;
+    }
+    #hold(chunk) {
+        const bytes = chunk.buffer.byteLength;
+        if (bytes > MAX_HELD_BYTES)
+            return false;
+        this.#ownedBytes = this.#budget.take(0, bytes);
+        if (this.#ownedBytes === bytes)
+            this.#first = chunk;
+        else
+            this.#release();
+        return this.#first !== undefined;
+    }
+    #release() {
+        this.#budget.giveBack(this.#ownedBytes);
+        this.#ownedBytes = 0;
+    }
+    #copy(chunk) {
         for (let done = 0; done < chunk.length && !this.#isCut;) {
             const free = this.#ownedBytes - this.#keptBytes;
             const block = free > 0 ? this.#blocks.at(-1) : this.#open(chunk.length - done);
@@ -40752,19 +40830,6 @@ class ArrivingBody {
             done += copied;
             this.#keptBytes += copied;
         }
-    }
-    /** Returns what was kept, at most `maxBytes`, and gives its share of the budget back. */
-    take(maxBytes = arriving_body_MAX_BODY_BYTES) {
-        const length = Math.min(this.#keptBytes, maxBytes);
-        const [first] = this.#blocks;
-        // Most bodies have one block of the right length.
-        const body = first?.length === length ? first : joinBlocks(this.#blocks, length);
-        this.#budget.giveBack(this.#ownedBytes);
-        this.#blocks = [];
-        this.#ownedBytes = 0;
-        this.#keptBytes = 0;
-        this.#isCut = true;
-        return body;
     }
     #open(arrived) {
         const room = arriving_body_MAX_BODY_BYTES - this.#ownedBytes;
@@ -40784,13 +40849,6 @@ class ArrivingBody {
         const rest = (this.#announced ?? Number.POSITIVE_INFINITY) - this.#ownedBytes;
         return rest > 0 && rest <= MAX_ANNOUNCED_BYTES ? rest : Math.min(usual, Math.max(rest, arrived));
     }
-}
-function joinBlocks(blocks, length) {
-    const body = Buffer.allocUnsafeSlow(length);
-    let offset = 0;
-    for (const block of blocks)
-        offset += block.copy(body, offset, 0, Math.min(block.length, length - offset));
-    return body;
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/webhooks/capture.js
@@ -40891,7 +40949,7 @@ class RequestRing {
     }
     /** The requests with larger ids, in the order of ids. */
     listAfter(id) {
-        return this.#entries.slice(this.#indexAfter(id)).map(({ request }) => request);
+        return this.#entries.slice(this.#indexAfter(id)).flatMap(entry => entry?.request ?? []);
     }
     clear() {
         this.#entries = [];
@@ -40900,7 +40958,7 @@ class RequestRing {
     }
     #forgetOldest() {
         this.#bytes -= this.#entries[this.#first]?.bytes ?? 0;
-        delete this.#entries[this.#first];
+        this.#entries[this.#first] = undefined;
         this.#first += 1;
         if (this.#first < this.#entries.length / 2)
             return;
@@ -40962,6 +41020,15 @@ class RequestRecorder {
     #arriving = new BodyBudget(MAX_ARRIVING_BYTES);
     #letIn = new RequestRing(MAX_REQUESTS);
     #refused = new RequestRing(MAX_REFUSED);
+    #book = {
+        budget: this.#arriving,
+        store: new BodyStore(),
+        onGrowth: () => this.#limitMemory(),
+        hide: text => this.#hide(text),
+        hideAll: texts => (this.#secrets.length === 0 ? texts : texts.map(text => this.#hide(text))),
+        add: request => this.#add(request),
+        announce: request => this.#announce(request),
+    };
     #lastId = 0;
     constructor(capture, { secrets = [], signatureHeaders = [], onError = () => { } } = {}) {
         this.capture = capture;
@@ -40998,13 +41065,7 @@ class RequestRecorder {
     start(visit) {
         if (!this.isCaptured(visit.request.method ?? '', readPath(visit.request)))
             return undefined;
-        return new VisitRecording(visit, {
-            budget: this.#arriving,
-            onGrowth: () => this.#limitMemory(),
-            hide: text => this.#hide(text),
-            add: request => this.#add(request),
-            announce: request => this.#announce(request),
-        });
+        return new VisitRecording(visit, this.#book);
     }
     /**
      * Records a request that is sent again, as `sent`; `refusal` if it does not go to the app. The function is to be called
@@ -41071,7 +41132,7 @@ class RequestRecorder {
 }
 class VisitRecording {
     #visit;
-    #recorder;
+    #book;
     #receivedAt = new Date();
     /** A time of performance.now(). */
     #begun = performance.now();
@@ -41083,11 +41144,11 @@ class VisitRecording {
     #isBroken = false;
     /** Undefined until it is visible. */
     #request;
-    constructor(visit, recorder) {
+    constructor(visit, book) {
         this.#visit = visit;
-        this.#recorder = recorder;
+        this.#book = book;
         const { 'content-length': length } = visit.request.headers;
-        this.#body = new ArrivingBody(recorder.budget, length === undefined ? undefined : Number(length));
+        this.#body = new ArrivingBody(book.budget, length === undefined ? undefined : Number(length));
         visit.response.once('finish', () => this.#finish());
         visit.response.once('close', () => this.#close());
     }
@@ -41095,7 +41156,7 @@ class VisitRecording {
         if (this.#request !== undefined)
             return;
         this.#body.add(chunk);
-        this.#recorder.onGrowth();
+        this.#book.onGrowth();
     }
     identify(identity) {
         this.#identity = identity;
@@ -41120,16 +41181,16 @@ class VisitRecording {
         if (this.#request !== undefined)
             return;
         const { request } = this.#visit;
-        const { hide } = this.#recorder;
+        const { hide, hideAll } = this.#book;
         const { bytes } = this.#body;
         const whole = {
             method: request.method ?? '',
             // Only now: the passes have removed the key.
             target: hide(readTarget(request)),
-            rawHeaders: request.rawHeaders.map(hide),
-            body: this.#body.take(refusal === undefined ? undefined : MAX_REFUSED_BODY_BYTES),
+            rawHeaders: hideAll(request.rawHeaders),
+            body: this.#body.take(this.#book.store, refusal === undefined ? undefined : MAX_REFUSED_BODY_BYTES),
         };
-        this.#request = this.#recorder.add({
+        this.#request = this.#book.add({
             ...whole,
             receivedAt: this.#receivedAt,
             httpVersion: request.wireVersion ?? request.httpVersion,
@@ -41143,7 +41204,7 @@ class VisitRecording {
             answer: this.#answer,
             isFinished: this.#isFinished,
         });
-        this.#recorder.announce(this.#request);
+        this.#book.announce(this.#request);
     }
     /** The answer is sent. */
     #finish() {
@@ -41202,7 +41263,7 @@ class VisitRecording {
         if (this.#request === undefined)
             return;
         Object.assign(this.#request, change);
-        this.#recorder.announce(this.#request);
+        this.#book.announce(this.#request);
     }
 }
 /** On paths without a rule: a GET only looks like a handshake there, and nobody waits for one by default. */
@@ -41236,6 +41297,10 @@ const CUT_LINE_BYTES = 1024;
 const MAX_LINE_BODY_BYTES = 1024 ** 2;
 /** So much is rendered and written at a time. */
 const BATCH_LENGTH = 256 * 1024;
+/** Between two writes: each costs about as much as ten lines. If the process is killed, the lines since then are lost. */
+const PAUSE_MS = 20;
+/** The end of the preview must not wait longer. */
+const CLOSE_LIMIT_MS = 3_000;
 /** What may wait for a slow disk, in bodies and with this for each head. */
 const requests_file_MAX_WAITING_BYTES = 16 * 1024 ** 2;
 const HEAD_BYTES = 1024;
@@ -41251,6 +41316,7 @@ class RequestsFile {
     #bytes = 0;
     #missing = 0;
     #isCut = false;
+    #isClosing = false;
     /** Makes the file, empty, for this user alone. Throws if that is not possible. */
     constructor(options) {
         this.#options = options;
@@ -41261,12 +41327,16 @@ class RequestsFile {
                 this.#add(request);
         });
     }
-    /** Writes what is left, also of requests that are not finished. Never rejects. */
+    /** Writes what is left, also of requests that are not finished; gives up on a disk that hangs. Never rejects. */
     async close() {
+        this.#isClosing = true;
         this.#unsubscribe();
         for (const request of this.#options.requests.list())
             if (!request.isFinished)
                 this.#add(request);
+        await Promise.race([this.#finish(), (0,promises_namespaceObject.setTimeout)(CLOSE_LIMIT_MS, undefined, { ref: false })]);
+    }
+    async #finish() {
         await this.#writing;
         if (this.#missing > 0)
             await this.#writeBatch();
@@ -41287,8 +41357,11 @@ class RequestsFile {
     /** Ends when nothing waits. */
     async #write() {
         await (0,promises_namespaceObject.setImmediate)();
-        while (this.#waiting.length > 0 && !this.#isCut)
+        while (this.#waiting.length > 0 && !this.#isCut) {
             await this.#writeBatch();
+            if (!this.#isClosing && this.#waitingBytes < BATCH_LENGTH)
+                await (0,promises_namespaceObject.setTimeout)(PAUSE_MS);
+        }
         this.#writing = undefined;
     }
     async #writeBatch() {
@@ -41320,9 +41393,16 @@ class RequestsFile {
         this.#waiting.splice(0, count);
         return { lines, count };
     }
+    /** A bug in here must not end the preview. */
     #render(request) {
-        const body = request.body.subarray(0, MAX_LINE_BODY_BYTES);
-        return JSON.stringify(this.#options.redact(describeRequest({ ...request, body })));
+        try {
+            const body = request.body.subarray(0, MAX_LINE_BODY_BYTES);
+            return JSON.stringify(this.#options.redact(describeRequest({ ...request, body })));
+        }
+        catch (error) {
+            this.#options.onProblem(`requests-file misses a request that cannot be written: ${errors_describeError(error)}`);
+            return JSON.stringify({ missing: { count: 1 } });
+        }
     }
     async #cut() {
         this.#isCut = true;
@@ -42260,6 +42340,7 @@ function sendTooLarge(visit, maxBytes) {
 
 const PLAIN_HTTP = 'it was sent over http: register the https address with the sender';
 const TOO_SLOW = 'its upload stood still, or came too slowly (408): the sender must send it again, without pauses of a minute';
+const APP_AWAY = 'the app was not running: the sender must send it again when it is';
 const BEHIND_MALFORMED = 'it came behind a malformed request on the same connection, which was closed';
 /** `status` is that of the answer. */
 function describeAccessRefusal(status) {
@@ -45173,7 +45254,7 @@ function refuseTooLarge(visit, maxBodyBytes) {
     return true;
 }
 function sendFull(visit) {
-    visit.recording?.refuse('the app was away, and no more requests could be kept for it');
+    visit.recording?.refuse('the app was not running, and no more requests could be kept for it: the sender must send it again when it is');
     sendText(visit, 503, 'The app is away, and no more requests can be kept for it. Send this one again later.\n', {
         'retry-after': String(FULL_RETRY_S),
     });
@@ -45372,7 +45453,7 @@ function answerWhileAway(visit, { link }) {
     if (visit.app.status === 'running')
         return false;
     void link.forget();
-    visit.recording?.refuse('the app was away');
+    visit.recording?.refuse(APP_AWAY);
     sendNotice(visit, describeAway(visit.app));
     return true;
 }
@@ -45840,13 +45921,9 @@ const body_budget_MAX_BODY_BYTES = 1024 ** 2;
 /** Of all bodies that are being read. */
 const body_budget_MAX_TOTAL_BYTES = 64 * 1024 ** 2;
 class body_budget_BodyBudget {
-    #maxTotalBytes;
     /** Those that began first come first. */
     #readings = new Set();
     #heldBytes = 0;
-    constructor(maxTotalBytes = body_budget_MAX_TOTAL_BYTES) {
-        this.#maxTotalBytes = maxTotalBytes;
-    }
     /** Keeps the body in `visit.body`, too. The caller answers if it is not read. Never rejects. */
     async read(visit) {
         if (Number(visit.request.headers['content-length'] ?? 0) > body_budget_MAX_BODY_BYTES)
@@ -45880,7 +45957,7 @@ class body_budget_BodyBudget {
     #grow(bytes) {
         this.#heldBytes += bytes;
         for (const oldest of this.#readings) {
-            if (this.#heldBytes <= this.#maxTotalBytes)
+            if (this.#heldBytes <= body_budget_MAX_TOTAL_BYTES)
                 return;
             oldest.cut();
         }
@@ -46361,10 +46438,14 @@ function findBase64Problem(secret) {
 class Verifier {
     /** Whether a path (target without its query) is one of a rule in every reading: then it needs no key. */
     needsNoKey;
+    /** Whether only signed requests may reach the app on this path: some reading of it is a path of a rule. */
+    covers;
     #rules;
     #headers;
     constructor(rules) {
-        const isCovered = compilePatterns(rules.map(({ path }) => path));
+        const paths = rules.map(({ path }) => path);
+        const isCovered = compilePatterns(paths);
+        this.covers = compileAnySpelling(paths);
         this.needsNoKey = path => isCovered(path) && !isOwnPath(path);
         this.#rules = rules.map(rule => ({
             rule,
@@ -46372,10 +46453,6 @@ class Verifier {
             mayCover: compileAnySpelling([rule.path]),
         }));
         this.#headers = new Set(this.#rules.flatMap(({ signer }) => signer.headers));
-    }
-    /** Whether only signed requests may reach the app on this path: some reading of it is a path of a rule. */
-    covers(path) {
-        return this.#rules.some(({ mayCover }) => mayCover(path));
     }
     /** Whether the request has a signature of any rule: only then is its body read. */
     hasSignature(raw) {
@@ -48101,9 +48178,10 @@ function* listPorts(server, options) {
     if (remotePort.kind === 'random')
         for (;;)
             yield 0;
+    const occupied = options.occupied?.host === server.address.host ? options.occupied.port : undefined;
     let count = 0;
     for (const port of listCandidates(options.identity, server.secret, remotePort)) {
-        if (port !== preferred)
+        if (port !== preferred && port !== occupied)
             yield port;
         count += 1;
         if (count === MAX_CANDIDATES)
@@ -49795,6 +49873,7 @@ class PublicTunnel {
             identity,
             remotePort,
             preferred: this.lastAddress,
+            occupied: this.#options.occupied?.(),
             destination: ingress.destination,
             spareConnections,
             onState: state => {
@@ -49919,6 +49998,8 @@ function isServersChoice(remotePort) {
 const inspector_port_MAX_BODY_BYTES = 64 * 1024;
 /** Its streams have ended by then: only answers that are being sent are left. */
 const inspector_port_DRAIN_MS = 500;
+/** Longer than visitors and app may take to end: who watches sees that. */
+const MAX_END_MS = 60_000;
 class InspectorPort {
     #options;
     #stopping = new AbortController();
@@ -49926,6 +50007,7 @@ class InspectorPort {
     #tunnel;
     #url;
     #isLost = false;
+    #released;
     constructor(options) {
         this.#options = options;
         const { config, handle } = options;
@@ -49957,6 +50039,7 @@ class InspectorPort {
                 spareConnections: false,
             },
             ingress: this.#ingress,
+            occupied: options.previewAddress,
             onChange: status => this.#follow(status),
             onLost: error => this.#lose(errors_describeError(error)),
             logger,
@@ -49980,12 +50063,16 @@ class InspectorPort {
             this.#lose(errors_describeError(error));
         }
     }
+    /** Gives the public port back at once; those who are connected may stay until `stop`. May be called twice. */
+    release() {
+        this.#stopping.abort();
+        this.#released ??= this.#tunnel.close(MAX_END_MS);
+    }
     /** May be called twice. */
     async stop() {
-        this.#stopping.abort();
-        const drained = this.#tunnel.close(inspector_port_DRAIN_MS);
+        this.release();
         await this.#ingress.stop(inspector_port_DRAIN_MS);
-        await drained;
+        await this.#released;
     }
     #follow({ address, tunnel }) {
         if (tunnel.status === 'Failed')
@@ -50104,7 +50191,7 @@ function isOption(word) {
 }
 /** A word that nobody uses as a secret, so that a message may show it. */
 function isPlainWord(word) {
-    return /^[a-z][a-z-]{0,19}$/i.test(word) || PROVIDER_NAMES.some(name => name === word);
+    return /^(?:[a-z][a-z-]{0,19}|hmac-sha\d+)$/i.test(word);
 }
 /** Throws a RuleError, whose message goes behind "`verify`, line N". */
 function parseRule({ provider, path, secret, options: words }) {
@@ -50190,7 +50277,7 @@ const OTHER_NAMES = {
 };
 function describeUnknown(word) {
     const shown = isPlainWord(word) ? `: '${word}' is not a provider` : ': it does not begin with a provider';
-    const other = Object.hasOwn(OTHER_NAMES, word) ? OTHER_NAMES[word] : findNearest(word, PROVIDER_NAMES);
+    const other = Object.hasOwn(OTHER_NAMES, word) ? OTHER_NAMES[word] : findNearest(word, NAMED_PROVIDERS);
     if (other !== undefined)
         return `${shown}: did you mean ${other}?`;
     return `${shown}: write one of ${NAMED_PROVIDERS.join(', ')}, or for any other ${HMAC_PROVIDERS.join(' or ')}`;
@@ -50268,7 +50355,7 @@ function describe(found) {
 /** How long the app waits for the check: another program answers at once, and without hairpin NAT no answer comes. */
 const CHECK_HEAD_START_MS = 1_000;
 /** How long a preview that is ready waits for the public inspector, which opens beside it. */
-const INSPECTOR_HEAD_START_MS = 10_000;
+const INSPECTOR_HEAD_START_MS = 5_000;
 /** How often two clocks are compared with the end: after a laptop has slept, an exposure past its end must stop. */
 const CLOCK_CHECK_MS = 1_000;
 const exposure_MAX_LINE_LENGTH = 1_000;
@@ -50437,6 +50524,7 @@ class Exposure {
         const port = new InspectorPort({
             config,
             handle,
+            previewAddress: () => this.#tunnel.lastAddress,
             onChange: () => this.#update({}),
             onWarning: message => this.warn(message),
             logger,
@@ -50544,6 +50632,7 @@ class Exposure {
         const last = exposure_describeEnd(end, error);
         this.#endBegins.abort(new Error(`the preview has ${end.kind}: ${end.reason}`));
         this.#announceEnd(last);
+        this.#inspector?.port.release();
         // The port is free at once; gateway and app stay until downloads are over, or DRAIN_MS have passed.
         const drained = this.#tunnel.close(DRAIN_MS);
         await this.#attempt('the visitors', this.#ingress.stop(DRAIN_MS));
