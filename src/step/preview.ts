@@ -108,6 +108,8 @@ async function startSupervisor(options: {
     stopTimeoutMs: inputs.app.stopTimeoutMs,
     preview,
     pullRequest: comment?.pullRequest,
+    // Paths were named, by `capture`, `public-paths` or `verify`: somebody wants these requests.
+    keepsRequests: inputs.webhooks.capture.kind === 'paths',
   };
   const save = (more: Partial<StepState>) => {
     state = { ...state, ...more };

@@ -22,6 +22,8 @@ const StepStateSchema = v.object({
   /** How long the app may take to stop. */
   stopTimeoutMs: v.number(),
   preview: PreviewSchema,
+  /** Whether the recorded requests outlive the job's steps; absent: no. */
+  keepsRequests: v.optional(v.boolean()),
 });
 
 export type StepState = v.InferOutput<typeof StepStateSchema>;

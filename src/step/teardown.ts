@@ -1,7 +1,9 @@
 // What the post step does: ends the supervisor and all that it started, makes sure that the comment shows the end,
-// writes the summary, and removes the session folder. Used by post.
+// writes the summary, and removes the session folder.
+// Used by post.
 
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { describePreview, viewOf } from '../github/comment/view.ts';
 import { formatDuration } from '../shared/duration.ts';
 import { removeFolder } from '../shared/folders.ts';
@@ -49,8 +51,23 @@ export async function tearDown(): Promise<void> {
   if (!step.hold && state.address_changes > 0) warnOfAddressChanges(state.address_changes);
   // In a hold, main has printed the warnings.
   if (!step.hold) for (const warning of state.warnings) print.warning(warning);
-  const left = await removeFolder(step.folder);
-  if (left !== undefined) print.warning(left);
+  await removeSession(step);
+}
+
+/** The recorded requests may stay, for whatever uploads them after this step. The runner empties its temp folder. */
+async function removeSession({ folder, keepsRequests = false }: StepState): Promise<void> {
+  const { requests } = sessionFiles(folder);
+  const isKept = keepsRequests && (statSync(requests, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  const doomed = isKept
+    ? readdirSync(folder)
+        .map(name => join(folder, name))
+        .filter(path => path !== requests)
+    : [folder];
+  for (const path of doomed) {
+    const left = await removeFolder(path);
+    if (left !== undefined) print.warning(left);
+  }
+  if (isKept) print.info(`the recorded requests stay in ${requests}`);
 }
 
 /**

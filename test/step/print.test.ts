@@ -13,6 +13,7 @@ const SRC = resolve('src');
 const PRINTERS: Readonly<Record<string, string>> = {
   'step/print.ts': 'the action: sanitises every line',
   'commands/terminal.ts': 'the commands: sanitises every line',
+  'commands/wait.ts': 'the progress of a wait, sanitised: a line that is drawn again in its place',
   'commands/foreground.ts': 'a preview in a terminal: its lines come from the logger, or are sanitised there',
   'shared/output.ts': 'writes what the foreground hands it, and listens for broken outputs',
   'supervisor.ts': 'its last message, sanitised, because there may be no logger',
