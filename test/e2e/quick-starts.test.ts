@@ -159,7 +159,7 @@ describeWithReal(['bore', 'wasmrun', 'runtime'], 'the quick start', () => {
 describe.runIf(isFull)('in the nightly run', () => {
   describeWithReal(['bore', 'wasmrun', 'runtime', 'jco'], 'the quick start', () => {
     it('for a component serves examples/http-component with jco', async () => {
-      const host = '127.0.0.186';
+      const host = '127.0.2.14';
       const inputs = readInputs('docs/exec.md', 1, host);
       const installed = inputs.command?.replace(`npx --yes ${JCO}`, requirePart('jco')) ?? '';
       expect(installed).toContain(requirePart('jco'));

@@ -64,7 +64,7 @@ async function useApp(page: Page): Promise<void> {
 
 describeWithReal(['bore', 'chromium'], 'a reviewer', () => {
   it('clicks the link in the comment and uses the app, which never sees the key', async () => {
-    const { job, github, seen } = await startPreview('127.0.0.187');
+    const { job, github, seen } = await startPreview('127.0.2.15');
     const body = () => github.state.comments[0]?.body ?? '';
     await waitUntil(() => body().includes('is live'), 'the comment says that it is live');
     const [, link = ''] = /\[Open the preview\]\(<([^>]+)>\)/.exec(body()) ?? [];

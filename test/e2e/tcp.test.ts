@@ -60,7 +60,7 @@ async function call(session: ClientHttp2Session, messages: readonly string[]) {
 
 describeWithReal(['bore'], 'gRPC', () => {
   it('reaches a service in plain text, with many calls at a time', async () => {
-    const host = '127.0.0.155';
+    const host = '127.0.2.13';
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview(
       { server: host, protocol: 'tcp', command: 'node grpc.js' },

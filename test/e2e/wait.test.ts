@@ -10,7 +10,7 @@ const APP = `require('node:http').createServer((request, response) => {
   request.resume().on('end', () => setTimeout(() => response.writeHead(204).end(), 50));
 }).listen(process.env.PORT, '127.0.0.1');`;
 
-const HOST = '127.0.0.140';
+const HOST = '127.0.2.10';
 
 const send = (url: string, body: object) =>
   fetch(url, {

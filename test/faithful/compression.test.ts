@@ -128,7 +128,7 @@ const play = fc.record({
   end: fc.constantFrom('whole', 'whole', 'broken', 'left'),
 });
 
-describeFaithful('an answer that is compressed', '127.0.0.151', world => {
+describeFaithful('an answer that is compressed', '127.0.2.11', world => {
   it.each(CODINGS)('is the app’s when it is decoded: %s, with a length and in pieces', async coding => {
     for (const size of [10, 1_023, 1_024, 16_384, 16_385, 65_536, 1_000_003]) {
       const body = makeText(size);
@@ -243,8 +243,8 @@ describeWithReal(['bore', 'chromium'], 'a browser', () => {
     });
     const ca = new TestCa();
     closers.push(() => ca.remove());
-    const identity = ca.issue(['IP:127.0.0.152']);
-    exposed = await expose({ port: app.port }, '127.0.0.152', ({ tunnel }) => ({
+    const identity = ca.issue(['IP:127.0.2.12']);
+    exposed = await expose({ port: app.port }, '127.0.2.12', ({ tunnel }) => ({
       tls: identity,
       tunnel: { ...tunnel, publicUrl: 'https://{host}:{port}' },
     }));
