@@ -3,7 +3,7 @@
 
 import * as v from 'valibot';
 import { AppSpecSchema } from '../app/program.ts';
-import { UNSIGNED_HANDSHAKES } from '../gateway/webhooks/verify/handshakes.ts';
+import { UNSIGNED_HANDSHAKES } from '../gateway/webhooks/handshakes.ts';
 import { ENCODINGS, HMAC_PROVIDERS, NAMED_PROVIDERS } from '../gateway/webhooks/verify/rule.ts';
 import { MAX_DURATION_MS } from '../shared/duration.ts';
 import { HOST_HEADERS } from '../shared/host-rule.ts';

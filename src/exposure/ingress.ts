@@ -7,7 +7,7 @@ import type { TlsIdentity } from '../gateway/downstream/tls-front.ts';
 import { startGateway } from '../gateway/gateway.ts';
 import type { PublicAddress } from '../gateway/own-address.ts';
 import { probeHttp } from '../gateway/probe.ts';
-import type { RequestRecorder } from '../gateway/webhooks/recorder.ts';
+import type { RequestRecorder } from '../gateway/webhooks/record/recorder.ts';
 import type { CapturedRequest } from '../shared/captured-request.ts';
 import type { Logger } from '../shared/log.ts';
 import { type ReplayAnswer, ReplayError, type ReplayOrder } from '../shared/replay.ts';

@@ -22,9 +22,9 @@ import { describeVisit, PASSES, type Pass, type PassContext, PLAIN_PASSES } from
 import { AppLink } from './upstream/app-link.ts';
 import { Compression } from './upstream/compression.ts';
 import type { Visit, VisitHandler } from './visit.ts';
-import { DeliveryQueue } from './webhooks/queue.ts';
-import type { QueueLimits } from './webhooks/queue-limits.ts';
-import type { RequestRecorder } from './webhooks/recorder.ts';
+import type { QueueLimits } from './webhooks/queue/limits.ts';
+import { DeliveryQueue } from './webhooks/queue/queue.ts';
+import type { RequestRecorder } from './webhooks/record/recorder.ts';
 import { Replayer } from './webhooks/replay.ts';
 import type { SignatureRule } from './webhooks/verify/rule.ts';
 import { SignedPaths } from './webhooks/verify/signed-paths.ts';

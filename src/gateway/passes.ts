@@ -28,10 +28,9 @@ import type { Compression } from './upstream/compression.ts';
 import { forwardRequest, type Route } from './upstream/proxy.ts';
 import { forwardUpgrade } from './upstream/upgrade.ts';
 import { hasBody, readPath, type Visit } from './visit.ts';
-import { isUnreached } from './webhooks/delivery.ts';
-import type { DeliveryQueue } from './webhooks/queue.ts';
-import { keepForLater, mayKeep } from './webhooks/queue-pass.ts';
-import type { RequestRecorder } from './webhooks/recorder.ts';
+import { keepForLater, mayKeep } from './webhooks/queue/pass.ts';
+import type { DeliveryQueue } from './webhooks/queue/queue.ts';
+import type { RequestRecorder } from './webhooks/record/recorder.ts';
 import {
   APP_AWAY,
   BEHIND_MALFORMED,
@@ -39,7 +38,8 @@ import {
   describeMalformed,
   describeRefusedBody,
   PLAIN_HTTP,
-} from './webhooks/refusals.ts';
+} from './webhooks/record/refusals.ts';
+import { isUnreached } from './webhooks/sending.ts';
 import type { SignedPaths } from './webhooks/verify/signed-paths.ts';
 
 /** What the passes of one gateway share. */

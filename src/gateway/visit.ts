@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { HttpRequest, HttpResponse } from '../shared/http-message.ts';
 import type { AppState } from '../shared/state.ts';
 import type { OwnAddress } from './own-address.ts';
-import type { Recording } from './webhooks/recording.ts';
+import type { Recording } from './webhooks/record/recording.ts';
 
 export interface Visit {
   readonly request: HttpRequest;

@@ -1,7 +1,7 @@
 // The inputs about webhooks: which requests are recorded, whether they are kept while the app is away, what people see of
 // them, and which must be signed. Used by inputs.
 
-import type { Capture } from '../gateway/webhooks/capture.ts';
+import type { Capture } from '../gateway/webhooks/record/capture.ts';
 import { parseRules } from '../gateway/webhooks/verify/parse-rules.ts';
 import { PROVIDERS } from '../gateway/webhooks/verify/providers.ts';
 import { NAMED_PROVIDERS, type SignatureRule } from '../gateway/webhooks/verify/rule.ts';

@@ -1,5 +1,5 @@
 // Blanks the credentials and signatures of a captured request, for pages and files that people see. Used by
-// gateway/webhooks/requests-file.ts and control/. Conditions of a wait, and the app, see the request as it came.
+// gateway/webhooks/record/requests-file.ts and control/. Conditions of a wait, and the app, see the request as it came.
 //
 // What is blanked: headers, fields of the query (also of addresses in headers), user and password of addresses, and
 // fields of JSON and form bodies, by their names. What no name shows cannot be found: a secret in a path, in other text,

@@ -8,7 +8,7 @@ import { parse } from 'yaml';
 import { type ControlApi, ROUTE_NAMES, startControlApi } from '../../src/control/api.ts';
 import type { Controls } from '../../src/control/call.ts';
 import { callControl, followStates, readState } from '../../src/control/client.ts';
-import { RequestRecorder } from '../../src/gateway/webhooks/recorder.ts';
+import { RequestRecorder } from '../../src/gateway/webhooks/record/recorder.ts';
 import { ConsoleLines } from '../../src/shared/console-lines.ts';
 import { TunnelError } from '../../src/shared/errors.ts';
 import type { EndReason, ExposureState } from '../../src/shared/state.ts';

@@ -1,7 +1,7 @@
 // The controls of an exposure that does nothing. Used by tests of the control API.
 
 import type { Controls } from '../../src/control/call.ts';
-import { RequestRecorder } from '../../src/gateway/webhooks/recorder.ts';
+import { RequestRecorder } from '../../src/gateway/webhooks/record/recorder.ts';
 import { ConsoleLines } from '../../src/shared/console-lines.ts';
 import { LIVE } from './sample-state.ts';
 

@@ -2,8 +2,8 @@
 // [OPTIONS]`, with the options of `openDoor` as JSON, and two more: `capture` says which requests are recorded, and
 // `requestsFile` where they are written. Prints its port as the first line, and ends with its standard input.
 
-import { RequestRecorder } from '../../src/gateway/webhooks/recorder.ts';
-import { RequestsFile } from '../../src/gateway/webhooks/requests-file.ts';
+import { RequestRecorder } from '../../src/gateway/webhooks/record/recorder.ts';
+import { RequestsFile } from '../../src/gateway/webhooks/record/requests-file.ts';
 import { redactRequest } from '../../src/shared/redaction.ts';
 import { openDoor } from './gateway-door.ts';
 

@@ -2,7 +2,7 @@
 // line when it begins.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { RequestsFile } from '../../src/gateway/webhooks/requests-file.ts';
+import { RequestsFile } from '../../src/gateway/webhooks/record/requests-file.ts';
 import { FakeRequestLog } from './request-log.ts';
 
 const requests = new FakeRequestLog({ kind: 'none' });

@@ -6,8 +6,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import type { GatewayOptions } from '../../src/gateway/gateway.ts';
-import type { QueueLimits } from '../../src/gateway/webhooks/queue-limits.ts';
-import { RequestRecorder } from '../../src/gateway/webhooks/recorder.ts';
+import type { QueueLimits } from '../../src/gateway/webhooks/queue/limits.ts';
+import { RequestRecorder } from '../../src/gateway/webhooks/record/recorder.ts';
 import type { AppState } from '../../src/shared/state.ts';
 import { type Door, openDoor, runningOn } from './gateway-door.ts';
 

@@ -5,7 +5,7 @@ import { type IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Duplex } from 'node:stream';
 import { hasCode } from '../../shared/errors.ts';
 import { hasBody, type Upgrade, type Visit, type VisitHandler } from '../visit.ts';
-import { TOO_SLOW } from '../webhooks/refusals.ts';
+import { TOO_SLOW } from '../webhooks/record/refusals.ts';
 import { closeFlushed, cut, ignoreErrors } from './closing.ts';
 import { ConnectionSet } from './connection-set.ts';
 import type { ConnectionSlots, RequestShare } from './connection-slots.ts';

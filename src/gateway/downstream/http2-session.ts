@@ -5,7 +5,7 @@ import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node
 import type { Duplex } from 'node:stream';
 import type { RawHeaders } from '../raw-headers.ts';
 import type { Visit, VisitHandler } from '../visit.ts';
-import { TOO_SLOW } from '../webhooks/refusals.ts';
+import { TOO_SLOW } from '../webhooks/record/refusals.ts';
 import { closeFlushed, ignoreErrors } from './closing.ts';
 import type { ConnectionSlots, RequestShare } from './connection-slots.ts';
 import { watchPresence } from './http2-presence.ts';

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { decodeFields, forEachField, type RawHeaders } from '../raw-headers.ts';
 import type { Upgrade, Visit } from '../visit.ts';
-import type { Recording } from '../webhooks/recording.ts';
+import type { Recording } from '../webhooks/record/recording.ts';
 import { AnswerRelay } from './answer-relay.ts';
 import { renderResponseHeaders } from './headers.ts';
 import { chooseNames, type Names } from './names.ts';

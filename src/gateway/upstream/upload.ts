@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { BodyTooLarge } from '../body-limit.ts';
 import { createRequestFinder, HiddenRequest } from '../hidden-request.ts';
 import type { Visit } from '../visit.ts';
-import { describeRefusedBody } from '../webhooks/refusals.ts';
+import { describeRefusedBody } from '../webhooks/record/refusals.ts';
 import type { AppAddress } from './app-link.ts';
 
 interface UploadRules {

@@ -9,11 +9,11 @@ import type { AppState } from '../../shared/state.ts';
 import type { OwnAddress } from '../own-address.ts';
 import { type AppAddress, AppLink, findAppAddress, openPool } from '../upstream/app-link.ts';
 import type { Compression } from '../upstream/compression.ts';
-import { type Delivery, hidesRequest, renderForApp, renderForHost, sendMessage } from './delivery.ts';
-import type { RequestRecorder } from './recorder.ts';
+import type { RequestRecorder } from './record/recorder.ts';
+import { hidesRequest, renderForApp, renderForHost, type SendResult, sendMessage } from './sending.ts';
 import { listOrigins, type SignedPaths } from './verify/signed-paths.ts';
 import type { SignedRequest } from './verify/signer.ts';
-import { readValue, type WholeRequest } from './verify/whole-request.ts';
+import { readValue, type WholeRequest } from './whole-request.ts';
 
 /** As for the queue. Somebody waits for this answer, so it is also long enough. */
 const ANSWER_MS = 60_000;
@@ -62,16 +62,16 @@ export class Replayer {
     const request = reSign ? this.#sign(original, captured) : original;
     const passage = to === undefined ? this.#openToApp(request) : openToUrl(to, request);
     const record = recorder?.startReplay(captured, request, to && TO_ANOTHER);
-    const delivery = await this.#send(passage);
-    if (delivery.kind !== 'answered') {
-      const loss = explainLoss(delivery, to);
+    const result = await this.#send(passage);
+    if (result.kind !== 'answered') {
+      const loss = explainLoss(result, to);
       record?.end({ problem: loss.message });
       throw loss;
     }
-    const { status, durationMs } = delivery;
+    const { status, durationMs } = result;
     record?.end({ answer: { status, durationMs } });
     const isStale = !reSign && signedPaths?.isStale(readPathOf(captured), original, captured.receivedAt);
-    return { ...delivery, id: record?.id, hint: isStale ? STALE : undefined };
+    return { ...result, id: record?.id, hint: isStale ? STALE : undefined };
   }
 
   /** Ends the replays that are under way. */
@@ -117,7 +117,7 @@ export class Replayer {
     };
   }
 
-  async #send({ connections, message, close }: Passage): Promise<Delivery> {
+  async #send({ connections, message, close }: Passage): Promise<SendResult> {
     const rules = { timeoutMs: ANSWER_MS, keepBytes: MAX_ANSWER_BYTES, signal: this.#stopped.signal };
     try {
       return await sendMessage(connections, message, rules);
@@ -169,7 +169,7 @@ function findApp(state: AppState): AppAddress {
   );
 }
 
-function explainLoss(lost: Exclude<Delivery, { kind: 'answered' }>, to: URL | undefined): ReplayError {
+function explainLoss(lost: Exclude<SendResult, { kind: 'answered' }>, to: URL | undefined): ReplayError {
   const { kind, error } = lost;
   const receiver = to === undefined ? 'the app' : to.host;
   return new ReplayError('no answer', `${receiver} ${describeLoss(kind, error)}`, { cause: error });

@@ -9,7 +9,7 @@ import { parse } from 'yaml';
 import { startControlApi } from '../../../src/control/api.ts';
 import type { Controls } from '../../../src/control/call.ts';
 import { readWaitQuery } from '../../../src/control/wait/query.ts';
-import { RequestRecorder } from '../../../src/gateway/webhooks/recorder.ts';
+import { RequestRecorder } from '../../../src/gateway/webhooks/record/recorder.ts';
 import type { Capture } from '../../../src/shared/captured-request.ts';
 import type { ExposureState } from '../../../src/shared/state.ts';
 import { useClosers } from '../../support/closers.ts';

@@ -1,9 +1,9 @@
 // Providers that sign nothing but the body: GitHub, Shopify, and every other one by `hmac-sha256` and `hmac-sha1`.
 
 import { isSame } from '../../../shared/secrets.ts';
+import { readValue } from '../whole-request.ts';
 import type { SignatureFormat } from './rule.ts';
 import { findFieldProblem, MISMATCH, RIGHT, type Signer, sign } from './signer.ts';
-import { readValue } from './whole-request.ts';
 
 const OLD_GITHUB =
   'it has only the old X-Hub-Signature, which is made with SHA-1: X-Hub-Signature-256 is required, which GitHub sends with it';
@@ -22,7 +22,7 @@ export function signGitHub(secret: string): Signer {
     },
     sign: ({ body }) => [['X-Hub-Signature-256', render(body)]],
     // Two hooks get the same event with the same delivery id, if each belongs to another App (github/docs #32822).
-    findDelivery: ({ rawHeaders }) => {
+    findDeliveryId: ({ rawHeaders }) => {
       const delivery = readValue(rawHeaders, 'x-github-delivery');
       return delivery && `${delivery} ${readValue(rawHeaders, 'x-github-hook-id') ?? ''}`;
     },
@@ -52,7 +52,7 @@ export function signShopify(secret: string): Signer {
       ],
     ],
     // Several subscriptions of one topic share the event's id.
-    findDelivery: ({ rawHeaders }) =>
+    findDeliveryId: ({ rawHeaders }) =>
       ['x-shopify-webhook-id', 'shopify-webhook-id', 'x-shopify-event-id'].reduce<string | undefined>(
         (found, name) => found ?? readValue(rawHeaders, name),
         undefined,
@@ -86,7 +86,7 @@ export function signBody(
       return signatures.some(one => isSame(normalise(one.slice(prefix.length)), wanted)) ? RIGHT : MISMATCH;
     },
     sign: ({ body }) => [[header, `${prefix}${render(body)}`]],
-    findDelivery: () => undefined,
+    findDeliveryId: () => undefined,
   };
 }
 

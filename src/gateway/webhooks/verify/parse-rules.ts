@@ -1,10 +1,10 @@
-// Turns the text of `verify` into rules. Used by inputs/webhooks.ts, and by exposure/verification.ts for a rule that is
+// Turns the text of `verify` into rules. Used by inputs/webhooks.ts, and by exposure/signature-check.ts for a rule that is
 // given to the control API or the command line. No message contains a secret, nor a word that may be a part of one.
 
 import { InputError } from '../../../shared/errors.ts';
 import { findPatternProblem } from '../../../shared/path-patterns.ts';
 import type { GivenRule } from '../../../shared/signature-check.ts';
-import { isUnsigned, UNSIGNED_HANDSHAKES, type UnsignedHandshake } from './handshakes.ts';
+import { isUnsigned, UNSIGNED_HANDSHAKES, type UnsignedHandshake } from '../handshakes.ts';
 import { PROVIDERS } from './providers.ts';
 import {
   ENCODINGS,

@@ -1,6 +1,6 @@
 // What one line of `verify` says. Made by parse-rules.ts; part of the configuration of an exposure.
 
-import type { UnsignedHandshake } from './handshakes.ts';
+import type { UnsignedHandshake } from '../handshakes.ts';
 
 export const NAMED_PROVIDERS = [
   'github',

@@ -3,12 +3,12 @@
 import type { OwnAddress } from '../../own-address.ts';
 import { rewriteFields } from '../../raw-headers.ts';
 import { hasBody, readPath, type Visit } from '../../visit.ts';
-import type { Identity } from '../recording.ts';
-import { BodyBudget, MAX_BODY_BYTES, type Unread } from './body-budget.ts';
+import type { Identity } from '../record/recording.ts';
+import { readRequest, type WholeRequest } from '../whole-request.ts';
+import { BodyReader, MAX_BODY_BYTES, type Unread } from './body-reader.ts';
 import type { SignatureRule } from './rule.ts';
 import type { SignedRequest } from './signer.ts';
 import { Verifier } from './verifier.ts';
-import { readRequest, type WholeRequest } from './whole-request.ts';
 
 /** `busy`: it was not checked, but may be right when it is sent again. `left`: nobody waits for an answer. */
 export type Examination =
@@ -18,7 +18,7 @@ export type Examination =
 
 export class SignedPaths {
   readonly #verifier: Verifier;
-  readonly #bodies = new BodyBudget();
+  readonly #bodies = new BodyReader();
 
   constructor(rules: readonly SignatureRule[]) {
     this.#verifier = new Verifier(rules);
@@ -52,8 +52,8 @@ export class SignedPaths {
     }
     const found = this.#verifier.check(path, readSigned(visit), new Date());
     if (found.kind === 'wrong') return { kind: 'refused', reason: found.reason };
-    const { provider: verified, delivery, handshake: signed } = found;
-    return { kind: 'admitted', identity: { verified, delivery, handshake: signed } };
+    const { provider: verified, deliveryId, handshake: signed } = found;
+    return { kind: 'admitted', identity: { verified, deliveryId, handshake: signed } };
   }
 
   /**

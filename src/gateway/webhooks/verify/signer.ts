@@ -4,7 +4,7 @@
 import { createHmac } from 'node:crypto';
 import { formatDuration } from '../../../shared/duration.ts';
 import type { RawHeaders } from '../../raw-headers.ts';
-import { listValues, type WholeRequest } from './whole-request.ts';
+import { listValues, type WholeRequest } from '../whole-request.ts';
 
 export interface SignedRequest extends WholeRequest {
   /** The origins by which senders may know this preview, such as `https://preview.example`; some sign their URL. */
@@ -31,7 +31,7 @@ export interface Signer {
   /** The fields that take the place of those of the same name, so that `check` finds it right. */
   sign(request: SignedRequest, nowS: number): Fields;
   /** What is the same for each attempt to deliver the same thing; undefined if the request does not say. */
-  findDelivery(request: WholeRequest): string | undefined;
+  findDeliveryId(request: WholeRequest): string | undefined;
 }
 
 export const RIGHT: Verdict = { kind: 'right' };

@@ -1,8 +1,8 @@
 // Providers that sign the time with the body: Stripe, Slack, and all that follow Standard Webhooks.
 
 import { isSame } from '../../../shared/secrets.ts';
+import { parseObject, readValue, type WholeRequest } from '../whole-request.ts';
 import { checkAge, findFieldProblem, MISMATCH, parseTimestamp, type Signer, sign } from './signer.ts';
-import { parseObject, readValue, type WholeRequest } from './whole-request.ts';
 
 /**
  * docs.stripe.com/webhooks/signature: `t=TIME,v1=HEX,v1=HEX,v0=HEX`. There are several v1 while a secret is rolled; v0
@@ -24,7 +24,7 @@ export function signStripe(secret: string): Signer {
       return signatures.some(one => isSame(one, wanted)) ? checkAge(timestamp, nowS, true) : MISMATCH;
     },
     sign: ({ body }, nowS) => [['Stripe-Signature', `t=${nowS},v1=${render(nowS, body)}`]],
-    findDelivery: ({ body }) => readText(body, 'id'),
+    findDeliveryId: ({ body }) => readText(body, 'id'),
   };
 }
 
@@ -62,7 +62,7 @@ export function signSlack(secret: string): Signer {
       [SLACK_TIME, `${nowS}`],
       [SLACK_SIGNATURE, `v0=${render(`${nowS}`, body)}`],
     ],
-    findDelivery: ({ body }) => readText(body, 'event_id'),
+    findDeliveryId: ({ body }) => readText(body, 'event_id'),
   };
 }
 
@@ -112,7 +112,7 @@ export function signStandardWebhooks(secret: string): Signer {
         [`${family}-signature`, `v1,${render(id, nowS, body)}`],
       ];
     },
-    findDelivery: ({ rawHeaders }) => readMessage(rawHeaders, findFamily(rawHeaders)).id || undefined,
+    findDeliveryId: ({ rawHeaders }) => readMessage(rawHeaders, findFamily(rawHeaders)).id || undefined,
   };
 }
 

@@ -4,6 +4,7 @@
 import { hash } from 'node:crypto';
 import { parse, stringify } from 'node:querystring';
 import { isSame } from '../../../shared/secrets.ts';
+import { parseObject, readValue } from '../whole-request.ts';
 import {
   findFieldProblem,
   MISMATCH,
@@ -13,7 +14,6 @@ import {
   sign,
   type Verdict,
 } from './signer.ts';
-import { parseObject, readValue } from './whole-request.ts';
 
 const SQUARE_HEADER = 'X-Square-HmacSha256-Signature';
 
@@ -30,7 +30,7 @@ export function signSquare(secret: string): Signer {
       return urls.some(url => isSame(given, render(url, body))) ? RIGHT : MISMATCH;
     },
     sign: ({ body, origins, target }) => [[SQUARE_HEADER, render(`${origins[0] ?? ''}${target}`, body)]],
-    findDelivery: ({ body }) => {
+    findDeliveryId: ({ body }) => {
       const id = parseObject(body)?.event_id;
       return typeof id === 'string' && id !== '' ? id : undefined;
     },
@@ -70,7 +70,7 @@ export function signTwilio(secret: string): Signer {
       const parts = [url, typeof content === 'string' ? content : ''];
       return [[TWILIO_HEADER, sign(algorithm, secret, parts, 'base64')]];
     },
-    findDelivery: ({ rawHeaders }) => readValue(rawHeaders, 'i-twilio-idempotency-token'),
+    findDeliveryId: ({ rawHeaders }) => readValue(rawHeaders, 'i-twilio-idempotency-token'),
   };
 }
 

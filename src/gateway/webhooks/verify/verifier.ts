@@ -9,18 +9,18 @@ import {
   findUnsignedHandshake,
   type Handshake,
   type UnsignedHandshake,
-} from './handshakes.ts';
+} from '../handshakes.ts';
+import { listValues, type WholeRequest } from '../whole-request.ts';
 import { openSigner } from './providers.ts';
 import type { ProviderName, SignatureRule } from './rule.ts';
 import type { Fields, SignedRequest, Signer, Verdict } from './signer.ts';
-import { listValues, type WholeRequest } from './whole-request.ts';
 
-/** `delivery` is the same text for each attempt to deliver the same thing to the same rule. */
+/** `deliveryId` is the same text for each attempt to deliver the same thing to the same rule. */
 export type Finding =
   | {
       kind: 'right';
       provider: ProviderName;
-      delivery: string | undefined;
+      deliveryId: string | undefined;
       handshake: Handshake | undefined;
     }
   | { kind: 'wrong'; reason: string };
@@ -78,11 +78,11 @@ export class Verifier {
       const elsewhere = checked.find(({ verdict }) => verdict.kind === 'right');
       return { kind: 'wrong', reason: explain(own, elsewhere?.rule) };
     }
-    const delivery = found.signer.findDelivery(request);
+    const id = found.signer.findDeliveryId(request);
     return {
       kind: 'right',
       provider: found.rule.provider,
-      delivery: delivery && `${found.rule.provider} ${checked.indexOf(found)} ${delivery}`,
+      deliveryId: id && `${found.rule.provider} ${checked.indexOf(found)} ${id}`,
       handshake: findSignedHandshake(request),
     };
   }

@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, request as sendRequest } from 'node
 import { connect as connectHttp2 } from 'node:http2';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { RequestRecorder } from '../../../../src/gateway/webhooks/recorder.ts';
+import { RequestRecorder } from '../../../../src/gateway/webhooks/record/recorder.ts';
 import { parseRules } from '../../../../src/gateway/webhooks/verify/parse-rules.ts';
 import { openSigner } from '../../../../src/gateway/webhooks/verify/providers.ts';
 import type { Fields } from '../../../../src/gateway/webhooks/verify/signer.ts';

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { RequestRecorder } from '../../../../src/gateway/webhooks/recorder.ts';
+import { RequestRecorder } from '../../../../src/gateway/webhooks/record/recorder.ts';
 import { parseRules } from '../../../../src/gateway/webhooks/verify/parse-rules.ts';
 import { openSigner } from '../../../../src/gateway/webhooks/verify/providers.ts';
 import { useClosers } from '../../../support/closers.ts';

@@ -1,7 +1,7 @@
 // Which requests are recorded. Used by recorder.ts, and by inputs/ and exposure/config.ts for the type.
 
-import type { Capture } from '../../shared/captured-request.ts';
-import { compileLoosePatterns } from '../../shared/path-patterns.ts';
+import type { Capture } from '../../../shared/captured-request.ts';
+import { compileLoosePatterns } from '../../../shared/path-patterns.ts';
 
 export type { Capture };
 

@@ -8,17 +8,20 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { expect, it } from 'vitest';
-import { RequestsFile, type RequestsFileOptions } from '../../../src/gateway/webhooks/requests-file.ts';
-import { createRedactor } from '../../../src/shared/redaction.ts';
+import {
+  RequestsFile,
+  type RequestsFileOptions,
+} from '../../../../src/gateway/webhooks/record/requests-file.ts';
+import { createRedactor } from '../../../../src/shared/redaction.ts';
 import {
   describeRequest,
   type RequestMessage,
   RequestMessageSchema,
-} from '../../../src/shared/request-json.ts';
-import { useClosers } from '../../support/closers.ts';
-import { FakeRequestLog } from '../../support/request-log.ts';
-import { scale } from '../../support/scale.ts';
-import { waitUntil } from '../../support/wait-until.ts';
+} from '../../../../src/shared/request-json.ts';
+import { useClosers } from '../../../support/closers.ts';
+import { FakeRequestLog } from '../../../support/request-log.ts';
+import { scale } from '../../../support/scale.ts';
+import { waitUntil } from '../../../support/wait-until.ts';
 
 /** The child may be faster than the disk. */
 const LineSchema = v.union([RequestMessageSchema, v.object({ missing: v.object({ count: v.number() }) })]);
@@ -184,7 +187,7 @@ async function limitFiles(bytes: number | 'unlimited'): Promise<'unlimited'> {
 }
 
 it('is whole up to the last line if the process is killed in a burst', { timeout: 60_000 }, async () => {
-  const script = fileURLToPath(new URL('../../support/requests-file-child.ts', import.meta.url));
+  const script = fileURLToPath(new URL('../../../support/requests-file-child.ts', import.meta.url));
   for (let round = 0; round < scale(4, 40); round += 1) {
     const { path, file } = open();
     await file.close();

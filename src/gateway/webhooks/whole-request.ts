@@ -1,8 +1,8 @@
-// A request with its whole body, as signatures cover it, and how its fields are read. Used by the files of this folder;
-// a CapturedRequest is one too.
+// A request with its whole body, as signatures cover it and as it can be sent again, and how its fields are read. Used
+// by every file of webhooks/; a CapturedRequest is one too.
 
-import { forEachField, type RawHeaders } from '../../raw-headers.ts';
-import { readTarget, type Visit } from '../../visit.ts';
+import { forEachField, type RawHeaders } from '../raw-headers.ts';
+import { readTarget, type Visit } from '../visit.ts';
 
 export interface WholeRequest {
   readonly method: string;

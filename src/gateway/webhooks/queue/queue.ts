@@ -1,21 +1,21 @@
 // Keeps requests on captured paths while the app is away, and sends them to it, one after the other, when it is back.
-// Made by gateway.ts; queue-pass.ts puts requests into it.
+// Made by gateway.ts; pass.ts puts requests into it.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { DeliveryOutcome } from '../../shared/captured-request.ts';
-import { renderCount } from '../../shared/count.ts';
-import { formatDuration } from '../../shared/duration.ts';
-import { describeError, isTimeout } from '../../shared/errors.ts';
-import { explainInvalidAnswer } from '../../shared/invalid-answer.ts';
-import type { Logger } from '../../shared/log.ts';
-import type { AppState } from '../../shared/state.ts';
-import type { OwnAddress } from '../own-address.ts';
-import { type AppAddress, AppLink, findAppAddress } from '../upstream/app-link.ts';
-import type { Compression } from '../upstream/compression.ts';
-import { type Delivery, hidesRequest, renderForApp, sendMessage } from './delivery.ts';
-import { QUEUE_LIMITS, type QueueLimits, QueueRoom, type Reservation } from './queue-limits.ts';
-import type { Recording } from './recording.ts';
-import type { WholeRequest } from './verify/whole-request.ts';
+import type { DeliveryOutcome } from '../../../shared/captured-request.ts';
+import { renderCount } from '../../../shared/count.ts';
+import { formatDuration } from '../../../shared/duration.ts';
+import { describeError, isTimeout } from '../../../shared/errors.ts';
+import { explainInvalidAnswer } from '../../../shared/invalid-answer.ts';
+import type { Logger } from '../../../shared/log.ts';
+import type { AppState } from '../../../shared/state.ts';
+import type { OwnAddress } from '../../own-address.ts';
+import { type AppAddress, AppLink, findAppAddress } from '../../upstream/app-link.ts';
+import type { Compression } from '../../upstream/compression.ts';
+import type { Recording } from '../record/recording.ts';
+import { hidesRequest, renderForApp, type SendResult, sendMessage } from '../sending.ts';
+import type { WholeRequest } from '../whole-request.ts';
+import { QUEUE_LIMITS, type QueueLimits, QueueRoom, type Reservation } from './limits.ts';
 
 /** Of the pauses after requests without an answer. */
 const LONGEST_PAUSE_MS = 15_000;
@@ -177,7 +177,7 @@ export class DeliveryQueue {
   }
 
   /** On a connection of its own: then an error says whether the app can have had the request. */
-  #send(entry: Entry, app: AppAddress, signal: AbortSignal): Promise<Delivery> {
+  #send(entry: Entry, app: AppAddress, signal: AbortSignal): Promise<SendResult> {
     entry.attempts += 1;
     const kept = this.#link.select(app);
     const message = renderForApp(entry.request, app, entry.address, this.#options.compression);
@@ -185,10 +185,10 @@ export class DeliveryQueue {
     return sendMessage(this.#link.selectFresh(app) ?? kept, message, rules);
   }
 
-  #settle(entry: Entry, delivery: Delivery): number {
-    switch (delivery.kind) {
+  #settle(entry: Entry, result: SendResult): number {
+    switch (result.kind) {
       case 'answered': {
-        const { status, durationMs } = delivery;
+        const { status, durationMs } = result;
         this.#end(entry, { kind: 'delivered', at: new Date(), status, durationMs });
         this.#delivered += 1;
         this.#pauseMs = this.#limits.pauseMs;
@@ -198,7 +198,7 @@ export class DeliveryQueue {
         this.#waiting.unshift(entry);
         return this.#limits.retryMs;
       case 'no answer': {
-        this.#drop(entry, this.#describeLoss(delivery.error));
+        this.#drop(entry, this.#describeLoss(result.error));
         const pauseMs = this.#pauseMs;
         this.#pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
         return pauseMs;

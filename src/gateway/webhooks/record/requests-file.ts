@@ -9,9 +9,9 @@
 import { closeSync, openSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
-import type { CapturedRequest, RequestLog } from '../../shared/captured-request.ts';
-import { describeError } from '../../shared/errors.ts';
-import { describeRequest, type RequestMessage } from '../../shared/request-json.ts';
+import type { CapturedRequest, RequestLog } from '../../../shared/captured-request.ts';
+import { describeError } from '../../../shared/errors.ts';
+import { describeRequest, type RequestMessage } from '../../../shared/request-json.ts';
 
 /** A file that is uploaded as an artifact, and searched by people. */
 export const MAX_FILE_BYTES = 256 * 1024 ** 2;

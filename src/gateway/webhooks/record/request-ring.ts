@@ -1,6 +1,6 @@
 // A list of captured requests that forgets the oldest when it has too many, or too many bytes. Used by recorder.ts.
 
-import type { CapturedRequest } from '../../shared/captured-request.ts';
+import type { CapturedRequest } from '../../../shared/captured-request.ts';
 
 /** What an object, its strings and its list cost beside their text. */
 const RECORD_BYTES = 512;

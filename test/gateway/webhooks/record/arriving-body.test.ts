@@ -6,7 +6,7 @@ import {
   BodyBudget,
   BodyStore,
   MAX_BODY_BYTES,
-} from '../../../src/gateway/webhooks/arriving-body.ts';
+} from '../../../../src/gateway/webhooks/record/arriving-body.ts';
 
 const MB = 1024 ** 2;
 

@@ -6,7 +6,7 @@ import {
   findSignedHandshake,
   findUnsignedHandshake,
   UNSIGNED_HANDSHAKES,
-} from '../../../../src/gateway/webhooks/verify/handshakes.ts';
+} from '../../../src/gateway/webhooks/handshakes.ts';
 
 const request = (method: string, target: string, body = '', ...rawHeaders: string[]) => ({
   method,

@@ -1,6 +1,6 @@
 // What the passes tell the recorder about one request. Made by recorder.ts.
 
-import type { CapturedDelivery } from '../../shared/captured-request.ts';
+import type { CapturedDelivery } from '../../../shared/captured-request.ts';
 
 /**
  * One request that is being recorded. It becomes visible, and gets its id, with the first call of `complete` or
@@ -33,5 +33,5 @@ export interface Identity {
   /** Which handshake it is. */
   handshake?: string | undefined;
   /** The same text for each attempt to deliver the same thing, and for nothing else. */
-  delivery?: string | undefined;
+  deliveryId?: string | undefined;
 }

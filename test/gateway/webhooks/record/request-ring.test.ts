@@ -1,11 +1,11 @@
 // The list of the newest requests.
 
 import { expect, it } from 'vitest';
-import { RequestRing } from '../../../src/gateway/webhooks/request-ring.ts';
-import type { CapturedRequest } from '../../../src/shared/captured-request.ts';
-import { FakeRequestLog } from '../../support/request-log.ts';
-import { chooseSeed } from '../../support/scale.ts';
-import { Seeded } from '../../support/seeded.ts';
+import { RequestRing } from '../../../../src/gateway/webhooks/record/request-ring.ts';
+import type { CapturedRequest } from '../../../../src/shared/captured-request.ts';
+import { FakeRequestLog } from '../../../support/request-log.ts';
+import { chooseSeed } from '../../../support/scale.ts';
+import { Seeded } from '../../../support/seeded.ts';
 
 const log = new FakeRequestLog({ kind: 'none' });
 

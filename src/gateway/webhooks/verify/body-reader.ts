@@ -18,7 +18,7 @@ interface Reading {
 /** Why a body was not read. `too many`: all bodies together exceed their limit. */
 export type Unread = 'too long' | 'too many' | 'sender left';
 
-export class BodyBudget {
+export class BodyReader {
   /** Those that began first come first. */
   readonly #readings = new Set<Reading>();
   #heldBytes = 0;

@@ -1,8 +1,8 @@
 // Why a captured request did not reach the app, and what to do, in sentences for the record. Used by passes.ts and by
 // those who refuse a body.
 
-import { BodyTooLarge } from '../body-limit.ts';
-import type { Refusal } from '../guard.ts';
+import { BodyTooLarge } from '../../body-limit.ts';
+import type { Refusal } from '../../guard.ts';
 
 export const PLAIN_HTTP = 'it was sent over http: register the https address with the sender';
 

@@ -4,22 +4,22 @@ import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import type { QueueLimits } from '../../../src/gateway/webhooks/queue-limits.ts';
-import type { RequestRecorder } from '../../../src/gateway/webhooks/recorder.ts';
-import { openSigner } from '../../../src/gateway/webhooks/verify/providers.ts';
-import type { CapturedRequest } from '../../../src/shared/captured-request.ts';
-import type { AppState } from '../../../src/shared/state.ts';
-import { useClosers } from '../../support/closers.ts';
-import { type Door, runningOn, sendRaw } from '../../support/gateway-door.ts';
-import { TestCa } from '../../support/test-ca.ts';
-import { waitUntil } from '../../support/wait-until.ts';
+import type { QueueLimits } from '../../../../src/gateway/webhooks/queue/limits.ts';
+import type { RequestRecorder } from '../../../../src/gateway/webhooks/record/recorder.ts';
+import { openSigner } from '../../../../src/gateway/webhooks/verify/providers.ts';
+import type { CapturedRequest } from '../../../../src/shared/captured-request.ts';
+import type { AppState } from '../../../../src/shared/state.ts';
+import { useClosers } from '../../../support/closers.ts';
+import { type Door, runningOn, sendRaw } from '../../../support/gateway-door.ts';
+import { TestCa } from '../../../support/test-ca.ts';
+import { waitUntil } from '../../../support/wait-until.ts';
 import {
   openWebhookStage,
   type StageOptions,
   WebhookApp,
   type WebhookStage,
-} from '../../support/webhook-app.ts';
-import { makeRule, SAMPLE_LINES } from './verify/sample-rules.ts';
+} from '../../../support/webhook-app.ts';
+import { makeRule, SAMPLE_LINES } from '../verify/sample-rules.ts';
 
 const closers = useClosers();
 const HOST = 'Host: bore.example:4321\r\n';

@@ -1,14 +1,14 @@
 // Decides which requests are kept while the app is away, reads them, and answers them. Used by passes.ts.
 
-import { BodyTooLarge, sendTooLarge } from '../body-limit.ts';
-import { sendText } from '../own-pages.ts';
-import { readTarget, type Visit } from '../visit.ts';
-import { readWhole } from '../whole-body.ts';
+import { BodyTooLarge, sendTooLarge } from '../../body-limit.ts';
+import { sendText } from '../../own-pages.ts';
+import { readTarget, type Visit } from '../../visit.ts';
+import { readWhole } from '../../whole-body.ts';
+import { findHandshake } from '../handshakes.ts';
+import { describeRefusedBody } from '../record/refusals.ts';
+import { readRequest } from '../whole-request.ts';
+import type { Reservation } from './limits.ts';
 import type { DeliveryQueue } from './queue.ts';
-import type { Reservation } from './queue-limits.ts';
-import { describeRefusedBody } from './refusals.ts';
-import { findHandshake } from './verify/handshakes.ts';
-import { readRequest } from './verify/whole-request.ts';
 
 /** The methods of webhooks. Everything else asks for something that only the app can answer. */
 const KEPT_METHODS: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);

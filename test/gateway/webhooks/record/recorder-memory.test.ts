@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
-import { listen } from '../../support/listen.ts';
-import { scale } from '../../support/scale.ts';
+import { listen } from '../../../support/listen.ts';
+import { scale } from '../../../support/scale.ts';
 
 const MB = 1024 ** 2;
 const REQUESTS = scale(24_000, 100_000);
@@ -26,7 +26,7 @@ const CONNECTIONS = 32;
 async function openRecorder(): Promise<{ port: number; pid: number }> {
   const folder = mkdtempSync(join(tmpdir(), 'recorder-memory-'));
   const app = createServer((request, response) => request.resume().once('end', () => response.end('ok')));
-  const script = fileURLToPath(new URL('../../support/gateway-child.ts', import.meta.url));
+  const script = fileURLToPath(new URL('../../../support/gateway-child.ts', import.meta.url));
   const capture = { kind: 'paths', patterns: ['/hooks/**'] };
   const options = JSON.stringify({ capture, requestsFile: join(folder, 'requests.ndjson') });
   const child = spawn(process.execPath, [script, String(await listen(app)), options], {

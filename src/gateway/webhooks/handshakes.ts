@@ -1,8 +1,8 @@
 // Handshakes: requests with which a provider asks whether the address exists, before it sends deliveries. Only the app
-// can answer them, mostly by sending a part of them back within seconds. Used by the verifier, which lets the unsigned
-// ones through if a rule names them, and by the queue, which never keeps one for later.
+// can answer them, mostly by sending a part of them back within seconds. Used by verify/, which lets the unsigned ones
+// through if a rule names them; by the queue, which never keeps one for later; and by the recorder, which names them.
 
-import type { RawHeaders } from '../../raw-headers.ts';
+import type { RawHeaders } from '../raw-headers.ts';
 import { listValues, parseObject, readValue, type WholeRequest } from './whole-request.ts';
 
 /** A body of a handshake has a few hundred bytes; a longer one is not parsed. */

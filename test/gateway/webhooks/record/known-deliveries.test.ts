@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { Deliveries } from '../../../src/gateway/webhooks/deliveries.ts';
+import { KnownDeliveries } from '../../../../src/gateway/webhooks/record/known-deliveries.ts';
 
 it('names the first request of a delivery for each later one', () => {
-  const deliveries = new Deliveries();
+  const deliveries = new KnownDeliveries();
   expect(deliveries.findFirst('a', 1)).toBeUndefined();
   expect(deliveries.findFirst('b', 2)).toBeUndefined();
   expect(deliveries.findFirst('a', 3)).toBe(1);
@@ -12,7 +12,7 @@ it('names the first request of a delivery for each later one', () => {
 });
 
 it('forgets the oldest deliveries, so that its memory is bounded', () => {
-  const deliveries = new Deliveries();
+  const deliveries = new KnownDeliveries();
   for (let id = 1; id <= 10_001; id += 1) deliveries.findFirst(`delivery ${id}`, id);
   expect(deliveries.findFirst('delivery 2', 10_002)).toBe(2);
   expect(deliveries.findFirst('delivery 1', 10_003)).toBeUndefined();

@@ -3,12 +3,12 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { CapturedRequest } from '../../../src/shared/captured-request.ts';
-import type { AppState } from '../../../src/shared/state.ts';
-import { runningOn } from '../../support/gateway-door.ts';
-import { scale } from '../../support/scale.ts';
-import { waitUntil } from '../../support/wait-until.ts';
-import { openWebhookStage, type WebhookStage } from '../../support/webhook-app.ts';
+import type { CapturedRequest } from '../../../../src/shared/captured-request.ts';
+import type { AppState } from '../../../../src/shared/state.ts';
+import { runningOn } from '../../../support/gateway-door.ts';
+import { scale } from '../../../support/scale.ts';
+import { waitUntil } from '../../../support/wait-until.ts';
+import { openWebhookStage, type WebhookStage } from '../../../support/webhook-app.ts';
 
 const AWAY: AppState = { status: 'restarting', reason: 'test', attempt: 1 };
 const FAST = { retryMs: 2, pauseMs: 2 };

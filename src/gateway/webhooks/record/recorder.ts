@@ -6,16 +6,16 @@ import type {
   CapturedDelivery,
   CapturedRequest,
   RequestLog,
-} from '../../shared/captured-request.ts';
-import { isOwnPath } from '../own-pages.ts';
-import { hasBody, readPath, readTarget, type Visit } from '../visit.ts';
+} from '../../../shared/captured-request.ts';
+import { isOwnPath } from '../../own-pages.ts';
+import { hasBody, readPath, readTarget, type Visit } from '../../visit.ts';
+import { findHandshake, type Handshake } from '../handshakes.ts';
+import type { WholeRequest } from '../whole-request.ts';
 import { ArrivingBody, BodyBudget, BodyStore, MAX_BODY_BYTES } from './arriving-body.ts';
 import { type Capture, compileCapture } from './capture.ts';
-import { Deliveries } from './deliveries.ts';
+import { KnownDeliveries } from './known-deliveries.ts';
 import type { Identity, Recording } from './recording.ts';
 import { RequestRing } from './request-ring.ts';
-import { findHandshake, type Handshake } from './verify/handshakes.ts';
-import type { WholeRequest } from './verify/whole-request.ts';
 
 /** A test waits for a handful, a load test for thousands. */
 const MAX_REQUESTS = 10_000;
@@ -55,7 +55,7 @@ export class RequestRecorder implements RequestLog {
   readonly #onError: (error: unknown) => void;
   readonly #listeners = new Set<(request: CapturedRequest) => void>();
   readonly #clearListeners = new Set<() => void>();
-  readonly #deliveries = new Deliveries();
+  readonly #knownDeliveries = new KnownDeliveries();
   readonly #arriving = new BodyBudget(MAX_ARRIVING_BYTES);
   readonly #letIn = new RequestRing(MAX_REQUESTS);
   readonly #refused = new RequestRing(MAX_REFUSED);
@@ -132,7 +132,7 @@ export class RequestRecorder implements RequestLog {
       refusal,
       verified: original.verified,
       handshake: original.handshake,
-      delivery: undefined,
+      deliveryId: undefined,
       problem: undefined,
       answer: undefined,
       isFinished: false,
@@ -148,8 +148,8 @@ export class RequestRecorder implements RequestLog {
 
   #add(found: NewRequest): Mutable<CapturedRequest> {
     this.#lastId += 1;
-    const { delivery, ...request } = found;
-    const duplicateOf = this.#deliveries.findFirst(delivery, this.#lastId);
+    const { deliveryId, ...request } = found;
+    const duplicateOf = this.#knownDeliveries.findFirst(deliveryId, this.#lastId);
     const added: Mutable<CapturedRequest> = { id: this.#lastId, ...request, duplicateOf };
     if (added.refusal === undefined) this.#letIn.add(added);
     else this.#refused.add(added);
@@ -188,7 +188,7 @@ export interface StartedReplay {
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-type NewRequest = Omit<CapturedRequest, 'id' | 'duplicateOf' | 'delivery'> & Pick<Identity, 'delivery'>;
+type NewRequest = Omit<CapturedRequest, 'id' | 'duplicateOf' | 'delivery'> & Pick<Identity, 'deliveryId'>;
 
 /** What recordings write to. */
 interface Book {
@@ -278,7 +278,7 @@ class VisitRecording implements Recording {
       refusal,
       verified: this.#identity.verified,
       handshake: this.#identity.handshake ?? findUnruledHandshake(whole),
-      delivery: this.#identity.delivery,
+      deliveryId: this.#identity.deliveryId,
       problem: this.#problem,
       answer: this.#answer,
       isFinished: this.#isFinished,

@@ -1,4 +1,5 @@
-// Sends a request that was kept to the app, as if its sender had sent it just now. Used by queue.ts, and for replays.
+// Sends a whole request to the app, as if its sender had sent it just now, or to another server. Used by the queue and by
+// replay.ts.
 
 import type { Dispatcher } from 'undici';
 import { describeError, hasCode } from '../../shared/errors.ts';
@@ -9,9 +10,9 @@ import type { AppAddress } from '../upstream/app-link.ts';
 import type { Compression } from '../upstream/compression.ts';
 import { renderRequestHeaders } from '../upstream/headers.ts';
 import { chooseNames, type RequestNames } from '../upstream/names.ts';
-import type { WholeRequest } from './verify/whole-request.ts';
+import type { WholeRequest } from './whole-request.ts';
 
-export type Delivery =
+export type SendResult =
   /** `body` is at most `keepBytes` long. */
   | {
       kind: 'answered';
@@ -26,7 +27,7 @@ export type Delivery =
   /** The receiver may have read the request, and may have worked on it. */
   | { kind: 'no answer'; error: Error };
 
-export interface DeliveryRules {
+export interface SendRules {
   /** How long the whole answer may take, in milliseconds. If its head came in time, it counts, and the rest is cut off. */
   timeoutMs: number;
   /** How much of the answer's body is kept. */
@@ -98,13 +99,13 @@ function isUnsendable(error: unknown): boolean {
 export function sendMessage(
   connections: Dispatcher,
   message: Dispatcher.DispatchOptions,
-  { timeoutMs, keepBytes, signal }: DeliveryRules,
-): Promise<Delivery> {
+  { timeoutMs, keepBytes, signal }: SendRules,
+): Promise<SendResult> {
   return new Promise(resolve => {
-    const reader = new AnswerReader(keepBytes, delivery => {
+    const reader = new AnswerReader(keepBytes, result => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
-      resolve(delivery);
+      resolve(result);
     });
     const isLate = new DOMException('no answer in time', 'TimeoutError');
     const timer = setTimeout(() => reader.cut(isLate), timeoutMs);
@@ -122,7 +123,7 @@ function toError(reason: unknown): Error {
 /** Reads one answer, and calls back once. */
 class AnswerReader implements Dispatcher.DispatchHandler {
   readonly #keepBytes: number;
-  readonly #onEnd: (delivery: Delivery) => void;
+  readonly #onEnd: (result: SendResult) => void;
   readonly #begun = performance.now();
   readonly #chunks: Buffer[] = [];
   #head: { status: number; headers: RawHeaders } | undefined;
@@ -131,7 +132,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   #isOver = false;
   #controller: Dispatcher.DispatchController | undefined;
 
-  constructor(keepBytes: number, onEnd: (delivery: Delivery) => void) {
+  constructor(keepBytes: number, onEnd: (result: SendResult) => void) {
     this.#keepBytes = keepBytes;
     this.#onEnd = onEnd;
   }
@@ -170,7 +171,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   }
 
   /** What has come: an answer, if its head is there; otherwise the error. */
-  #conclude(error: Error): Delivery {
+  #conclude(error: Error): SendResult {
     if (this.#head === undefined) return { kind: 'no answer', error };
     return {
       kind: 'answered',
@@ -181,9 +182,9 @@ class AnswerReader implements Dispatcher.DispatchHandler {
     };
   }
 
-  #finish(delivery: Delivery): void {
+  #finish(result: SendResult): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#onEnd(delivery);
+    this.#onEnd(result);
   }
 }
