@@ -1,6 +1,7 @@
 // A gateway in a process of its own, so that its memory can be measured. Run as `node gateway-child.ts APP_PORT
 // [OPTIONS]`, with the options of `openDoor` as JSON, and two more: `capture` says which requests are recorded, and
-// `requestsFile` where they are written. Prints its port as the first line, and ends with its standard input.
+// `requestsFile` where they are written. Prints its port as the first line, and ends with its standard input. With
+// `node --expose-gc`, each line there is answered by the number of bytes that are in use after a garbage collection.
 
 import { RequestRecorder } from '../../src/gateway/webhooks/record/recorder.ts';
 import { RequestsFile } from '../../src/gateway/webhooks/record/requests-file.ts';
@@ -23,4 +24,9 @@ const door = await openDoor(Number(process.argv[2]), {
   rules: { maxBodyBytes, ...options.rules },
 });
 process.stdout.write(`${door.port}\n`);
-process.stdin.resume().once('end', () => void door.stop());
+process.stdin.on('data', () => {
+  global.gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  process.stdout.write(`${heapUsed + external}\n`);
+});
+process.stdin.once('end', () => void door.stop());
