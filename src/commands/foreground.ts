@@ -67,11 +67,12 @@ export async function runForeground(config: SupervisorConfig, json: boolean): Pr
   for (const signal of LEAVE_SIGNALS) process.off(signal, leave);
   const left = await removeFolder(folder);
   if (left !== undefined) screen.complain(`warning: ${left}`);
-  if (state.phase.kind !== 'failed') return 0;
-  screen.complain(
-    `expose: ${[state.phase.reason, ...state.phase.lastLines].map(line => sanitise(line)).join('\n  ')}`,
-  );
-  return 1;
+  const { phase } = state;
+  if (phase.kind === 'failed')
+    screen.complain(`expose: ${[phase.reason, ...phase.lastLines].map(line => sanitise(line)).join('\n  ')}`);
+  process.off('uncaughtException', failOnBug);
+  screen.release();
+  return phase.kind === 'failed' ? 1 : 0;
 }
 
 /** What the user sees: on a terminal one status line that is kept up to date, otherwise a line for each change. */
@@ -131,6 +132,12 @@ class Screen {
   close(): void {
     clearInterval(this.#timer);
     if (this.#live && !this.#json) this.#out.write('\n');
+  }
+
+  /** After the last text. */
+  release(): void {
+    this.#out.release();
+    this.#errors.release();
   }
 
   /** Leaves out repeated lines. */

@@ -32,19 +32,26 @@ type OutputStream = Writable & { isTTY?: boolean; columns?: number };
 /** A stream of lines for a person or a pipe. */
 export class LineOutput {
   readonly #stream: OutputStream;
+  readonly #onLost: (reason: string) => void;
+  readonly #onDrain = () => this.#reportSkipped();
+  readonly #onError = (error: unknown) => {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    this.#onLost(describeError(error));
+  };
   #skipped = 0;
   #isLost = false;
 
   /** `onLost` is called once, with the reason, when the stream cannot be written to any more. */
   constructor(stream: OutputStream, onLost: (reason: string) => void = () => {}) {
     this.#stream = stream;
-    stream.on('drain', () => this.#reportSkipped());
-    stream.on('error', error => {
-      if (!this.#isLost) {
-        this.#isLost = true;
-        onLost(describeError(error));
-      }
-    });
+    this.#onLost = onLost;
+    stream.on('drain', this.#onDrain).on('error', this.#onError);
+  }
+
+  /** Removes the listeners from the stream, which may outlive this. Nothing is to be written afterwards. */
+  release(): void {
+    this.#stream.off('drain', this.#onDrain).off('error', this.#onError);
   }
 
   get isLost(): boolean {

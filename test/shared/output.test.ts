@@ -72,6 +72,16 @@ describe('lines for a slow reader', () => {
     for (let count = 0; count < 100; count += 1) output.writeLine('nobody');
     expect(reasons).toEqual([expect.stringMatching(/EPIPE|ECONNRESET/)]);
   });
+
+  it('no longer listen to the stream once they are released', async () => {
+    const { near } = await openSlowReader();
+    const count = () => near.listenerCount('drain') + near.listenerCount('error');
+    const before = count();
+    const output = new LineOutput(near);
+    expect(count()).toBe(before + 2);
+    output.release();
+    expect(count()).toBe(before);
+  });
 });
 
 describe.skipIf(process.platform === 'win32')('a log file', () => {

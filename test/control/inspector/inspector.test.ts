@@ -183,6 +183,8 @@ it('holds few rows however many requests there are, and keeps those in view in p
     for (let index = 0; index < 2_000; index += 1) api.requests.add({ target: `/n/${index}` });
   });
   await waitForText(page, '#count', '2,000 requests');
+  // It is drawn once a second, and moves the list down when it appears.
+  await page.waitForSelector('#chart:not([hidden])');
   await page.evaluate("document.querySelector('#list').scrollTop = 52 * 1000");
   await page.waitForSelector('#request-1000');
   expect(await rowCount(page)).toBeLessThan(60);
