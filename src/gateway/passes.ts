@@ -155,12 +155,18 @@ function recordAccessRefusal(visit: Visit, { access }: PassContext): void {
   visit.recording.refuse(describeAccessRefusal(visit.response.statusCode));
 }
 
+/** Before the body is awaited: if its sender leaves, the request is recorded as it is then. */
+function hideCredentials({ request, recording }: Visit, { access }: PassContext): void {
+  if (recording !== undefined && hasBody(request)) access.removeCredentials(request);
+}
+
 /** As on a path of `verify`, so that nobody can find out which paths these are. */
 async function refuseLikeSigned(
   visit: Visit,
   context: PassContext,
   signedPaths: SignedPaths,
 ): Promise<boolean> {
+  hideCredentials(visit, context);
   const { kind } = await signedPaths.examine(visit);
   if (kind === 'left') return true;
   if (kind === 'busy') sendNotice(visit, NOT_CHECKED, { connection: 'close' });
@@ -169,9 +175,9 @@ async function refuseLikeSigned(
   return true;
 }
 
-async function verifyPath(visit: Visit, { access }: PassContext, signedPaths: SignedPaths): Promise<boolean> {
+async function verifyPath(visit: Visit, context: PassContext, signedPaths: SignedPaths): Promise<boolean> {
+  hideCredentials(visit, context);
   const examined = await signedPaths.examine(visit);
-  if (visit.recording !== undefined && examined.kind !== 'admitted') access.removeCredentials(visit.request);
   switch (examined.kind) {
     case 'admitted':
       visit.recording?.identify(examined.identity);
@@ -183,8 +189,9 @@ async function verifyPath(visit: Visit, { access }: PassContext, signedPaths: Si
       sendNotice(visit, NOT_CHECKED, { connection: 'close' });
       return true;
     case 'refused':
+      if (visit.recording !== undefined) context.access.removeCredentials(visit.request);
       visit.recording?.refuse(examined.reason);
-      if (visit.isPublicOnly) access.refuse(visit);
+      if (visit.isPublicOnly) context.access.refuse(visit);
       else sendNotice(visit, NOT_SIGNED, { connection: 'close', 'www-authenticate': 'Signature' });
       return true;
   }

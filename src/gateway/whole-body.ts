@@ -11,7 +11,7 @@ import { hasBody, type Visit } from './visit.ts';
  * A sender who waits for a 100 (Continue) gets it.
  */
 export function readWhole(
-  visit: Visit,
+  visit: Pick<Visit, 'request' | 'response' | 'body' | 'recording' | 'awaitsContinue'>,
   mayGrow: (bytes: number, total: number) => boolean,
 ): Promise<Buffer | 'too long' | 'sender left'> {
   const { request, response } = visit;
@@ -24,16 +24,16 @@ export function readWhole(
     return Promise.resolve(visit.body);
   }
   const { promise, resolve } = Promise.withResolvers<Buffer | 'too long' | 'sender left'>();
-  const chunks: Buffer[] = [];
+  const collected = new GrowingBuffer();
   let total = 0;
   const onData = (chunk: Buffer) => {
     total += chunk.length;
     visit.recording?.take(chunk);
-    if (mayGrow(chunk.length, total)) chunks.push(chunk);
+    if (mayGrow(chunk.length, total)) collected.add(chunk);
     else finish('too long');
   };
   const onEnd = () => {
-    visit.body = Buffer.concat(chunks);
+    visit.body = collected.take();
     finish(visit.body);
   };
   const onClose = () => finish('sender left');
@@ -50,4 +50,30 @@ export function readWhole(
   // It is paused if a pass had begun to forward it.
   request.resume();
   return promise;
+}
+
+const FIRST_BYTES = 4 * 1024;
+
+/** Copies each piece: as a buffer of its own, a piece of one byte costs 200 times as much, and anybody can send those. */
+class GrowingBuffer {
+  #bytes = Buffer.alloc(0);
+  #length = 0;
+
+  add(piece: Buffer): void {
+    const needed = this.#length + piece.length;
+    if (needed > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, needed, 2 * this.#length));
+      this.#bytes.copy(larger, 0, 0, this.#length);
+      this.#bytes = larger;
+    }
+    this.#length += piece.copy(this.#bytes, this.#length);
+  }
+
+  /** All of it, in a buffer that is no longer: it may be kept. */
+  take(): Buffer {
+    if (this.#length === this.#bytes.length) return this.#bytes;
+    const whole = Buffer.allocUnsafeSlow(this.#length);
+    this.#bytes.copy(whole, 0, 0, this.#length);
+    return whole;
+  }
 }

@@ -55,23 +55,29 @@ export function compilePatterns(patterns: readonly string[]): (path: string) => 
 /**
  * Returns a function: could an app read a request's path (target without query) as one that matches one of the patterns?
  * For paths that need a signature, doubt must count against the request: another spelling of the path must not lead
- * around the check. So letter case, a slash at the end and the format that some frameworks take from the end of a path
- * (`.json`) make no difference here.
+ * around the check.
  */
 export function compileAnySpelling(patterns: readonly string[]): (path: string) => boolean {
   if (patterns.length === 0) return () => false;
+  const matches = compileSpelling(patterns);
+  return path => listSpellings(path)?.some(matches) ?? true;
+}
+
+/** Returns a function: does one of `listSpellings` match one of the patterns? */
+export function compileSpelling(patterns: readonly string[]): (names: readonly string[]) => boolean {
   const compiled = patterns.map(pattern => splitNames(pattern.toLowerCase()).map(compileName));
-  return path => {
-    const readings = listLooseReadings(path);
-    return readings?.some(names => compiled.some(pattern => matchNames(pattern, names))) ?? true;
-  };
+  return names => compiled.some(pattern => matchNames(pattern, names));
 }
 
 /** A path is rarely encoded twice; if it is still encoded after so many rounds, somebody is trying something. */
 const MAX_LOOSE_DECODINGS = 8;
 
-/** Every way to read the path, as lists of names; undefined if there are too many. */
-function listLooseReadings(path: string): string[][] | undefined {
+/**
+ * Every way to read the path, as lists of names: letter case, a slash at the end and the format that some frameworks take
+ * from the end of a path (`.json`) make no difference. Undefined if there are too many ways, or if it has dot segments:
+ * apps resolve them before or after they decode, and with or without empty names. No client sends such a path.
+ */
+export function listSpellings(path: string): string[][] | undefined {
   const texts = [path.toLowerCase()];
   for (let round = 0; ; round += 1) {
     const decoded = decodeLeniently(texts.at(-1) ?? '').toLowerCase();
@@ -79,11 +85,20 @@ function listLooseReadings(path: string): string[][] | undefined {
     if (round === MAX_LOOSE_DECODINGS) return undefined;
     texts.push(decoded);
   }
-  return texts
-    .flatMap(text => [text, text.replaceAll(/;[^/\\]*/g, '')])
-    .map(text => splitNames(mergeSlashes(text)))
-    .flatMap(names => [names, resolveDots(names)])
-    .flatMap(names => [names, dropFormat(names)]);
+  const readings = new Set(
+    texts
+      .flatMap(text => [text, cutEnd(text)])
+      .flatMap(text => [text, text.replaceAll(/;[^/\\]*/g, '')])
+      .flatMap(text => [text, mergeSlashes(text)]),
+  );
+  const spellings = [...readings].map(splitNames);
+  if (spellings.some(names => names.includes('.') || names.includes('..'))) return undefined;
+  return spellings.flatMap(names => [names, dropFormat(names)]);
+}
+
+/** Without what comes after a decoded end: `$` of many regular expressions matches before a line break, too. */
+function cutEnd(text: string): string {
+  return (text.split(/[?#\n\r\0]/, 1)[0] ?? '').trimEnd();
 }
 
 /** Decodes what can be decoded, and leaves the rest: some servers do. */
@@ -95,14 +110,6 @@ function decodeLeniently(text: string): string {
 
 function splitNames(path: string): string[] {
   return path.split('/').filter(name => name !== '');
-}
-
-function resolveDots(names: readonly string[]): string[] {
-  const resolved: string[] = [];
-  for (const name of names)
-    if (name === '..') resolved.pop();
-    else if (name !== '.') resolved.push(name);
-  return resolved;
 }
 
 function dropFormat(names: readonly string[]): string[] {

@@ -1,7 +1,12 @@
 // Checks requests against the rules of `verify`. Used by passes.ts, and by exposure/ for the control API and the command
 // line.
 
-import { compileAnySpelling, compilePatterns } from '../../../shared/path-patterns.ts';
+import {
+  compileAnySpelling,
+  compilePatterns,
+  compileSpelling,
+  listSpellings,
+} from '../../../shared/path-patterns.ts';
 import { isOwnPath } from '../../own-pages.ts';
 import type { RawHeaders } from '../../raw-headers.ts';
 import {
@@ -13,7 +18,7 @@ import {
 import { listValues, type WholeRequest } from '../whole-request.ts';
 import { openSigner } from './providers.ts';
 import type { ProviderName, SignatureRule } from './rule.ts';
-import type { Fields, SignedRequest, Signer, Verdict } from './signer.ts';
+import { type Fields, MISMATCH, type SignedRequest, type Signer, type Verdict } from './signer.ts';
 
 /** `deliveryId` is the same text for each attempt to deliver the same thing to the same rule. */
 export type Finding =
@@ -28,8 +33,8 @@ export type Finding =
 interface OpenRule {
   readonly rule: SignatureRule;
   readonly signer: Signer;
-  /** Could the app read this path as one of the rule? */
-  readonly mayCover: (path: string) => boolean;
+  /** Whether this spelling of a path is one of the rule. */
+  readonly covers: (spelling: readonly string[]) => boolean;
 }
 
 export class Verifier {
@@ -48,7 +53,7 @@ export class Verifier {
     this.#rules = rules.map(rule => ({
       rule,
       signer: openSigner(rule),
-      mayCover: compileAnySpelling([rule.path]),
+      covers: compileSpelling([rule.path]),
     }));
     this.#headers = new Set(this.#rules.flatMap(({ signer }) => signer.headers));
   }
@@ -58,9 +63,11 @@ export class Verifier {
     return [...this.#headers].some(name => listValues(raw, name).length > 0);
   }
 
-  /** Which unsigned handshake it is, if a rule for the path lets that through. */
+  /** Which unsigned handshake it is, if the rules for the path let that through. */
   findHandshake(path: string, request: WholeRequest): UnsignedHandshake | undefined {
-    const allowed = this.#select(path).flatMap(({ rule }) => rule.handshakes);
+    const own = this.#select(path);
+    const words = new Set(own.rules.flatMap(({ rule }) => rule.handshakes));
+    const allowed = [...words].filter(word => own.suffices(({ rule }) => rule.handshakes.includes(word)));
     return findUnsignedHandshake(request, allowed);
   }
 
@@ -70,19 +77,23 @@ export class Verifier {
    */
   check(path: string, request: SignedRequest, now: Date): Finding {
     const nowS = Math.floor(now.getTime() / 1000);
-    const checked = this.#rules.map(open => ({ ...open, verdict: open.signer.check(request, nowS) }));
-    const own = checked.filter(({ mayCover }) => mayCover(path));
-    const right = own.findIndex(({ verdict }) => verdict.kind === 'right');
-    const found = own[right];
+    const verdicts = new Map(this.#rules.map(open => [open, open.signer.check(request, nowS)]));
+    const isRight = (open: OpenRule) => verdicts.get(open)?.kind === 'right';
+    const own = this.#select(path);
+    const found = own.rules.find(isRight);
     if (found === undefined) {
-      const elsewhere = checked.find(({ verdict }) => verdict.kind === 'right');
-      return { kind: 'wrong', reason: explain(own, elsewhere?.rule) };
+      const checked = own.rules.map(open => ({ ...open, verdict: verdicts.get(open) ?? MISMATCH }));
+      return {
+        kind: 'wrong',
+        reason: own.isDoubtful ? DOUBTFUL : explain(checked, this.#rules.find(isRight)?.rule),
+      };
     }
+    if (!own.suffices(isRight)) return { kind: 'wrong', reason: AMBIGUOUS };
     const id = found.signer.findDeliveryId(request);
     return {
       kind: 'right',
       provider: found.rule.provider,
-      deliveryId: id && `${found.rule.provider} ${checked.indexOf(found)} ${id}`,
+      deliveryId: id && `${found.rule.provider} ${this.#rules.indexOf(found)} ${id}`,
       handshake: findSignedHandshake(request),
     };
   }
@@ -92,15 +103,34 @@ export class Verifier {
    * if no rule is for the path. They take the place of the request's fields of the same names.
    */
   sign(path: string, request: SignedRequest, now: Date, provider?: string): Fields | undefined {
-    const own = this.#select(path);
-    const chosen = own.find(({ rule }) => rule.provider === provider) ?? own[0];
+    const { rules } = this.#select(path);
+    const chosen = rules.find(({ rule }) => rule.provider === provider) ?? rules[0];
     return chosen?.signer.sign(request, Math.floor(now.getTime() / 1000));
   }
 
-  #select(path: string): readonly OpenRule[] {
-    return this.#rules.filter(({ mayCover }) => mayCover(path));
+  /** The rules for the path, in any spelling; none if it is doubtful how an app reads it. */
+  #select(path: string): OwnRules {
+    const spellings = listSpellings(path);
+    const sets = (spellings ?? []).map(spelling => this.#rules.filter(({ covers }) => covers(spelling)));
+    return {
+      rules: this.#rules.filter(rule => sets.some(set => set.includes(rule))),
+      isDoubtful: spellings === undefined,
+      suffices: isRight => sets.every(set => set.length === 0 || set.some(isRight)),
+    };
   }
 }
+
+interface OwnRules {
+  readonly rules: readonly OpenRule[];
+  readonly isDoubtful: boolean;
+  /** Whether one rule is right for each spelling: the secret of one path must not open another. */
+  suffices(isRight: (rule: OpenRule) => boolean): boolean;
+}
+
+const DOUBTFUL =
+  'its path has dot segments, or is encoded many times, so that the app could read it as another one: send it to the plain path';
+const AMBIGUOUS =
+  'its path can also be read as one of another rule, whose secret has not signed it: send it to the plain path';
 
 type Checked = OpenRule & { readonly verdict: Verdict };
 

@@ -277,6 +277,11 @@ describe('another spelling of a verified path', () => {
     '/hooks/%2567h',
     '/hooks/gh.json',
     '/hooks/%zz/../gh',
+    '/hooks//../gh',
+    '/x%2fy/../hooks/g%68',
+    '/hooks/gh%0a',
+    '/hooks/gh%3fx',
+    '/hooks/gh%00.png',
   ])('does not lead around the check in an open preview: %s', async target => {
     const { app, door } = await open(['github /hooks/gh secret-one'], 'open');
     const answer = await sendRaw(
@@ -286,6 +291,28 @@ describe('another spelling of a verified path', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 401/);
     expect(app.seen).toEqual([]);
   });
+
+  it.each(['/hooks/a%2fhigh', '/hooks/x/../a/high'])(
+    'does not make the secret of one rule count for the path of another: %s',
+    async target => {
+      const low = 'github /hooks/* secret-of-the-low-path';
+      const { app, door } = await open([low, 'github /hooks/a/high secret-of-the-high-path'], 'open');
+      const signed = openSigner(makeRule(low)).sign(
+        { method: 'POST', target, rawHeaders: [], body: Buffer.from('{}'), origins: [] },
+        0,
+      );
+      const fields = signed.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+      const host = new URL(PUBLIC_URL).host;
+      const send = (to: string) =>
+        sendRaw(
+          door.port,
+          `POST ${to} HTTP/1.1\r\nHost: ${host}\r\n${fields}Content-Length: 2\r\nConnection: close\r\n\r\n{}`,
+        );
+      expect(await send('/hooks/low')).toMatch(/^HTTP\/1\.1 200/);
+      expect(await send(target)).toMatch(/^HTTP\/1\.1 401/);
+      expect(app.seen.map(seen => seen.target)).toEqual(['/hooks/low']);
+    },
+  );
 
   it('is left alone if it is another path', async () => {
     const { app, door } = await open(['github /hooks/gh secret-one'], 'open');

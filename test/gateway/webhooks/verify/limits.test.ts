@@ -19,8 +19,9 @@ const PATH = makeRule(LINE).path;
 
 async function open() {
   const app = await startRawApp();
-  const recorder = new RequestRecorder({ kind: 'paths', patterns: [PATH] });
-  const access = { kind: 'link', key: 'K3y-of-this-preview_0123456789' } as const;
+  const key = 'K3y-of-this-preview_0123456789';
+  const recorder = new RequestRecorder({ kind: 'paths', patterns: [PATH] }, { secrets: [key] });
+  const access = { kind: 'link', key } as const;
   const door = await openDoor(app.port, {
     rules: { access, verify: parseRules(LINE) },
     limits: { lingerMs: 50 },
@@ -90,8 +91,13 @@ describe('bodies whose signatures are checked', () => {
   it('are given up when their sender leaves', async () => {
     const { door, recorder } = await open();
     const socket = connect(door.port, '127.0.0.1');
-    socket.write(`${head('X-Hub-Signature-256: x\r\nContent-Length: 9\r\n')}half`, () => socket.destroy());
+    const cookie = `Cookie: expose-session-4321=1.${'x'.repeat(43)}; b=2\r\n`;
+    const fields = `${cookie}X-Hub-Signature-256: x\r\nContent-Length: 9\r\n`;
+    socket.write(`${head(fields)}half`, () => socket.destroy());
     await waitUntil(() => recorder.list().length === 1, 'it is recorded');
-    expect(recorder.list()[0]?.refusal).toMatch(/sender left/);
+    const [request] = recorder.list();
+    expect(request?.refusal).toMatch(/sender left/);
+    // Without the cookies of the preview.
+    expect(request?.rawHeaders).toContain('b=2');
   });
 });
