@@ -2,7 +2,7 @@
 
 import * as v from 'valibot';
 import { callControl, openEvents } from '../control/client.ts';
-import { readFilter } from '../control/request-filter.ts';
+import { readFilter } from '../control/requests/filter.ts';
 import { InputError } from '../shared/errors.ts';
 import { RequestMessageSchema } from '../shared/request-json.ts';
 import { isRunning, type Session } from '../supervisor/session-folder.ts';

@@ -11,6 +11,7 @@ import {
   type SignatureAnswer,
   SignatureAnswerSchema,
   type SignatureOrder,
+  splitUrl,
 } from '../shared/signature-check.ts';
 import type { Command, CommandCall, Flags } from './command.ts';
 import { findSession, SESSION_FLAG } from './running.ts';
@@ -66,7 +67,7 @@ async function checkRecorded(call: CommandCall, idText: string): Promise<Signatu
 
 async function checkSaved({ flags }: CommandCall): Promise<SignatureAnswer> {
   const rule = readRule(flags);
-  const [origin, target] = splitUrl(typeof flags.url === 'string' ? flags.url : ANY_URL);
+  const { origin, target } = parseUrl(typeof flags.url === 'string' ? flags.url : ANY_URL);
   const request = {
     method: typeof flags.method === 'string' ? flags.method.toUpperCase() : 'POST',
     target,
@@ -121,11 +122,11 @@ function readTime({ at }: Flags): Date | undefined {
   return time;
 }
 
-function splitUrl(url: string): [origin: string, target: string] {
-  const [, origin, target = ''] = /^(https?:\/\/[^/?#]+)([^#]*)$/i.exec(url) ?? [];
-  if (origin === undefined)
+function parseUrl(url: string): { origin: string; target: string } {
+  const parts = splitUrl(url);
+  if (parts === undefined)
     throw new InputError(`--url is '${url}': write it like https://preview.example/webhooks/github`);
-  return [origin, target.startsWith('/') ? target : `/${target}`];
+  return parts;
 }
 
 function renderAnswer({ right, verified, handshake, reason }: SignatureAnswer): string {

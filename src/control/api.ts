@@ -8,9 +8,9 @@ import { Endpoint } from './endpoint.ts';
 import { streamEvents } from './events.ts';
 import { showInspector } from './inspector/document.ts';
 import { showApp, showTunnel, startTunnel, stopExposure, stopTunnel } from './preview.ts';
-import { replayRequest } from './replay.ts';
-import { clearRequests, listRequests, showRequest } from './requests.ts';
-import { checkSignature } from './signature.ts';
+import { replayRequest } from './requests/replay.ts';
+import { clearRequests, listRequests, showRequest } from './requests/routes.ts';
+import { checkSignature } from './requests/signature.ts';
 import { waitForRequests } from './wait/route.ts';
 
 export interface ControlApi {

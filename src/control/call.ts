@@ -7,7 +7,7 @@ import type { HttpRequest, HttpResponse } from '../shared/http-message.ts';
 import type { ReplayAnswer, ReplayOrder } from '../shared/replay.ts';
 import type { SignatureAnswer, SignatureQuestion } from '../shared/signature-check.ts';
 import type { EndReason, ExposureState } from '../shared/state.ts';
-import type { RequestFeed } from './request-feed.ts';
+import type { RequestFeed } from './requests/feed.ts';
 
 /** What an exposure tells the inspector apart from its state. */
 export interface Inspection {

@@ -6,7 +6,7 @@ import type { HttpRequest, HttpResponse } from '../shared/http-message.ts';
 import { isSame } from '../shared/secrets.ts';
 import { type Call, CallError, type Controls, type Route, refuse } from './call.ts';
 import { sendPage } from './inspector/page.ts';
-import { RequestFeed } from './request-feed.ts';
+import { RequestFeed } from './requests/feed.ts';
 import { Router } from './router.ts';
 
 export interface EndpointOptions {

@@ -9,9 +9,9 @@ import { InputError } from '../shared/errors.ts';
 import type { ExposureState } from '../shared/state.ts';
 import { describeState } from '../shared/state-json.ts';
 import { type Call, CallError, type Controls, checkParameters } from './call.ts';
-import { type Description, readDescription } from './description.ts';
-import type { RequestFeed } from './request-feed.ts';
-import { parseId } from './request-filter.ts';
+import { type Description, readDescription } from './requests/description.ts';
+import type { RequestFeed } from './requests/feed.ts';
+import { parseId } from './requests/filter.ts';
 
 export const EVENT_TYPES = ['state', 'request', 'console'] as const;
 export type EventType = (typeof EVENT_TYPES)[number];

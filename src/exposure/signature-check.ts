@@ -4,6 +4,7 @@ import { makeRule } from '../gateway/webhooks/verify/parse-rules.ts';
 import type { SignatureRule } from '../gateway/webhooks/verify/rule.ts';
 import { Verifier } from '../gateway/webhooks/verify/verifier.ts';
 import { InputError } from '../shared/errors.ts';
+import { cutQuery } from '../shared/http-message.ts';
 import type { SignatureAnswer, SignatureQuestion } from '../shared/signature-check.ts';
 
 /** `ownOrigin`: where the preview is now. Throws an InputError if there is no rule for the request. */
@@ -13,7 +14,7 @@ export function checkSignature(
   ownOrigin: string | undefined,
 ): SignatureAnswer {
   const verifier = new Verifier(rule === undefined ? rules : [makeRule(rule)]);
-  const path = request.target.split('?', 1)[0] ?? '';
+  const path = cutQuery(request.target);
   if (!verifier.covers(path))
     throw new InputError('no rule of `verify` is for the path of this request: give a rule, with its secret');
   const handshake = verifier.findHandshake(path, request);

@@ -2,7 +2,7 @@
 // by every pass.
 
 import type { Duplex } from 'node:stream';
-import type { HttpRequest, HttpResponse } from '../shared/http-message.ts';
+import { cutQuery, type HttpRequest, type HttpResponse } from '../shared/http-message.ts';
 import type { AppState } from '../shared/state.ts';
 import type { OwnAddress } from './own-address.ts';
 import type { Recording } from './webhooks/record/recording.ts';
@@ -56,9 +56,7 @@ export function readTarget(request: HttpRequest): string {
 
 /** The target without its query, because that may contain the key. Sanitise the path before it is logged. */
 export function readPath(request: HttpRequest): string {
-  const target = readTarget(request);
-  const query = target.indexOf('?');
-  return query === -1 ? target : target.slice(0, query);
+  return cutQuery(readTarget(request));
 }
 
 /** Whether the request announces a body (RFC 9112, 6.3). */

@@ -1,8 +1,17 @@
 // The types of a request and its response: what Node's classes for HTTP/1.1 and the gateway's classes for HTTP/2 have
-// in common. Used by gateway/ and app/web/.
+// in common. Used by gateway/, control/ and app/web/.
 
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { Duplex, Readable, Writable } from 'node:stream';
+
+/** The methods that change nothing (RFC 9110, 9.2.1), apart from TRACE, which the gateway refuses. */
+export const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** A request target without its query. */
+export function cutQuery(target: string): string {
+  const query = target.indexOf('?');
+  return query === -1 ? target : target.slice(0, query);
+}
 
 /** The stream is the body. */
 export interface HttpRequest extends Readable {

@@ -47,6 +47,17 @@ export const SignatureAnswerSchema = v.object({
 
 export type SignatureAnswer = v.InferOutput<typeof SignatureAnswerSchema>;
 
+/**
+ * The origin of a URL that was called, and the request's target, letter by letter, because some providers sign it so;
+ * undefined if it is no http or https URL.
+ */
+export function splitUrl(url: string): { origin: string; target: string } | undefined {
+  const [, origin, target = ''] = /^(https?:\/\/[^/?#]+)([^#]*)$/i.exec(url) ?? [];
+  return origin === undefined
+    ? undefined
+    : { origin, target: target.startsWith('/') ? target : `/${target}` };
+}
+
 /** What exposure/ needs to answer. */
 export interface SignatureQuestion {
   request: { method: string; target: string; rawHeaders: readonly string[]; body: Buffer };

@@ -5,6 +5,7 @@ import * as core from '@actions/core';
 import { awaitRequests, renderProgress, WaitError, type WaitOrder } from '../control/wait/client.ts';
 import type { WaitProgress, WaitResult } from '../control/wait/messages.ts';
 import { renderCount } from '../shared/count.ts';
+import { cutQuery } from '../shared/http-message.ts';
 import type { RequestMessage } from '../shared/request-json.ts';
 import { sanitise } from '../shared/sanitise.ts';
 import { chooseSession, isRunning, listSessions, type Session } from '../supervisor/session-folder.ts';
@@ -112,7 +113,7 @@ function joinHeaders(headers: RequestMessage['headers']): Record<string, string>
 
 /** Without its query and its body, which may hold what a public log must not show. */
 function renderRequest({ id, method, target, status, body_bytes, verified }: RequestMessage): string {
-  const path = sanitise(target.split('?', 1)[0] ?? '');
+  const path = sanitise(cutQuery(target));
   const parts = [
     status === null ? 'no answer' : `→ ${status}`,
     renderCount(body_bytes, 'byte'),

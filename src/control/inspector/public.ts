@@ -10,8 +10,8 @@ import { CallError, type Controls, type Route } from '../call.ts';
 import { Endpoint } from '../endpoint.ts';
 import { streamEvents } from '../events.ts';
 import { showApp } from '../preview.ts';
-import { replayRequest } from '../replay.ts';
-import { clearRequests, listRequests, showRequest } from '../requests.ts';
+import { replayRequest } from '../requests/replay.ts';
+import { clearRequests, listRequests, showRequest } from '../requests/routes.ts';
 import { showInspector } from './document.ts';
 
 const PUBLIC_ROUTES: Readonly<Record<string, Route>> = {

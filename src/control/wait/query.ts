@@ -6,9 +6,9 @@ import { parseDuration } from '../../shared/duration.ts';
 import { InputError } from '../../shared/errors.ts';
 import { canOverlap } from '../../shared/path-patterns.ts';
 import { checkParameters } from '../call.ts';
-import { FILTER_PARAMETERS, type RequestFilter, readFilter } from '../request-filter.ts';
+import { FILTER_PARAMETERS, type RequestFilter, readFilter } from '../requests/filter.ts';
 import { parseCondition } from './conditions.ts';
-import type { WaitQuery } from './judge.ts';
+import type { WaitQuery } from './matching.ts';
 import { DEFAULT_TIMEOUT } from './messages.ts';
 
 /** Longer than any job waits for one event. */

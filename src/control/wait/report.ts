@@ -3,9 +3,10 @@
 import type { CapturedRequest } from '../../shared/captured-request.ts';
 import { renderCount } from '../../shared/count.ts';
 import { formatDuration } from '../../shared/duration.ts';
+import { cutQuery } from '../../shared/http-message.ts';
 import { sanitise } from '../../shared/sanitise.ts';
 import type { ExposureState } from '../../shared/state.ts';
-import type { WaitQuery } from './judge.ts';
+import type { WaitQuery } from './matching.ts';
 import type { ArrivedMessage } from './messages.ts';
 import type { Miss, Wait } from './wait.ts';
 
@@ -29,7 +30,7 @@ export function renderTimeout(
     ...listRequests('refused, so the app did not get them', counts.refused, wait.refused.map(renderMiss)),
     ...(matched.length + counts.other + counts.refused === 0 ? [describeSilence(query, before, now)] : []),
     ...describeTunnel(before, now),
-    ...(wait.refused.some(({ verdict }) => verdict.reason.includes('public-paths'))
+    ...(wait.refused.some(({ result }) => result.reason.includes('public-paths'))
       ? ['A service that cannot send the key needs its path in `public-paths`, or a rule in `verify`.']
       : []),
   ];
@@ -60,13 +61,13 @@ function renderMatch(request: CapturedRequest): string {
   return `${renderRequest(request)}${request.isFinished ? '' : ': the app has not answered it yet'}`;
 }
 
-function renderMiss({ request, verdict }: Miss): string {
-  return `${renderRequest(request)}: ${verdict.reason}`;
+function renderMiss({ request, result }: Miss): string {
+  return `${renderRequest(request)}: ${result.reason}`;
 }
 
 /** Without the query of its target, which may hold a secret. */
 function renderRequest({ id, method, target, answer }: CapturedRequest): string {
-  const path = sanitise(target.split('?', 1)[0] ?? '', MAX_PATH_LENGTH);
+  const path = sanitise(cutQuery(target), MAX_PATH_LENGTH);
   return `${id} ${sanitise(method, 20)} ${path}${answer === undefined ? '' : ` → ${answer.status}`}`;
 }
 
@@ -100,6 +101,6 @@ export function describeMatch(request: CapturedRequest): ArrivedMessage {
   return { id, received_at: receivedAt.toISOString(), method, target, status, matched: true, reason: null };
 }
 
-export function describeMiss({ request, verdict }: Miss): ArrivedMessage {
-  return { ...describeMatch(request), matched: false, reason: verdict.reason };
+export function describeMiss({ request, result }: Miss): ArrivedMessage {
+  return { ...describeMatch(request), matched: false, reason: result.reason };
 }

@@ -2,7 +2,7 @@
 // matched has its answer. Knows nothing of HTTP. Used by route.ts.
 
 import type { CapturedRequest, RequestLog } from '../../shared/captured-request.ts';
-import { judge, type Verdict, type WaitQuery } from './judge.ts';
+import { type MatchResult, matchRequest, type WaitQuery } from './matching.ts';
 
 /** Looking at many requests makes way for other work after this time. */
 const SLICE_MS = 8;
@@ -16,7 +16,7 @@ const NO_BODY = Buffer.alloc(0);
 /** A request that did not match, and why not. It has no body. */
 export interface Miss {
   readonly request: CapturedRequest;
-  readonly verdict: Exclude<Verdict, { kind: 'match' }>;
+  readonly result: Exclude<MatchResult, { kind: 'match' }>;
 }
 
 export type Outcome =
@@ -140,16 +140,16 @@ export class Wait {
   }
 
   #lookAt(request: CapturedRequest): void {
-    const verdict = judge(request, this.#query);
-    if (verdict.kind === 'match') {
+    const result = matchRequest(request, this.#query);
+    if (result.kind === 'match') {
       this.#keep(request);
       return;
     }
-    const misses = verdict.kind === 'refused' ? this.#refused : this.#others;
+    const misses = result.kind === 'refused' ? this.#refused : this.#others;
     // Without the body: newer requests may take its place in the log, and 40 bodies may have a gigabyte.
-    misses.push({ request: { ...request, body: NO_BODY }, verdict });
+    misses.push({ request: { ...request, body: NO_BODY }, result });
     if (misses.length > MAX_REMEMBERED) misses.shift();
-    this.#counts[verdict.kind] += 1;
+    this.#counts[result.kind] += 1;
   }
 
   #keep(request: CapturedRequest): void {
@@ -165,9 +165,9 @@ export class Wait {
   }
 
   /** With its answer, which may have come since. */
-  #refresh({ request, verdict }: Miss): Miss {
+  #refresh({ request, result }: Miss): Miss {
     const { answer, isFinished } = this.#log.find(request.id) ?? request;
-    return { request: { ...request, answer, isFinished }, verdict };
+    return { request: { ...request, answer, isFinished }, result };
   }
 
   #end(outcome: Outcome): void {

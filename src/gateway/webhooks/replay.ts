@@ -3,6 +3,7 @@
 import type { Dispatcher } from 'undici';
 import type { CapturedRequest } from '../../shared/captured-request.ts';
 import { describeError, isTimeout } from '../../shared/errors.ts';
+import { cutQuery } from '../../shared/http-message.ts';
 import { explainInvalidAnswer } from '../../shared/invalid-answer.ts';
 import { type ReplayAnswer, ReplayError, type ReplayOrder } from '../../shared/replay.ts';
 import type { AppState } from '../../shared/state.ts';
@@ -70,7 +71,7 @@ export class Replayer {
     }
     const { status, durationMs } = result;
     record?.end({ answer: { status, durationMs } });
-    const isStale = !reSign && signedPaths?.isStale(readPathOf(captured), original, captured.receivedAt);
+    const isStale = !reSign && signedPaths?.isStale(cutQuery(captured.target), original, captured.receivedAt);
     return { ...result, id: record?.id, hint: isStale ? STALE : undefined };
   }
 
@@ -93,7 +94,7 @@ export class Replayer {
 
   #sign(request: SignedRequest, captured: CapturedRequest): WholeRequest {
     const { id, verified } = captured;
-    const signed = this.#options.signedPaths?.sign(readPathOf(captured), request, verified);
+    const signed = this.#options.signedPaths?.sign(cutQuery(captured.target), request, verified);
     if (signed !== undefined) return signed;
     throw new ReplayError(
       'impossible',
@@ -125,11 +126,6 @@ export class Replayer {
       await close();
     }
   }
-}
-
-/** The path on which it came: the rules of `verify` are for that, wherever it is sent now. */
-function readPathOf({ target }: CapturedRequest): string {
-  return target.split('?', 1)[0] ?? '';
 }
 
 function openToUrl(url: URL, request: WholeRequest): Passage {

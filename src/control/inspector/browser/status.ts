@@ -71,7 +71,7 @@ export class StatusBar {
     this.#drawConnection();
     const state = this.#state;
     if (state === undefined) return;
-    const { text, tone } = judge(state);
+    const { text, tone } = summarise(state);
     setText(this.#verdict, text);
     this.#verdict.className = `pill ${tone}`;
     document.title = `${text} · expose inspector`;
@@ -148,7 +148,7 @@ function hideKey(url: string): string {
 }
 
 /** The whole preview in a few words. */
-function judge({ exposure, status, app }: StateMessage): { text: string; tone: Tone } {
+function summarise({ exposure, status, app }: StateMessage): { text: string; tone: Tone } {
   if (exposure.phase === 'ended') return { text: `Ended: ${exposure.reason}`, tone: 'off' };
   if (exposure.phase === 'failed') return { text: 'Failed', tone: 'bad' };
   if (app.status === 'failed') return { text: 'App failed', tone: 'bad' };

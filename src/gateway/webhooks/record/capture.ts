@@ -1,6 +1,7 @@
 // Which requests are recorded. Used by recorder.ts, and by inputs/ and exposure/config.ts for the type.
 
 import type { Capture } from '../../../shared/captured-request.ts';
+import { SAFE_METHODS } from '../../../shared/http-message.ts';
 import { compileLoosePatterns } from '../../../shared/path-patterns.ts';
 
 export type { Capture };
@@ -10,8 +11,6 @@ const ORIGIN = /^https?:\/\/[^/?#]*/i;
 
 /** Matching a path costs more than all else that the recorder does; webhooks come to few paths. */
 const MAX_REMEMBERED = 256;
-
-const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** Returns a function: is a request with this method and path (target without its query) recorded? */
 export function compileCapture(capture: Capture): (method: string, path: string) => boolean {

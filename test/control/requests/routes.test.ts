@@ -3,12 +3,12 @@
 import { request as httpRequest } from 'node:http';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import { type ControlApi, startControlApi } from '../../src/control/api.ts';
-import { RequestMessageSchema } from '../../src/shared/request-json.ts';
-import { useClosers } from '../support/closers.ts';
-import { controlsWith } from '../support/controls.ts';
-import { FakeRequestLog } from '../support/request-log.ts';
-import { waitUntil } from '../support/wait-until.ts';
+import { type ControlApi, startControlApi } from '../../../src/control/api.ts';
+import { RequestMessageSchema } from '../../../src/shared/request-json.ts';
+import { useClosers } from '../../support/closers.ts';
+import { controlsWith } from '../../support/controls.ts';
+import { FakeRequestLog } from '../../support/request-log.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const closers = useClosers();
 const TOKEN = 'a-token-of-this-test';

@@ -1,9 +1,10 @@
 // Chooses among the captured requests by path, method and id: the parameters that listing and waiting have in common.
-// Used by requests.ts.
+// Used by routes.ts, events.ts and wait/.
 
-import type { CapturedRequest } from '../shared/captured-request.ts';
-import { InputError } from '../shared/errors.ts';
-import { compileLoosePatterns, findPatternProblem } from '../shared/path-patterns.ts';
+import type { CapturedRequest } from '../../shared/captured-request.ts';
+import { InputError } from '../../shared/errors.ts';
+import { cutQuery } from '../../shared/http-message.ts';
+import { compileLoosePatterns, findPatternProblem } from '../../shared/path-patterns.ts';
 
 export const FILTER_PARAMETERS = ['path', 'method', 'since'] as const;
 
@@ -34,7 +35,7 @@ export function readFilter(query: URLSearchParams, lastId: number): RequestFilte
     patterns,
     methods,
     since: readSince(query, lastId),
-    hasPath: request => matches?.(request.target.split('?', 1)[0] ?? '') ?? true,
+    hasPath: request => matches?.(cutQuery(request.target)) ?? true,
     hasMethod: request => methods?.includes(request.method.toUpperCase()) ?? true,
   };
 }

@@ -1,8 +1,9 @@
 // Whether a captured request counts for a wait and matches it; if not, why. Used by wait.ts.
 
 import type { CapturedRequest } from '../../shared/captured-request.ts';
+import { SAFE_METHODS } from '../../shared/http-message.ts';
 import { sanitise } from '../../shared/sanitise.ts';
-import type { RequestFilter } from '../request-filter.ts';
+import type { RequestFilter } from '../requests/filter.ts';
 import type { Condition } from './conditions.ts';
 import { RequestContent } from './content.ts';
 
@@ -14,16 +15,13 @@ export interface WaitQuery {
 }
 
 /** `reason` is a sentence for people; values of the request in it are sanitised, short and without secrets. */
-export type Verdict =
+export type MatchResult =
   | { kind: 'match' }
   | { kind: 'refused'; reason: string }
   | { kind: 'other'; reason: string };
 
-/** With these a sender only asks whether the address exists. */
-const SAFE_METHODS: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
-
 /** A request was let in, is no handshake, and is no unsigned GET, HEAD or OPTIONS unless the wait names that method. */
-export function judge(request: CapturedRequest, query: WaitQuery): Verdict {
+export function matchRequest(request: CapturedRequest, query: WaitQuery): MatchResult {
   const { filter } = query;
   const { method, handshake } = request;
   if (request.refusal !== undefined) return { kind: 'refused', reason: request.refusal };
@@ -34,7 +32,8 @@ export function judge(request: CapturedRequest, query: WaitQuery): Verdict {
       kind: 'other',
       reason: `its method is ${sanitise(method, 20)}, not ${filter.methods?.join(' or ')}`,
     };
-  const isSafe = SAFE_METHODS.includes(method);
+  // With these a sender only asks whether the address exists.
+  const isSafe = SAFE_METHODS.has(method);
   const isNamed = isSafe && filter.methods !== undefined;
   if (handshake !== undefined && !isNamed)
     return { kind: 'other', reason: `it is a handshake (${handshake}), which does not count` };
@@ -43,7 +42,7 @@ export function judge(request: CapturedRequest, query: WaitQuery): Verdict {
   return checkConditions(request, query.conditions);
 }
 
-function checkConditions(request: CapturedRequest, conditions: readonly Condition[]): Verdict {
+function checkConditions(request: CapturedRequest, conditions: readonly Condition[]): MatchResult {
   const content = readContent(request);
   for (const { findProblem } of conditions) {
     const reason = findProblem(content);

@@ -1,7 +1,7 @@
 // The captured requests in the order in which they came or changed last, so that a client can go on where it was. Used
-// by events.ts.
+// by endpoint.ts and events.ts.
 
-import type { CapturedRequest, RequestLog } from '../shared/captured-request.ts';
+import type { CapturedRequest, RequestLog } from '../../shared/captured-request.ts';
 
 /** Change number `change` is the last one of this request. */
 export interface RequestChange {

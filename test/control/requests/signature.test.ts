@@ -1,13 +1,13 @@
 // The route that says whether a request is signed rightly, over a real socket.
 
 import { expect, it } from 'vitest';
-import { startControlApi } from '../../src/control/api.ts';
-import { checkSignature } from '../../src/exposure/signature-check.ts';
-import { parseRules } from '../../src/gateway/webhooks/verify/parse-rules.ts';
-import { openSigner } from '../../src/gateway/webhooks/verify/providers.ts';
-import { useClosers } from '../support/closers.ts';
-import { controlsWith } from '../support/controls.ts';
-import { FakeRequestLog } from '../support/request-log.ts';
+import { startControlApi } from '../../../src/control/api.ts';
+import { checkSignature } from '../../../src/exposure/signature-check.ts';
+import { parseRules } from '../../../src/gateway/webhooks/verify/parse-rules.ts';
+import { openSigner } from '../../../src/gateway/webhooks/verify/providers.ts';
+import { useClosers } from '../../support/closers.ts';
+import { controlsWith } from '../../support/controls.ts';
+import { FakeRequestLog } from '../../support/request-log.ts';
 
 const closers = useClosers();
 const TOKEN = 'a-token-of-this-test';

@@ -3,13 +3,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import { expect, it } from 'vitest';
-import { startControlApi } from '../../src/control/api.ts';
-import type { Controls } from '../../src/control/call.ts';
-import { openPublicInspector } from '../../src/control/inspector/public.ts';
-import { useClosers } from '../support/closers.ts';
-import { controlsWith } from '../support/controls.ts';
-import { listen } from '../support/listen.ts';
-import { FakeRequestLog } from '../support/request-log.ts';
+import { startControlApi } from '../../../src/control/api.ts';
+import type { Controls } from '../../../src/control/call.ts';
+import { openPublicInspector } from '../../../src/control/inspector/public.ts';
+import { useClosers } from '../../support/closers.ts';
+import { controlsWith } from '../../support/controls.ts';
+import { listen } from '../../support/listen.ts';
+import { FakeRequestLog } from '../../support/request-log.ts';
 
 const KEY = 'a-key-of-this-test';
 const closers = useClosers();

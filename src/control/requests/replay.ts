@@ -1,12 +1,12 @@
 // The route that sends a captured request again. Used by api.ts.
 
 import * as v from 'valibot';
-import { InputError } from '../shared/errors.ts';
-import { ReplayError, type ReplayOrder } from '../shared/replay.ts';
-import { ReplayOrderSchema } from '../shared/replay-json.ts';
-import { type Call, CallError, checkParameters, parseJson, readText, send } from './call.ts';
+import { InputError } from '../../shared/errors.ts';
+import { ReplayError, type ReplayOrder } from '../../shared/replay.ts';
+import { ReplayOrderSchema } from '../../shared/replay-json.ts';
+import { type Call, CallError, checkParameters, parseJson, readText, send } from '../call.ts';
 import { readDescription } from './description.ts';
-import { findRequest } from './requests.ts';
+import { findRequest } from './routes.ts';
 
 /** An order is a URL and a word. */
 const MAX_ORDER_BYTES = 16 * 1024;

@@ -1,10 +1,10 @@
-// The routes of the captured requests. Used by api.ts.
+// The routes that list, show and remove captured requests. Used by api.ts.
 
-import type { CapturedRequest, RequestLog } from '../shared/captured-request.ts';
-import { type Call, CallError, checkParameters, JSON_FIELDS, readBoolean, send } from './call.ts';
+import type { CapturedRequest, RequestLog } from '../../shared/captured-request.ts';
+import { type Call, CallError, checkParameters, JSON_FIELDS, readBoolean, send } from '../call.ts';
 import { readDescription } from './description.ts';
-import { FILTER_PARAMETERS, parseId, readFilter } from './request-filter.ts';
-import { renderList, writeParts } from './request-list.ts';
+import { FILTER_PARAMETERS, parseId, readFilter } from './filter.ts';
+import { renderList, writeParts } from './list.ts';
 
 /** Oldest first, refused ones included. */
 export async function listRequests(call: Call): Promise<void> {

@@ -1,11 +1,11 @@
 // The route that says whether a request is signed rightly. Used by api.ts.
 
 import * as v from 'valibot';
-import type { CapturedRequest, RequestLog } from '../shared/captured-request.ts';
-import { InputError } from '../shared/errors.ts';
-import { SignatureOrderSchema, type SignatureQuestion } from '../shared/signature-check.ts';
-import { type Call, CallError, checkParameters, parseJson, readText, send } from './call.ts';
-import { findRequest } from './requests.ts';
+import type { CapturedRequest } from '../../shared/captured-request.ts';
+import { InputError } from '../../shared/errors.ts';
+import { SignatureOrderSchema, type SignatureQuestion, splitUrl } from '../../shared/signature-check.ts';
+import { type Call, CallError, checkParameters, parseJson, readText, send } from '../call.ts';
+import { findRequest } from './routes.ts';
 
 /** A body of 1 MB, which is as much as the gateway checks, in base64 and as JSON. */
 const MAX_ORDER_BYTES = 4 * 1024 ** 2;
@@ -18,7 +18,7 @@ export async function checkSignature({ controls, query, request, response }: Cal
   const question =
     order.request !== undefined
       ? readSent(order.request)
-      : readCaptured(findCaptured(controls.requests, id ?? 0));
+      : readCaptured(findRequest(controls.requests, String(id)));
   send(response, 200, controls.checkSignature({ ...question, rule, at: at ?? question.at }));
 }
 
@@ -40,24 +40,20 @@ function parseOrder(text: string): Order {
 }
 
 function readSent({ method, url, headers, body, body_encoding }: NonNullable<Order['request']>): Question {
-  const parts = /^(https?:\/\/[^/?#]+)([^#]*)$/i.exec(url);
-  if (parts === null) throw new InputError('`url` is not a URL like https://preview.example/webhooks/github');
-  const [, origin, target = ''] = parts;
+  const parts = splitUrl(url);
+  if (parts === undefined)
+    throw new InputError('`url` is not a URL like https://preview.example/webhooks/github');
+  const { origin, target } = parts;
   return {
     request: {
       method,
-      // As it was written: some providers sign the URL letter by letter.
-      target: target.startsWith('/') ? target : `/${target}`,
+      target,
       rawHeaders: headers.flat(),
       body: Buffer.from(body, body_encoding),
     },
     origin,
     at: new Date(),
   };
-}
-
-function findCaptured(requests: RequestLog, id: number): CapturedRequest {
-  return findRequest(requests, String(id));
 }
 
 function readCaptured({

@@ -1,9 +1,9 @@
 // Sends a list of captured requests in parts: 64 MB of bodies as one text would need twice their memory, and would stop
-// all other work. Used by requests.ts and wait/.
+// all other work. Used by routes.ts and wait/.
 
-import type { CapturedRequest } from '../shared/captured-request.ts';
-import type { HttpResponse } from '../shared/http-message.ts';
-import { describeRequest, type RequestMessage } from '../shared/request-json.ts';
+import type { CapturedRequest } from '../../shared/captured-request.ts';
+import type { HttpResponse } from '../../shared/http-message.ts';
+import { describeRequest, type RequestMessage } from '../../shared/request-json.ts';
 
 /** So much is written before other work gets its turn: about a millisecond. */
 const PART_LENGTH = 256 * 1024;

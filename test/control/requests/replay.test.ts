@@ -1,12 +1,12 @@
 // The route that sends a captured request again, over a real socket.
 
 import { expect, it } from 'vitest';
-import { startControlApi } from '../../src/control/api.ts';
-import { callControl } from '../../src/control/client.ts';
-import { type ReplayAnswer, ReplayError, type ReplayOrder } from '../../src/shared/replay.ts';
-import { useClosers } from '../support/closers.ts';
-import { controlsWith } from '../support/controls.ts';
-import { FakeRequestLog } from '../support/request-log.ts';
+import { startControlApi } from '../../../src/control/api.ts';
+import { callControl } from '../../../src/control/client.ts';
+import { type ReplayAnswer, ReplayError, type ReplayOrder } from '../../../src/shared/replay.ts';
+import { useClosers } from '../../support/closers.ts';
+import { controlsWith } from '../../support/controls.ts';
+import { FakeRequestLog } from '../../support/request-log.ts';
 
 const closers = useClosers();
 const TOKEN = 'a-token-of-this-test';

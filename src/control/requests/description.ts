@@ -1,12 +1,12 @@
 // How requests are shown to a client: whole, or without credentials and signatures. Used by every route that sends some.
 
-import type { CapturedRequest } from '../shared/captured-request.ts';
-import { InputError } from '../shared/errors.ts';
-import { createRedactor } from '../shared/redaction.ts';
-import type { ReplayAnswer } from '../shared/replay.ts';
-import { describeReplay, type ReplayMessage } from '../shared/replay-json.ts';
-import { describeRequest, type RequestMessage } from '../shared/request-json.ts';
-import type { Call } from './call.ts';
+import type { CapturedRequest } from '../../shared/captured-request.ts';
+import { InputError } from '../../shared/errors.ts';
+import { createRedactor } from '../../shared/redaction.ts';
+import type { ReplayAnswer } from '../../shared/replay.ts';
+import { describeReplay, type ReplayMessage } from '../../shared/replay-json.ts';
+import { describeRequest, type RequestMessage } from '../../shared/request-json.ts';
+import type { Call } from '../call.ts';
 
 export interface Description {
   ofRequest(request: CapturedRequest, options: { withBody: boolean }): RequestMessage;
