@@ -10,7 +10,7 @@ import type { AppState } from '../../shared/state.ts';
 import type { OwnAddress } from '../own-address.ts';
 import { type AppAddress, AppLink, findAppAddress, openPool } from '../upstream/app-link.ts';
 import type { Compression } from '../upstream/compression.ts';
-import type { RequestRecorder } from './record/recorder.ts';
+import type { ReplayedRequest, RequestRecorder } from './record/recorder.ts';
 import { hidesRequest, renderForApp, renderForHost, type SendResult, sendMessage } from './sending.ts';
 import { listOrigins, type SignedPaths } from './verify/signed-paths.ts';
 import type { SignedRequest } from './verify/signer.ts';
@@ -22,7 +22,7 @@ const ANSWER_MS = 60_000;
 /** How much of the answer is shown. */
 const MAX_ANSWER_BYTES = 1024 ** 2;
 
-/** The records of such replays are no requests to the app: they count for nobody who waits. */
+/** Such a replay is no request to the app, so no wait counts it. */
 const TO_ANOTHER = 'it is a replay that was sent to another address, not to the app';
 
 const STALE =
@@ -60,7 +60,7 @@ export class Replayer {
     checkWhole(captured);
     const { recorder, signedPaths } = this.#options;
     const original = this.#address(captured, to);
-    const request = reSign ? this.#sign(original, captured) : original;
+    const request = reSign ? this.#sign(original, captured) : { ...original, verified: captured.verified };
     const passage = to === undefined ? this.#openToApp(request) : openToUrl(to, request);
     const record = recorder?.startReplay(captured, request, to && TO_ANOTHER);
     const result = await this.#send(passage);
@@ -92,7 +92,7 @@ export class Replayer {
     };
   }
 
-  #sign(request: SignedRequest, captured: CapturedRequest): WholeRequest {
+  #sign(request: SignedRequest, captured: CapturedRequest): ReplayedRequest {
     const { id, verified } = captured;
     const signed = this.#options.signedPaths?.sign(cutQuery(captured.target), request, verified);
     if (signed !== undefined) return signed;

@@ -264,6 +264,19 @@ describe('the signature', () => {
     },
   );
 
+  it('of a refused request is right in the record, if it was made again', async () => {
+    const { door, recorder } = await open({ rules: { verify: [makeRule('github /hooks/signed s3cret')] } });
+    const wrong = `X-Hub-Signature-256: sha256=${'0'.repeat(64)}`;
+    const head = `POST /hooks/signed HTTP/1.1\r\nHost: bore.example:4321\r\n${wrong}\r\nContent-Length: 2\r\n`;
+    await sendRaw(door.port, `${head}Connection: close\r\n\r\nhi`);
+    const refused = recorder.list().at(-1);
+    if (refused === undefined) return expect.fail('was not captured');
+    await door.gateway.replay(refused, { to: undefined, reSign: false });
+    await door.gateway.replay(refused, { to: undefined, reSign: true });
+    const [, ...records] = recorder.list().filter(({ target }) => target === '/hooks/signed');
+    expect(records.map(({ verified }) => verified)).toEqual([undefined, 'github']);
+  });
+
   it.each(['stripe', 'slack', 'standard-webhooks'])(
     'of %s that has become too old is sent as it is, and a hint says so',
     async provider => {

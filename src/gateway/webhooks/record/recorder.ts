@@ -120,7 +120,7 @@ export class RequestRecorder implements RequestLog {
    * Records a request that is sent again, as `sent`; `refusal` if it does not go to the app. The function is to be called
    * once with its end: the answer, or what went wrong.
    */
-  startReplay(original: CapturedRequest, sent: WholeRequest, refusal: string | undefined): StartedReplay {
+  startReplay(original: CapturedRequest, sent: ReplayedRequest, refusal: string | undefined): StartedReplay {
     const request = this.#add({
       receivedAt: new Date(),
       method: sent.method,
@@ -130,7 +130,7 @@ export class RequestRecorder implements RequestLog {
       body: sent.body,
       bodyBytes: sent.body.length,
       refusal,
-      verified: original.verified,
+      verified: sent.verified,
       handshake: original.handshake,
       deliveryId: undefined,
       problem: undefined,
@@ -179,6 +179,9 @@ export class RequestRecorder implements RequestLog {
     }
   }
 }
+
+/** What a replay sends, and the provider for whose rule it is signed. */
+export type ReplayedRequest = WholeRequest & Pick<CapturedRequest, 'verified'>;
 
 /** A replay whose answer is awaited. */
 export interface StartedReplay {

@@ -58,14 +58,19 @@ export class SignedPaths {
 
   /**
    * The request with a new signature, made with the secret of a rule for the path: of that for `provider`, if there is
-   * one. Undefined if no rule is for the path.
+   * one. `verified` is the provider of that rule. Undefined if no rule is for the path.
    */
-  sign(path: string, request: SignedRequest, provider: string | undefined): WholeRequest | undefined {
-    const fields = this.#verifier.sign(path, request, new Date(), provider);
-    if (fields === undefined) return undefined;
+  sign(
+    path: string,
+    request: SignedRequest,
+    provider: string | undefined,
+  ): (WholeRequest & { verified: string }) | undefined {
+    const signed = this.#verifier.sign(path, request, new Date(), provider);
+    if (signed === undefined) return undefined;
+    const { fields, provider: verified } = signed;
     const rawHeaders = [...request.rawHeaders];
     for (const [name] of fields) rewriteFields(rawHeaders, name.toLowerCase(), () => '');
-    return { ...request, rawHeaders: [...rawHeaders, ...fields.flat()] };
+    return { ...request, rawHeaders: [...rawHeaders, ...fields.flat()], verified };
   }
 
   /** Whether the request was rightly signed for this path at that time, and is refused now: its timestamp is too old. */

@@ -99,13 +99,20 @@ export class Verifier {
   }
 
   /**
-   * The fields of a new signature, by the first rule for the path, or by that for `provider` if there is one; undefined
-   * if no rule is for the path. They take the place of the request's fields of the same names.
+   * The fields of a new signature, by the first rule for the path, or by that for `provider` if there is one, and the
+   * provider of the rule; undefined if no rule is for the path. They take the place of the request's fields of the same
+   * names.
    */
-  sign(path: string, request: SignedRequest, now: Date, provider?: string): Fields | undefined {
+  sign(
+    path: string,
+    request: SignedRequest,
+    now: Date,
+    provider?: string,
+  ): { fields: Fields; provider: ProviderName } | undefined {
     const { rules } = this.#select(path);
-    const chosen = rules.find(({ rule }) => rule.provider === provider) ?? rules[0];
-    return chosen?.signer.sign(request, Math.floor(now.getTime() / 1000));
+    const { signer, rule } = rules.find(one => one.rule.provider === provider) ?? rules[0] ?? {};
+    if (signer === undefined || rule === undefined) return undefined;
+    return { fields: signer.sign(request, Math.floor(now.getTime() / 1000)), provider: rule.provider };
   }
 
   /** The rules for the path, in any spelling; none if it is doubtful how an app reads it. */
