@@ -154,6 +154,38 @@ it('the list is used with keys: j and k move, Enter opens, Escape closes', async
   expect(await page.$eval('#list', list => list.getAttribute('aria-activedescendant'))).toBe('request-2');
 });
 
+it('the first press of j marks the newest request, wherever the focus is, and Enter opens it', async () => {
+  const { page } = await openInspector(addThree);
+  await waitForText(page, '#count', '3 requests');
+  await page.keyboard.press('j');
+  expect(await page.$eval('#list', list => list.getAttribute('aria-activedescendant'))).toBe('request-3');
+  await page.keyboard.press('j');
+  await page.keyboard.press('Enter');
+  await waitForText(page, '#detail h2', '/hooks/stripe');
+});
+
+it('has its chart as soon as its rows: they do not move under a finger', async () => {
+  const { page, requests } = await openInspector();
+  await waitForText(page, '#empty', 'No requests yet');
+  await page.evaluate(`new MutationObserver(() => {
+    document.body.dataset.chart ??= String(!document.querySelector('#chart').hidden);
+  }).observe(document.querySelector('#count'), { childList: true })`);
+  addThree({ requests });
+  await waitForText(page, '#count', '3 requests');
+  expect(await page.evaluate('document.body.dataset.chart')).toBe('true');
+});
+
+it('cuts no badge off on a phone', async () => {
+  const { page, requests } = await openInspector();
+  await page.setViewport({ width: 390, height: 844 });
+  for (const duplicateOf of [undefined, 1])
+    requests.add({ target: '/hooks/github', verified: 'github', duplicateOf, body: Buffer.alloc(194) });
+  await waitForText(page, '#count', '2 requests');
+  const overflow = `[...document.querySelectorAll('[role=option] .second, [role=option] .badge')]
+    .filter(one => one.scrollWidth > one.clientWidth).length`;
+  expect(await page.evaluate(overflow)).toBe(0);
+});
+
 it('holds new requests back while it is paused, and hides earlier ones when it is cleared', async () => {
   const { page, requests } = await openInspector(addThree);
   await waitForText(page, '#count', '3 requests');

@@ -61,10 +61,14 @@ function explainNothing(publicUrl: string): HTMLElement[] {
     el(
       'p',
       {},
-      'Those on captured paths appear here as they come. The ',
+      'Those on captured paths appear here as they come: the paths of ',
+      el('code', {}, 'public-paths'),
+      ' and ',
+      el('code', {}, 'verify'),
+      ', or those that ',
       el('code', {}, 'capture'),
-      ' input says which paths these are.',
+      ' names. Without any of these: every request but GET, HEAD and OPTIONS.',
     ),
-    ...(publicUrl === '' ? [] : [el('pre', { tabindex: 0 }, `curl -d hello ${publicUrl}/`)]),
+    ...(publicUrl === '' ? [] : [el('pre', { tabindex: 0 }, `curl -d hello ${publicUrl}/PATH`)]),
   ];
 }

@@ -33,17 +33,21 @@ function leaveField({ key }: KeyboardEvent, field: HTMLElement): void {
 function actOn({ key, target }: KeyboardEvent, actions: KeyActions): boolean {
   const isInList = target instanceof HTMLElement && target.role === 'listbox';
   const isLetter = key.length === 1 && key !== ' ';
-  const action = isLetter ? letterAction(key, actions) : namedAction(key, actions, isInList);
+  const action = isLetter ? letterAction(key, actions, isInList) : namedAction(key, actions, isInList);
   action?.();
   return action !== undefined;
 }
 
 /** Letters work everywhere, unless they are turned off: voice control types them by accident (WCAG 2.1.4). */
-function letterAction(key: string, actions: KeyActions): (() => void) | undefined {
+function letterAction(key: string, actions: KeyActions, isInList: boolean): (() => void) | undefined {
   const { list } = actions;
   if (!byId('letters', HTMLInputElement).checked) return undefined;
-  const isMove = key === 'j' || key === 'k';
-  if (isMove) return actions.isListShown() ? () => list.move(key === 'j' ? 1 : -1) : undefined;
+  if (key === 'j' || key === 'k') {
+    if (!actions.isListShown()) return undefined;
+    const rows = key === 'j' ? 1 : -1;
+    // The details stay where they are read, and show the next request.
+    return isInList || list.hasOpen ? () => list.move(rows) : () => list.enter(rows);
+  }
   if (key === '/') return () => actions.search();
   if (key === 'p') return () => actions.togglePause();
   return key === '?' ? () => actions.help() : undefined;

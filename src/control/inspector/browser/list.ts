@@ -66,6 +66,20 @@ export class RequestList {
     this.#activate(to);
   }
 
+  get hasOpen(): boolean {
+    return this.#openId !== undefined;
+  }
+
+  /**
+   * As `move`, from anywhere on the page: the list takes the focus, so that Enter opens the row. The first time, the row
+   * is the first one in view.
+   */
+  enter(rows: number): void {
+    const isFirst = this.#activeId === undefined || this.#positionOf(this.#activeId) < 0;
+    this.focus();
+    if (!isFirst) this.move(rows);
+  }
+
   /** How many rows a page up or down moves. */
   get pageRows(): number {
     return Math.max(1, Math.floor(this.#box.clientHeight / ROW_PX) - 1);

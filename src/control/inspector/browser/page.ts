@@ -188,6 +188,8 @@ export class Page implements Listener {
     this.#list.show(this.#requests.shown);
     this.#drawCount();
     this.#drawEmpty();
+    // At once: a chart that appears later moves the rows away under a finger.
+    if (byId('chart', HTMLElement).hidden === this.#requests.shown.length > 0) this.#drawChart();
   }
 
   #drawCount(): void {

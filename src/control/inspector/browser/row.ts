@@ -15,11 +15,7 @@ const LONGEST_TARGET = 300;
 export function fillRow(row: HTMLElement, head: RequestHead): void {
   const { method, target, body_bytes, received_at, duration_ms } = head;
   const time = Date.parse(received_at);
-  const facts = [
-    formatTime(time),
-    duration_ms === null ? undefined : formatDuration(duration_ms),
-    formatBytes(body_bytes),
-  ];
+  const facts = [formatTime(time), duration_ms === null ? undefined : formatDuration(duration_ms)];
   row.replaceChildren(
     el(
       'span',
@@ -31,7 +27,12 @@ export function fillRow(row: HTMLElement, head: RequestHead): void {
     el(
       'span',
       { class: 'second' },
-      el('span', { class: 'facts' }, facts.filter(fact => fact !== undefined).join(' · ')),
+      el(
+        'span',
+        { class: 'facts' },
+        facts.filter(fact => fact !== undefined).join(' · '),
+        el('span', { class: 'size' }, ` · ${formatBytes(body_bytes)}`),
+      ),
       ...badgesOf(head).map(badge),
     ),
   );
