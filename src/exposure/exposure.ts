@@ -11,24 +11,26 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type App, CONSOLE_LINES, startApp } from '../app/app.ts';
 import { renderKeyLink } from '../gateway/access/credentials.ts';
-import { RequestRecorder } from '../gateway/webhooks/record/recorder.ts';
-import { RequestsFile } from '../gateway/webhooks/record/requests-file.ts';
+import type { RequestRecorder } from '../gateway/webhooks/record/recorder.ts';
+import type { RequestsFile } from '../gateway/webhooks/record/requests-file.ts';
 import type { CapturedRequest, RequestLog } from '../shared/captured-request.ts';
 import { ConsoleLines } from '../shared/console-lines.ts';
-import { formatDuration, MAX_DURATION_MS } from '../shared/duration.ts';
+import { MAX_DURATION_MS } from '../shared/duration.ts';
 import { AppError, describeError, TunnelError } from '../shared/errors.ts';
 import { removeFolder } from '../shared/folders.ts';
 import type { Logger } from '../shared/log.ts';
 import { renderKeyFragment } from '../shared/public-url.ts';
-import { createRedactor } from '../shared/redaction.ts';
 import type { ReplayAnswer, ReplayOrder } from '../shared/replay.ts';
 import type { SignatureAnswer, SignatureQuestion } from '../shared/signature-check.ts';
-import type { AppState, EndReason, ExposureState, Handler, Phase } from '../shared/state.ts';
+import type { AppState, EndReason, ExposureState } from '../shared/state.ts';
 import { DEFAULT_STOP_TIMEOUT_MS, DRAIN_MS } from '../shared/stop-times.ts';
 import type { ExposureConfig } from './config.ts';
+import { describeEnd, type EndPhase, explainStart, shortenLine } from './end.ts';
+import { startEndClock } from './end-clock.ts';
 import { type Ingress, openIngress } from './ingress.ts';
-import { InspectorPort } from './inspector-port.ts';
+import { InspectorPort, type PublicInspector } from './inspector-port.ts';
 import { PublicTunnel } from './public-tunnel.ts';
+import { createRecorder, openRequestsFile } from './record.ts';
 import { checkSignature } from './signature-check.ts';
 import type { TunnelStatus } from './tunnel-status.ts';
 
@@ -36,13 +38,8 @@ import type { TunnelStatus } from './tunnel-status.ts';
 const CHECK_HEAD_START_MS = 1_000;
 /** How long a preview that is ready waits for the public inspector, which opens beside it. */
 const INSPECTOR_HEAD_START_MS = 5_000;
-/** How often two clocks are compared with the end: after a laptop has slept, an exposure past its end must stop. */
-const CLOCK_CHECK_MS = 1_000;
-const MAX_LINE_LENGTH = 1_000;
 /** Nobody would read more. */
 const MAX_WARNINGS = 10;
-
-type EndPhase = Extract<Phase, { kind: 'ended' | 'failed' }>;
 
 export interface ExposureOptions {
   config: ExposureConfig;
@@ -58,13 +55,6 @@ export interface ExposureOptions {
   onEnding?: (last: ExposureState) => void;
 }
 
-/** What visitors of the inspector's port reach. */
-export interface PublicInspector {
-  handle: Handler;
-  /** Ends what would go on by itself: the event streams. */
-  endStreams(): void;
-}
-
 export class Exposure {
   readonly #options: ExposureOptions;
   readonly #listeners = new Set<(state: ExposureState) => void>();
@@ -75,22 +65,18 @@ export class Exposure {
   readonly #tunnel: PublicTunnel;
   /** What the app prints. */
   readonly consoleLines = new ConsoleLines();
-  #inspector: { port: InspectorPort; endStreams(): void } | undefined;
+  #inspector: InspectorPort | undefined;
   #app: App | undefined;
   #appStart: Promise<App> | undefined;
   #state: Omit<ExposureState, 'link' | 'inspectorLink' | 'visits'>;
-  #clock: NodeJS.Timeout | undefined;
+  #stopClock = () => {};
   #ending: Promise<void> | undefined;
   readonly #endBegins = new AbortController();
 
   constructor(options: ExposureOptions) {
     this.#options = options;
     const { config, logger } = options;
-    this.#recorder = new RequestRecorder(config.gateway.capture ?? { kind: 'none' }, {
-      secrets: listCredentials(config.gateway.access),
-      signatureHeaders: (config.gateway.verify ?? []).flatMap(rule => ('header' in rule ? rule.header : [])),
-      onError: error => logger.error(`a captured request could not be passed on: ${describeError(error)}`),
-    });
+    this.#recorder = createRecorder(config.gateway, logger);
     this.#ingress = openIngress({
       protocol: config.protocol,
       app: () => this.#state.app,
@@ -119,25 +105,10 @@ export class Exposure {
       restarts: 0,
       warnings: [],
     };
-    this.#requestsFile = this.#openRequestsFile();
-  }
-
-  #openRequestsFile(): RequestsFile | undefined {
-    const { requestsFile: path, config } = this.#options;
-    const { capture, redact = true } = config.gateway;
-    if (path === undefined || config.protocol === 'tcp' || (capture?.kind ?? 'none') === 'none')
-      return undefined;
-    try {
-      return new RequestsFile({
-        path,
-        requests: this.#recorder,
-        redact: redact ? createRedactor(this.#recorder.signatureHeaders) : message => message,
-        onProblem: problem => this.warn(problem),
-      });
-    } catch (error) {
-      this.warn(`requests-file could not be made: ${describeError(error)}`);
-      return undefined;
-    }
+    this.#requestsFile =
+      options.requestsFile === undefined
+        ? undefined
+        : openRequestsFile(options.requestsFile, config, this.#recorder, problem => this.warn(problem));
   }
 
   get #expiresAt(): Date | undefined {
@@ -164,7 +135,7 @@ export class Exposure {
 
   get #inspectorLink(): string | undefined {
     const { inspector } = this.#options.config;
-    const url = this.#inspector?.port.url;
+    const url = this.#inspector?.url;
     return inspector && url && renderKeyFragment(url, inspector.key);
   }
 
@@ -236,17 +207,15 @@ export class Exposure {
   async #openInspector(signal: AbortSignal): Promise<void> {
     const { config, inspect, logger } = this.#options;
     if (config.inspector === undefined || inspect === undefined) return;
-    const { handle, endStreams } = inspect(config.inspector.key);
-    const port = new InspectorPort({
+    this.#inspector = new InspectorPort({
       config,
-      handle,
+      inspector: inspect(config.inspector.key),
       previewAddress: () => this.#tunnel.lastAddress,
       onChange: () => this.#update({}),
       onWarning: message => this.warn(message),
       logger,
     });
-    this.#inspector = { port, endStreams };
-    await port.open(signal);
+    await this.#inspector.open(signal);
   }
 
   /** The app gets its public URL when it starts, so a port on which another program answers is changed before that. */
@@ -319,17 +288,8 @@ export class Exposure {
     const liveAt = new Date();
     const expiresAt = durationMs === undefined ? undefined : new Date(liveAt.getTime() + durationMs);
     this.#update({ phase: { kind: 'live', liveAt, ...(expiresAt && { expiresAt }) } });
-    if (expiresAt && durationMs !== undefined)
-      this.#watchClocks(expiresAt.getTime(), performance.now() + durationMs);
-  }
-
-  #watchClocks(wallEnd: number, monotonicEnd: number): void {
-    const leftMs = Math.min(wallEnd - Date.now(), monotonicEnd - performance.now());
-    if (leftMs <= 0) return void this.stop('duration over');
-    this.#clock = setTimeout(
-      () => this.#watchClocks(wallEnd, monotonicEnd),
-      Math.min(leftMs, CLOCK_CHECK_MS),
-    );
+    if (durationMs !== undefined)
+      this.#stopClock = startEndClock(durationMs, () => void this.stop('duration over'));
   }
 
   /** A problem that does not end the exposure: goes to the log, and into every state from now on. */
@@ -356,14 +316,14 @@ export class Exposure {
   }
 
   async #release(finish: (live: { liveAt?: Date }) => EndPhase, error: unknown): Promise<void> {
-    clearTimeout(this.#clock);
+    this.#stopClock();
     this.#cancelled.abort();
     const { phase } = this.#state;
     const end = finish(phase.kind === 'live' ? { liveAt: phase.liveAt } : {});
     const last = describeEnd(end, error);
     this.#endBegins.abort(new Error(`the preview has ${end.kind}: ${end.reason}`));
     this.#announceEnd(last);
-    this.#inspector?.port.release();
+    this.#inspector?.release();
     // The port is free at once; gateway and app stay until downloads are over, or DRAIN_MS have passed.
     const drained = this.#tunnel.close(DRAIN_MS);
     await this.#attempt('the visitors', this.#ingress.stop(DRAIN_MS));
@@ -374,13 +334,8 @@ export class Exposure {
     const left = await removeFolder(join(this.#options.folder, 'app'));
     if (left !== undefined) this.warn(left);
     this.#update(last);
-    await this.#attempt('the public inspector', this.#closeInspector());
-  }
-
-  /** Last of all: those who watch see the end. */
-  async #closeInspector(): Promise<void> {
-    this.#inspector?.endStreams();
-    await this.#inspector?.port.stop();
+    // Last of all: those who watch see the end.
+    await this.#attempt('the public inspector', this.#inspector?.stop());
   }
 
   #announceEnd(last: Partial<ExposureState>): void {
@@ -392,8 +347,8 @@ export class Exposure {
   }
 
   /** Waits for one part of the end. If it fails, that is logged, and the other parts still end. */
-  async #attempt(what: string, ending: Promise<void>): Promise<void> {
-    await ending.catch(error =>
+  async #attempt(what: string, ending: Promise<void> | undefined): Promise<void> {
+    await ending?.catch(error =>
       this.#options.logger.warn(`${what} did not end well: ${describeError(error)}`),
     );
   }
@@ -408,41 +363,4 @@ export class Exposure {
       }
     }
   }
-}
-
-/** The texts by which a request gets in. */
-function listCredentials(access: ExposureConfig['gateway']['access']): string[] {
-  if (access.kind === 'open') return [];
-  if (access.kind === 'link') return [access.key, encodeURIComponent(access.key)];
-  return [access.password, Buffer.from(`${access.user}:${access.password}`).toString('base64')];
-}
-
-/** The last state of an exposure that ended in this phase, because of this error if there was one. */
-function describeEnd(
-  phase: EndPhase,
-  error: unknown,
-): Pick<ExposureState, 'phase' | 'tunnel' | 'connectedAt' | 'app'> {
-  const connectedAt = undefined;
-  if (phase.kind !== 'failed')
-    return { phase, tunnel: { status: 'Disconnected' }, connectedAt, app: { status: 'stopped' } };
-  const { reason, lastLines } = phase;
-  return {
-    phase,
-    tunnel: { status: 'Failed', reason },
-    connectedAt,
-    app: error instanceof TunnelError ? { status: 'stopped' } : { status: 'failed', reason, lastLines },
-  };
-}
-
-/** A longer line is data, and nobody reads that in a comment. */
-function shortenLine(line: string): string {
-  return line.length > MAX_LINE_LENGTH ? `${line.slice(0, MAX_LINE_LENGTH)}…` : line;
-}
-
-/** If the time limit ended the start: an error that says so, with the given one as its cause. */
-function explainStart(error: unknown, timeout: AbortSignal, timeoutMs: number): unknown {
-  if (!timeout.aborted) return error;
-  const message = `not ready within ${formatDuration(timeoutMs)}, the \`startup-timeout\``;
-  if (error instanceof TunnelError) return new TunnelError(message, { cause: error, retryable: false });
-  return new AppError(message, { cause: error, lastLines: error instanceof AppError ? error.lastLines : [] });
 }

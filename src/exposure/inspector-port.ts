@@ -17,9 +17,16 @@ const DRAIN_MS = 500;
 /** Longer than visitors and app may take to end: who watches sees that. */
 const MAX_END_MS = 60_000;
 
+/** What visitors of the port reach. */
+export interface PublicInspector {
+  handle: Handler;
+  /** Ends what would go on by itself: the event streams. */
+  endStreams(): void;
+}
+
 export interface InspectorPortOptions {
   config: ExposureConfig;
-  handle: Handler;
+  inspector: PublicInspector;
   /** The preview's own address. */
   previewAddress: () => PublicAddress | undefined;
   /** Called when the link appears, changes, or is gone. */
@@ -40,11 +47,11 @@ export class InspectorPort {
 
   constructor(options: InspectorPortOptions) {
     this.#options = options;
-    const { config, handle } = options;
+    const { config, inspector } = options;
     const logger = prefixLines(options.logger);
     this.#ingress = openIngress({
       protocol: 'http',
-      app: () => ({ status: 'running', upstream: { kind: 'handler', handle } }),
+      app: () => ({ status: 'running', upstream: { kind: 'handler', handle: inspector.handle } }),
       publicAddress: () => this.#tunnel.lastAddress,
       endsAt: () => undefined,
       // The inspector asks for its key itself, in every request for data.
@@ -59,13 +66,13 @@ export class InspectorPort {
       tls: config.tls,
       logger,
     });
-    const { tunnel, inspector } = config;
+    const { tunnel } = config;
     this.#tunnel = new PublicTunnel({
       config: {
         ...tunnel,
         // Another port than the preview's, and the same in every run.
         identity: JSON.stringify(['inspector', tunnel.identity]),
-        remotePort: inspector?.remotePort ?? tunnel.remotePort,
+        remotePort: config.inspector?.remotePort ?? tunnel.remotePort,
         spareConnections: false,
       },
       ingress: this.#ingress,
@@ -103,6 +110,7 @@ export class InspectorPort {
   /** May be called twice. */
   async stop(): Promise<void> {
     this.release();
+    this.#options.inspector.endStreams();
     await this.#ingress.stop(DRAIN_MS);
     await this.#released;
   }
