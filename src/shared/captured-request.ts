@@ -1,4 +1,4 @@
-// A request that a visitor sent to a captured path, and the log of them. gateway/webhooks/record/recorder.ts writes it; control/
+// A request that a visitor sent to a captured path, and the log of them. gateway/webhooks/record/ writes it; control/
 // reads it.
 
 /**

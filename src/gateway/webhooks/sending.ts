@@ -1,4 +1,4 @@
-// Sends a whole request to the app, as if its sender had sent it just now, or to another server. Used by the queue and by
+// Sends a whole request to the app, as if its sender had sent it just now, or to another server. Used by queue/ and
 // replay.ts.
 
 import type { Dispatcher } from 'undici';

@@ -1,4 +1,5 @@
-// Keeps the bodies of captured requests while they arrive, within a budget for all of them. Used by recorder.ts.
+// Keeps the bodies of captured requests while they arrive, within a budget for all of them. Used by recorder.ts
+// and visit-recording.ts.
 
 /**
  * The longest body that is kept whole. GitHub's payloads are the largest of the known senders, and it sends none above

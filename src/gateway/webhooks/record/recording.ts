@@ -1,4 +1,4 @@
-// What the passes tell the recorder about one request. Made by recorder.ts.
+// What the passes tell the recorder about one request. Implemented by visit-recording.ts.
 
 import type { CapturedDelivery } from '../../../shared/captured-request.ts';
 
