@@ -1,7 +1,7 @@
 // Output to the terminal, sanitised because names and paths contain untrusted text, and terminals obey control
 // characters. Used by every command; while a preview runs, foreground.ts has its own output.
 
-import { sanitiseLines } from '../shared/sanitise.ts';
+import { renderJson, sanitiseLines } from '../shared/sanitise.ts';
 
 /** Prints a command's result, for people. */
 export function print(text: string): void {
@@ -10,7 +10,7 @@ export function print(text: string): void {
 
 /** Prints a command's result for programs: one line of JSON. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+  process.stdout.write(`${renderJson(value)}\n`);
 }
 
 /** Prints everything other than the result, on standard error. */
@@ -21,7 +21,7 @@ export function printAside(text: string): void {
 /** The same for JSON of any length; resolves when all of it is written, or nobody reads it. */
 export function printWholeJson(value: unknown): Promise<void> {
   return new Promise(resolve => {
-    process.stdout.write(`${JSON.stringify(value)}\n`, () => resolve());
+    process.stdout.write(`${renderJson(value)}\n`, () => resolve());
   });
 }
 

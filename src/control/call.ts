@@ -5,6 +5,7 @@ import type { ConsoleLines } from '../shared/console-lines.ts';
 import { InputError } from '../shared/errors.ts';
 import type { HttpRequest, HttpResponse } from '../shared/http-message.ts';
 import type { ReplayAnswer, ReplayOrder } from '../shared/replay.ts';
+import { renderJson } from '../shared/sanitise.ts';
 import type { SignatureAnswer, SignatureQuestion } from '../shared/signature-check.ts';
 import type { EndReason, ExposureState } from '../shared/state.ts';
 import type { RequestFeed } from './requests/feed.ts';
@@ -89,7 +90,7 @@ export function send(
   headers: Record<string, string> = {},
 ): void {
   response.writeHead(status, { ...JSON_FIELDS, ...headers });
-  response.end(`${JSON.stringify(body)}\n`);
+  response.end(`${renderJson(body)}\n`);
 }
 
 /** Answers `{"success":false,"error"}`. */

@@ -6,6 +6,7 @@
 // lines of the console that are still kept.
 
 import { InputError } from '../shared/errors.ts';
+import { renderJson } from '../shared/sanitise.ts';
 import type { ExposureState } from '../shared/state.ts';
 import { describeState } from '../shared/state-json.ts';
 import { type Call, CallError, type Controls, checkParameters } from './call.ts';
@@ -124,7 +125,7 @@ function firstOf(sources: readonly Source[]): string | undefined {
 
 function renderEvent(type: EventType | 'cleared', data: object, id?: Position): string {
   const idLine = id === undefined ? '' : `id: ${id.change}-${id.line}\n`;
-  return `event: ${type}\n${idLine}data: ${JSON.stringify(data)}\n\n`;
+  return `event: ${type}\n${idLine}data: ${renderJson(data)}\n\n`;
 }
 
 /** The current state first, and then every later one. */

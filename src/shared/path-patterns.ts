@@ -52,18 +52,7 @@ export function compilePatterns(patterns: readonly string[]): (path: string) => 
   };
 }
 
-/**
- * Returns a function: could an app read a request's path (target without query) as one that matches one of the patterns?
- * For paths that need a signature, doubt must count against the request: another spelling of the path must not lead
- * around the check.
- */
-export function compileAnySpelling(patterns: readonly string[]): (path: string) => boolean {
-  if (patterns.length === 0) return () => false;
-  const matches = compileSpelling(patterns);
-  return path => listSpellings(path)?.some(matches) ?? true;
-}
-
-/** Returns a function: does one of `listSpellings` match one of the patterns? */
+/** Returns a function: does a spelling, one of `listSpellings`, match one of the patterns? */
 export function compileSpelling(patterns: readonly string[]): (names: readonly string[]) => boolean {
   const compiled = patterns.map(pattern => splitNames(pattern.toLowerCase()).map(compileName));
   return names => compiled.some(pattern => matchNames(pattern, names));
@@ -72,10 +61,15 @@ export function compileSpelling(patterns: readonly string[]): (names: readonly s
 /** A path is rarely encoded twice; if it is still encoded after so many rounds, somebody is trying something. */
 const MAX_LOOSE_DECODINGS = 8;
 
+/** Of all readings of a path together: twice what a head may hold. More would take long to match. */
+const MAX_READ_LENGTH = 32 * 1024;
+
 /**
- * Every way to read the path, as lists of names: letter case, a slash at the end and the format that some frameworks take
- * from the end of a path (`.json`) make no difference. Undefined if there are too many ways, or if it has dot segments:
- * apps resolve them before or after they decode, and with or without empty names. No client sends such a path.
+ * Every way in which an app could read a request's path (target without query), as lists of names. For paths that need a
+ * signature, doubt must count against the request: another spelling of the path must not lead around the check. So letter case, a slash at the end and the format that some frameworks take from the end of a path (`.json`) make no difference.
+ *
+ * Undefined if there are too many ways, or if it has dot segments: apps resolve them before or after they decode, and with
+ * or without empty names. No client sends such a path.
  */
 export function listSpellings(path: string): string[][] | undefined {
   const texts = [path.toLowerCase()];
@@ -91,9 +85,10 @@ export function listSpellings(path: string): string[][] | undefined {
       .flatMap(text => [text, text.replaceAll(/;[^/\\]*/g, '')])
       .flatMap(text => [text, mergeSlashes(text)]),
   );
+  if ([...readings].reduce((length, text) => length + text.length, 0) > MAX_READ_LENGTH) return undefined;
   const spellings = [...readings].map(splitNames);
   if (spellings.some(names => names.includes('.') || names.includes('..'))) return undefined;
-  return spellings.flatMap(names => [names, dropFormat(names)]);
+  return spellings.flatMap(names => [names, ...dropFormat(names)]);
 }
 
 /** Without what comes after a decoded end: `$` of many regular expressions matches before a line break, too. */
@@ -112,20 +107,25 @@ function splitNames(path: string): string[] {
   return path.split('/').filter(name => name !== '');
 }
 
-function dropFormat(names: readonly string[]): string[] {
-  return names.length === 0 ? [] : names.with(-1, (names.at(-1) ?? '').replace(/(?<=.)\.\w+$/, ''));
+/** The same without a format at its end; nothing if it has none. */
+function dropFormat(names: readonly string[]): string[][] {
+  const last = names.at(-1) ?? '';
+  const short = last.replace(/(?<=.)\.\w+$/, '');
+  return short === last ? [] : [names.with(-1, short)];
 }
 
 /** A test for one name; undefined stands for `**`. */
-type NamePattern = RegExp | undefined;
+type NamePattern = ((name: string) => boolean) | undefined;
 
-function compileName(name: string): NamePattern {
-  if (name === '**') return undefined;
-  const source = name
+function compileName(pattern: string): NamePattern {
+  if (pattern === '**') return undefined;
+  if (!/[*?]/.test(pattern)) return name => name === pattern;
+  const source = pattern
     .replaceAll(/[.+^$|]/g, '\\$&')
     .replaceAll('?', '.')
     .replace('*', '.*');
-  return new RegExp(`^${source}$`, 's');
+  const wanted = new RegExp(`^${source}$`, 's');
+  return name => wanted.test(name);
 }
 
 /** If a name does not match, the last `**` takes one more: no path takes more than its length times the pattern's. */
@@ -136,7 +136,7 @@ function matchNames(pattern: readonly NamePattern[], names: readonly string[]): 
     if (next < pattern.length && wanted === undefined) {
       next += 1;
       [from, taken] = [next, index];
-    } else if (wanted?.test(names[index] ?? '')) {
+    } else if (wanted?.(names[index] ?? '')) {
       next += 1;
       index += 1;
     } else if (from >= 0) {

@@ -30,6 +30,20 @@ export function sanitiseLines(text: string): string {
     .join('\n');
 }
 
+/**
+ * JSON on one line, harmless for a terminal and for the runner, wherever it is printed or saved: the characters that could
+ * harm are written as `\\uXXXX`, so that it says the same.
+ */
+export function renderJson(value: unknown): string {
+  return JSON.stringify(value)
+    .replace(UNSAFE, text => Array.from({ length: text.length }, (_, at) => escapeUnit(text, at)).join(''))
+    .replaceAll('##[', '#\\u0023[');
+}
+
+function escapeUnit(text: string, at: number): string {
+  return `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`;
+}
+
 function shorten(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text.toWellFormed();
   return `${text.slice(0, Math.max(0, maxLength - 1)).toWellFormed()}…`;

@@ -7,7 +7,7 @@ import type { WaitProgress, WaitResult } from '../control/wait/messages.ts';
 import { renderCount } from '../shared/count.ts';
 import { cutQuery } from '../shared/http-message.ts';
 import type { RequestMessage } from '../shared/request-json.ts';
-import { sanitise } from '../shared/sanitise.ts';
+import { renderJson, sanitise } from '../shared/sanitise.ts';
 import { chooseSession, isRunning, listSessions, type Session } from '../supervisor/session-folder.ts';
 import { readTempFolder, readWaitInputs } from './job-environment.ts';
 import { print } from './print.ts';
@@ -62,21 +62,21 @@ function setOutputs({ requests, count, last_id }: Pick<WaitResult, 'requests' | 
   const [first] = requests;
   core.setOutput('requests', renderRequests(requests));
   core.setOutput('body', renderBody(first));
-  core.setOutput('headers', JSON.stringify(joinHeaders(first?.headers ?? [])));
+  core.setOutput('headers', renderJson(joinHeaders(first?.headers ?? [])));
   core.setOutput('count', count);
   core.setOutput('last-id', last_id);
 }
 
 /** With as much of each request as fits into an output. */
 function renderRequests(requests: readonly RequestMessage[]): string {
-  const whole = JSON.stringify(requests);
+  const whole = renderJson(requests);
   if (fits(whole)) return whole;
   const withoutBodies = requests.map(request => ({ ...request, body: null, body_encoding: null }));
   print.warning(
     `the requests are too long for an output: their bodies are left out of \`requests\`; ${describeWhole(requests)}`,
   );
-  const short = JSON.stringify(withoutBodies);
-  return fits(short) ? short : JSON.stringify(withoutBodies.map(request => ({ ...request, headers: [] })));
+  const short = renderJson(withoutBodies);
+  return fits(short) ? short : renderJson(withoutBodies.map(request => ({ ...request, headers: [] })));
 }
 
 function renderBody(request: RequestMessage | undefined): string {

@@ -162,6 +162,18 @@ describe('expose requests', () => {
     }
   });
 
+  it('makes JSON harmless for them too, and it says the same', async () => {
+    const { log } = await startPreview();
+    const body = '##[stop-commands]x \u009b31m\u202e';
+    log.add({ body: Buffer.from(body) });
+    for (const args of [['requests'], ['requests', '1'], ['wait', '--timeout', '5s']]) {
+      const { out } = await expose(...args, '--json');
+      expect(findCommands(out)).toEqual([]);
+      expect(out).not.toMatch(/[\u009b\u202e]/);
+      expect(JSON.stringify(JSON.parse(out))).toContain(body);
+    }
+  });
+
   it('follows: prints each request once, when it has its answer, until the preview ends', async () => {
     const { log, api } = await startPreview();
     log.add();

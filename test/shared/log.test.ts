@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createLogger, type LogLevel } from '../../src/shared/log.ts';
-import { MAX_UNTRUSTED_LENGTH, sanitise } from '../../src/shared/sanitise.ts';
+import { MAX_UNTRUSTED_LENGTH, renderJson, sanitise } from '../../src/shared/sanitise.ts';
 import { findCommands, hostile, hostileText } from '../support/runner-commands.ts';
 
 describe('the search for workflow commands that these tests use', () => {
@@ -12,6 +12,20 @@ describe('the search for workflow commands that these tests use', () => {
     expect(findCommands('a\r::add-path::/x')).toHaveLength(1);
     expect(findCommands('a ##[error]x')).toHaveLength(1);
     expect(findCommands('a ::error::x')).toEqual([]);
+  });
+});
+
+describe('JSON', () => {
+  it('has no workflow command and no character that a terminal obeys or hides, and says the same', () => {
+    fc.assert(
+      fc.property(hostileText, text => {
+        const value = { [text]: [text, `\\##[error]${text}\u009b31m\u{e0041}`] };
+        const json = renderJson(value);
+        expect(findCommands(json)).toEqual([]);
+        expect(json).not.toMatch(/[\0-\u001f\u007f-\u009f\u2028-\u202e]|\u{e0041}/u);
+        expect(JSON.parse(json)).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
+    );
   });
 });
 

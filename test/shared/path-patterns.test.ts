@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   canOverlap,
-  compileAnySpelling,
   compilePatterns,
+  compileSpelling,
   findPatternProblem,
+  listSpellings,
 } from '../../src/shared/path-patterns.ts';
 
 const isPublic = compilePatterns(['/webhooks/**', '/hook-*', '/exact', '/v?/in']);
@@ -186,6 +187,11 @@ describe('two patterns', () => {
   });
 });
 
+function compileAnySpelling(patterns: readonly string[]): (path: string) => boolean {
+  const matches = compileSpelling(patterns);
+  return path => listSpellings(path)?.some(matches) ?? true;
+}
+
 describe('a path that an app could read as one of a pattern', () => {
   const couldBe = compileAnySpelling(['/hooks/gh', '/v?/*/in', '/all/**', '/a/**/z']);
 
@@ -257,5 +263,10 @@ describe('a path that an app could read as one of a pattern', () => {
   it('takes no time that grows with the square of its length', () => {
     const long = `${'/a'.repeat(8_000)}/b`;
     expect(compileAnySpelling(['/**/a/a/**/a/c'])(long)).toBe(false);
+  });
+
+  it('is doubtful if it is long in many readings, which would take long to match', () => {
+    expect(listSpellings(`${'/a'.repeat(3_000)}/%252541;x%0a`)).toBeUndefined();
+    expect(listSpellings(`${'/a'.repeat(300)}/%252541;x%0a`)?.length).toBeGreaterThan(8);
   });
 });

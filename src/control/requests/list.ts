@@ -4,6 +4,7 @@
 import type { CapturedRequest } from '../../shared/captured-request.ts';
 import type { HttpResponse } from '../../shared/http-message.ts';
 import { describeRequest, type RequestMessage } from '../../shared/request-json.ts';
+import { renderJson } from '../../shared/sanitise.ts';
 
 /** So much is written before other work gets its turn: about a millisecond. */
 const PART_LENGTH = 256 * 1024;
@@ -16,7 +17,7 @@ export function* renderList(
 ): Generator<string> {
   let part = '{"success":true,"requests":[';
   for (const [index, request] of requests.entries()) {
-    part += `${index === 0 ? '' : ','}${JSON.stringify(describe(request))}`;
+    part += `${index === 0 ? '' : ','}${renderJson(describe(request))}`;
     if (part.length < PART_LENGTH) continue;
     yield part;
     part = '';

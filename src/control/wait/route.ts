@@ -3,6 +3,7 @@
 
 import { describeError } from '../../shared/errors.ts';
 import type { HttpResponse } from '../../shared/http-message.ts';
+import { renderJson } from '../../shared/sanitise.ts';
 import type { ExposureState } from '../../shared/state.ts';
 import { type Call, type Controls, JSON_FIELDS, send } from '../call.ts';
 import { renderList, writeParts } from '../requests/list.ts';
@@ -71,7 +72,7 @@ function sendEvents(response: HttpResponse, readProgress: () => WaitProgress): S
     },
     fail: failure => {
       clearInterval(timer);
-      response.end(`event: error\ndata: ${JSON.stringify(failure)}\n\n`);
+      response.end(`event: error\ndata: ${renderJson(failure)}\n\n`);
     },
   };
 }

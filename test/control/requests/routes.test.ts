@@ -8,6 +8,7 @@ import { RequestMessageSchema } from '../../../src/shared/request-json.ts';
 import { useClosers } from '../../support/closers.ts';
 import { controlsWith } from '../../support/controls.ts';
 import { FakeRequestLog } from '../../support/request-log.ts';
+import { findCommands } from '../../support/runner-commands.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
 const closers = useClosers();
@@ -43,6 +44,17 @@ const AnswerSchema = v.looseObject({
 type Answer = { status: number; body: v.InferOutput<typeof AnswerSchema> };
 
 const ids = ({ body }: Answer) => body.requests?.map(({ id }) => id);
+
+it('an answer that a step prints has no workflow command of a sender', async () => {
+  const { log, api } = await start();
+  log.add({ target: '/hooks/a', body: Buffer.from('##[error]x') });
+  for (const path of ['/api/requests', '/api/requests/1', '/api/requests/wait?timeout=1s']) {
+    const response = await fetch(`${api.url}${path}`, { headers: { Authorization: `Bearer ${TOKEN}` } });
+    const text = await response.text();
+    expect(findCommands(text)).toEqual([]);
+    expect(text).toContain('u0023[error]x');
+  }
+});
 
 describe('GET /api/requests', () => {
   it('filters by path, method and id', async () => {

@@ -12,6 +12,7 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 import type { CapturedRequest, RequestLog } from '../../../shared/captured-request.ts';
 import { describeError } from '../../../shared/errors.ts';
 import { describeRequest, type RequestMessage } from '../../../shared/request-json.ts';
+import { renderJson } from '../../../shared/sanitise.ts';
 
 /** A file that is uploaded as an artifact, and searched by people. */
 export const MAX_FILE_BYTES = 256 * 1024 ** 2;
@@ -136,7 +137,7 @@ export class RequestsFile {
   #render(request: CapturedRequest): string {
     try {
       const body = request.body.subarray(0, MAX_LINE_BODY_BYTES);
-      return JSON.stringify(this.#options.redact(describeRequest({ ...request, body })));
+      return renderJson(this.#options.redact(describeRequest({ ...request, body })));
     } catch (error) {
       this.#options.onProblem(
         `requests-file misses a request that cannot be written: ${describeError(error)}`,

@@ -1,12 +1,7 @@
 // Checks requests against the rules of `verify`. Used by passes.ts, and by exposure/ for the control API and the command
 // line.
 
-import {
-  compileAnySpelling,
-  compilePatterns,
-  compileSpelling,
-  listSpellings,
-} from '../../../shared/path-patterns.ts';
+import { compilePatterns, compileSpelling, listSpellings } from '../../../shared/path-patterns.ts';
 import { isOwnPath } from '../../own-pages.ts';
 import type { RawHeaders } from '../../raw-headers.ts';
 import {
@@ -40,15 +35,13 @@ interface OpenRule {
 export class Verifier {
   /** Whether a path (target without its query) is one of a rule in every reading: then it needs no key. */
   readonly needsNoKey: (path: string) => boolean;
-  /** Whether only signed requests may reach the app on this path: some reading of it is a path of a rule. */
-  readonly covers: (path: string) => boolean;
   readonly #rules: readonly OpenRule[];
   readonly #headers: ReadonlySet<string>;
+  #latest: { path: string; own: OwnRules } | undefined;
 
   constructor(rules: readonly SignatureRule[]) {
     const paths = rules.map(({ path }) => path);
     const isCovered = compilePatterns(paths);
-    this.covers = compileAnySpelling(paths);
     this.needsNoKey = path => isCovered(path) && !isOwnPath(path);
     this.#rules = rules.map(rule => ({
       rule,
@@ -56,6 +49,12 @@ export class Verifier {
       covers: compileSpelling([rule.path]),
     }));
     this.#headers = new Set(this.#rules.flatMap(({ signer }) => signer.headers));
+  }
+
+  /** Whether only signed requests may reach the app on this path: some reading of it is a path of a rule. */
+  covers(path: string): boolean {
+    const own = this.#select(path);
+    return this.#rules.length > 0 && (own.isDoubtful || own.rules.length > 0);
   }
 
   /** Whether the request has a signature of any rule: only then is its body read. */
@@ -117,6 +116,12 @@ export class Verifier {
 
   /** The rules for the path, in any spelling; none if it is doubtful how an app reads it. */
   #select(path: string): OwnRules {
+    // Each request asks several times.
+    if (this.#latest?.path !== path) this.#latest = { path, own: this.#find(path) };
+    return this.#latest.own;
+  }
+
+  #find(path: string): OwnRules {
     const spellings = listSpellings(path);
     const sets = (spellings ?? []).map(spelling => this.#rules.filter(({ covers }) => covers(spelling)));
     return {

@@ -20,6 +20,7 @@ import {
 } from '../../../../src/shared/request-json.ts';
 import { useClosers } from '../../../support/closers.ts';
 import { FakeRequestLog } from '../../../support/request-log.ts';
+import { findCommands } from '../../../support/runner-commands.ts';
 import { scale } from '../../../support/scale.ts';
 import { waitUntil } from '../../../support/wait-until.ts';
 
@@ -67,6 +68,14 @@ it('is there from the beginning, empty, and only its user can read it', () => {
   const { path } = open();
   expect(readFileSync(path, 'utf8')).toBe('');
   expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+it('holds no workflow command that its sender has written: a step may print it', async () => {
+  const { path, requests, file } = open();
+  requests.add({ body: Buffer.from('##[stop-commands]x'), target: '/hooks/##[error]y' });
+  await file.close();
+  expect(findCommands(readFileSync(path, 'utf8'))).toEqual([]);
+  expect(readLines(path)).toMatchObject([{ body: '##[stop-commands]x', target: '/hooks/##[error]y' }]);
 });
 
 it('gets a request once that is finished: a slow one holds up none behind it', async () => {
