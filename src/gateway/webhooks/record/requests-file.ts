@@ -16,6 +16,8 @@ import { renderJson } from '../../../shared/sanitise.ts';
 
 /** A file that is uploaded as an artifact, and searched by people. */
 export const MAX_FILE_BYTES = 256 * 1024 ** 2;
+/** Of the file, and of what waits for the disk: strangers may send refused requests without end. */
+const REFUSED_SHARE = 1 / 8;
 /** Room for the last line. */
 const CUT_LINE_BYTES = 1024;
 
@@ -56,6 +58,9 @@ export class RequestsFile {
   #writing: Promise<void> | undefined;
   /** Of the file: whole lines. */
   #bytes = 0;
+  /** Of the file: lines of refused requests. */
+  #refusedBytes = 0;
+  #saysNoMoreRefused = false;
   #missing = 0;
   #isCut = false;
   #isClosing = false;
@@ -87,6 +92,7 @@ export class RequestsFile {
   #add(request: CapturedRequest): void {
     if (this.#isCut) return;
     const bytes = measure(request);
+    if (request.refusal !== undefined && !this.#hasRoomForRefused(bytes)) return;
     if (this.#waitingBytes + bytes > MAX_WAITING_BYTES && this.#waiting.length > 0) {
       this.#miss(1, 'the disk is too slow');
       return;
@@ -94,6 +100,20 @@ export class RequestsFile {
     this.#waiting.push(request);
     this.#waitingBytes += bytes;
     this.#writing ??= this.#write();
+  }
+
+  /** Otherwise strangers would fill the file, and requests that were let in would find no place. */
+  #hasRoomForRefused(bytes: number): boolean {
+    const isFull = this.#refusedBytes >= this.#maxBytes * REFUSED_SHARE;
+    if (isFull && !this.#saysNoMoreRefused) {
+      this.#saysNoMoreRefused = true;
+      this.#options.onProblem(
+        'requests-file gets no more refused requests: they have filled their share of it, and later ones are in the control API only',
+      );
+    }
+    const fits = this.#waitingBytes + bytes <= MAX_WAITING_BYTES * REFUSED_SHARE;
+    if (!isFull && !fits) this.#missing += 1;
+    return !isFull && fits;
   }
 
   /** Ends when nothing waits. */
@@ -125,7 +145,9 @@ export class RequestsFile {
     while (lines.length < BATCH_LENGTH || count === 0) {
       const request = this.#waiting[count];
       if (request === undefined) break;
-      lines += `${this.#render(request)}\n`;
+      const line = `${this.#render(request)}\n`;
+      lines += line;
+      if (request.refusal !== undefined) this.#refusedBytes += line.length;
       this.#waitingBytes -= measure(request);
       count += 1;
     }

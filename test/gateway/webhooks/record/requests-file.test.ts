@@ -78,6 +78,23 @@ it('holds no workflow command that its sender has written: a step may print it',
   expect(readLines(path)).toMatchObject([{ body: '##[stop-commands]x', target: '/hooks/##[error]y' }]);
 });
 
+it('has room for the requests that were let in, however many were refused', async () => {
+  const { path, requests, file, problems } = open({ maxBytes: 64 * 1024 });
+  for (let count = 1; count <= 200; count += 1) {
+    requests.add({ refusal: 'it had no key', body: Buffer.alloc(500, 'x') });
+    if (count % 20 === 0)
+      await waitUntil(
+        () => problems.length > 0 || readLines(path).length === count,
+        'the refused ones are written',
+      );
+  }
+  requests.add({ target: '/hooks/good' });
+  await file.close();
+  expect(statSync(path).size).toBeLessThan(32 * 1024);
+  expect(readRequests(path).at(-1)).toMatchObject({ target: '/hooks/good', refusal: null });
+  expect(problems).toEqual([expect.stringContaining('no more refused requests')]);
+});
+
 it('gets a request once that is finished: a slow one holds up none behind it', async () => {
   const { path, requests, file } = open();
   const slow = requests.add({ isFinished: false, answer: undefined });
