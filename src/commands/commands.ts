@@ -34,6 +34,9 @@ const COMMON_FLAGS = {
   help: 'print this help',
 };
 
+/** Columns of a terminal that nobody has made wider. */
+const HELP_WIDTH = 80;
+
 /** Runs `expose ARGUMENTS`; errors are printed, never thrown. */
 export async function runCommand(args: readonly string[], shell: ShellContext): Promise<ExitCode> {
   const [name = '', ...rest] = args;
@@ -106,8 +109,22 @@ function renderOverview(): string {
 function renderHelp(name: string, command: Command): string {
   const flags = Object.entries({ ...command.flags, ...COMMON_FLAGS });
   const width = Math.max(...flags.map(([flag]) => flag.length));
-  const rows = flags.map(([flag, meaning]) => `  --${flag.padEnd(width)}  ${meaning}`);
-  const notes = command.notes === undefined ? '' : `\n${command.notes}`;
-  const usage = `expose ${name} ${command.usage}`.trimEnd();
-  return `Usage: ${usage}\n\n${command.summary}${notes}\n\n${rows.join('\n')}`;
+  const rows = flags.map(([flag, meaning]) => wrap(`  --${flag.padEnd(width)}  `, meaning));
+  const notes = command.notes === undefined ? [] : [wrap('', command.notes)];
+  const usage = wrap(`Usage: expose ${name} `, command.usage).trimEnd();
+  return `${usage}\n\n${[command.summary, ...notes].join('\n')}\n\n${rows.join('\n')}`;
+}
+
+/** `text` behind `head`, in lines that fit a terminal; words are not broken, nor is what stands in brackets. */
+function wrap(head: string, text: string): string {
+  const lines: string[] = [];
+  let line = head;
+  for (const word of text.match(/\[[^\]]*\]\S*|\S+/g) ?? []) {
+    const isFirst = line.length === head.length && line.trim() === (lines.length === 0 ? head.trim() : '');
+    if (!isFirst && line.length + 1 + word.length > HELP_WIDTH) {
+      lines.push(line);
+      line = ' '.repeat(head.length) + word;
+    } else line += isFirst ? word : ` ${word}`;
+  }
+  return [...lines, line].join('\n');
 }

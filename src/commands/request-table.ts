@@ -36,9 +36,10 @@ function describeAnswer({ status, finished }: RequestMessage): string {
 }
 
 function describeSpecial(request: RequestMessage): string[] {
-  const { refusal, verified, handshake, duplicate_of, replay_of, delivery } = request;
+  const { refusal, problem, verified, handshake, duplicate_of, replay_of, delivery } = request;
   return [
     refusal === null ? undefined : `refused: ${refusal}`,
+    problem === null ? undefined : `problem: ${sanitise(problem)}`,
     verified === null ? undefined : `signed (${verified})`,
     handshake === null ? undefined : `handshake (${handshake})`,
     duplicate_of === null ? undefined : `again (first: ${duplicate_of})`,

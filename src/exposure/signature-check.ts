@@ -16,7 +16,9 @@ export function checkSignature(
   const verifier = new Verifier(rule === undefined ? rules : [makeRule(rule)]);
   const path = cutQuery(request.target);
   if (!verifier.covers(path))
-    throw new InputError('no rule of `verify` is for the path of this request: give a rule, with its secret');
+    throw new InputError(
+      'no rule of `verify` is for the path of this request: give a rule, with its secret (--provider and --secret-file, or `rule` in the API)',
+    );
   const handshake = verifier.findHandshake(path, request);
   if (handshake !== undefined) return describe({ right: true, handshake });
   const origins = [origin ?? ownOrigin ?? []].flat();

@@ -31,6 +31,7 @@ const OPTIONS: picomatch.PicomatchOptions = {
 /** Why the pattern is not valid, as the end of "`public-paths` has 'x', which …"; undefined if it is valid. */
 export function findPatternProblem(pattern: string): string | undefined {
   if (!pattern.startsWith('/')) return 'does not begin with /';
+  if (/\?[^/?]*=/.test(pattern)) return 'has a query: write the path before the ? alone';
   if (/[\s\\;%#]|\/\/|\/\.{1,2}(?:\/|$)/.test(pattern)) return 'is not a plain path';
   if (pattern.split('/').some(name => name !== '**' && name.split('*').length - 1 > MAX_STARS_IN_NAME))
     return 'has more than one * in a name';

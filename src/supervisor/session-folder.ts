@@ -126,9 +126,11 @@ export function chooseSession(
 ): { folder: string; session: Session } {
   const all = listSessions(parent);
   const meant = wanted ? all.filter(one => isCalled(one, wanted)) : all;
-  if (wanted && meant.length === 0)
-    throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all)}`);
   const running = meant.filter(isRunning);
+  if (wanted && meant.length === 0)
+    throw new InputError(
+      `no exposure is called '${wanted}' here; there ${describeList(all.filter(isRunning))}`,
+    );
   const candidates = running.length > 0 ? running : meant;
   const [only] = candidates;
   if (only === undefined)
@@ -173,7 +175,7 @@ function isPrivate(folder: string): boolean {
 
 function describeList(all: { folder: string; session: Session }[]): string {
   return all.length === 0
-    ? 'are none'
+    ? 'are none that run'
     : `are ${all.map(one => `${basename(one.folder)} (${one.session.name})`).join(', ')}`;
 }
 

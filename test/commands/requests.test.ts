@@ -69,6 +69,7 @@ describe('expose requests', () => {
     log.add({ method: 'PUT', refusal: 'it has no key', answer: { status: 401, durationMs: 1 } });
     log.add({ answer: undefined, isFinished: false, handshake: 'slack' });
     log.add({ answer: undefined, duplicateOf: 1 });
+    log.add({ answer: undefined, problem: 'the app closed the connection' });
     const { code, out } = await expose('requests');
     expect(code).toBe(0);
     expect(out.split('\n')).toEqual([
@@ -76,6 +77,7 @@ describe('expose requests', () => {
       '    2  00:00:00  PUT     /hooks/gh  → 401  0 bytes  refused: it has no key',
       '    3  00:00:00  POST    /hooks/gh  no answer yet  0 bytes  handshake (slack)',
       '    4  00:00:00  POST    /hooks/gh  no answer  0 bytes  again (first: 1)',
+      '    5  00:00:00  POST    /hooks/gh  no answer  0 bytes  problem: the app closed the connection',
       '',
     ]);
     expect((await expose('requests', '--path', '/hooks/a')).out.trim().split('\n')).toHaveLength(1);

@@ -126,6 +126,7 @@ describe('the check of a pattern', () => {
     ['/{a,b}', 'has more than the signs'],
     ['/!(a)', 'has more than the signs'],
     ['/a|/b', 'has more than the signs'],
+    ['/hooks?id=1', 'has a query: write the path before the ? alone'],
   ])('explains what is wrong: %s %s', (pattern, problem) => {
     expect(findPatternProblem(pattern)).toContain(problem);
   });

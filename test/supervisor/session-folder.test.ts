@@ -114,7 +114,8 @@ describe('the session that a command finds', () => {
     expect(choose('app')).toBe(folder);
   });
 
-  it('is reported as missing, with a list of the others', () => {
+  it('is reported as missing, with a list of the others that run', () => {
+    create('earlier', 'ended');
     const folder = create('app');
     expect(() => choose('typo')).toThrow(
       `no exposure is called 'typo' here; there are ${basename(folder)} (app)`,

@@ -1,6 +1,7 @@
 // Chooses among the captured requests by path, method and id: the parameters that listing and waiting have in common.
 // Used by routes.ts, events.ts and wait/.
 
+import { METHODS } from 'node:http';
 import type { CapturedRequest } from '../../shared/captured-request.ts';
 import { InputError } from '../../shared/errors.ts';
 import { cutQuery } from '../../shared/http-message.ts';
@@ -28,8 +29,10 @@ export function readFilter(query: URLSearchParams, lastId: number): RequestFilte
   }
   const methods = readList(query, 'method')?.map(method => method.toUpperCase());
   for (const method of methods ?? [])
-    if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(method))
-      throw new InputError(`\`method\` has '${method}': write POST, or PUT,POST`);
+    if (!METHODS.includes(method))
+      throw new InputError(
+        `\`method\` has '${method}', which is not a method of HTTP: write POST, or PUT,POST`,
+      );
   const matches = patterns && compileLoosePatterns(patterns);
   return {
     patterns,

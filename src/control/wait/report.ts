@@ -37,14 +37,14 @@ export function renderTimeout(
   return lines.join('\n');
 }
 
-/** `2 requests: POST to /hooks/** with json:$.action=closed, after request 4`. */
+/** `2 POST to /hooks/** with json:$.action=closed, after request 4`. */
 function describeQuery({ filter, conditions, count }: WaitQuery): string {
-  const methods = filter.methods?.join(' or ') ?? (count === 1 ? 'a request' : 'requests');
+  const methods = filter.methods?.join(' or ');
+  const wantedKind = count === 1 ? (methods ?? 'a request') : `${count} ${methods ?? 'requests'}`;
   const paths = filter.patterns?.join(' or ') ?? 'any captured path';
   const wanted = conditions.map(({ text }) => text).join(' and ');
   return [
-    count === 1 ? '' : `${count} of: `,
-    `${methods} to ${paths}`,
+    `${wantedKind} to ${paths}`,
     wanted === '' ? '' : ` with ${wanted}`,
     filter.since === 0 ? '' : `, after request ${filter.since}`,
   ].join('');

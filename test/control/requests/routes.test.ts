@@ -88,6 +88,7 @@ describe('GET /api/requests', () => {
     ['path=hooks', /`path` has 'hooks', which does not begin with \//],
     ['path=', /`path` is empty/],
     ['method=P%20T', /`method` has 'P T'/],
+    ['method=psot', /`method` has 'PSOT', which is not a method of HTTP: write POST/],
     ['since=-1', /`since` is '-1'/],
     ['since=7', /`since` is 7, but no request has come yet/],
     ['bodies=no', /`bodies` is 'no': write true or false/],

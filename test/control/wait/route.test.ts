@@ -270,7 +270,7 @@ describe('a wait that timed out', () => {
     log.add({ answer: undefined, isFinished: false });
     const { body } = await wait('count=3&method=post&timeout=1s');
     expect(body.error).toMatch(
-      /^2 of 3 requests matched within 1s; waited for 3 of: POST to any captured path\nmatched:\n {2}1 POST \/hooks\/gh → 200\n {2}2 POST \/hooks\/gh: the app has not answered it yet\n/,
+      /^2 of 3 requests matched within 1s; waited for 3 POST to any captured path\nmatched:\n {2}1 POST \/hooks\/gh → 200\n {2}2 POST \/hooks\/gh: the app has not answered it yet\n/,
     );
     expect(body.requests?.map(({ id, matched }) => [id, matched])).toEqual([
       [1, true],
