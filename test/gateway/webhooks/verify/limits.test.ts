@@ -101,3 +101,16 @@ describe('bodies whose signatures are checked', () => {
     expect(request?.rawHeaders).toContain('b=2');
   });
 });
+
+it('a form of very many names is checked in time that grows with its length (CPU exhaustion)', () => {
+  const names = Array.from({ length: 100_000 }, (_, index) => `${index.toString(36)}=`);
+  const request = {
+    method: 'POST',
+    target: '/hooks/twilio',
+    rawHeaders: ['Content-Type', 'application/x-www-form-urlencoded', 'X-Twilio-Signature', 'x'],
+    body: Buffer.from(names.join('&')),
+    origins: [PUBLIC_URL],
+  };
+  // It took a minute once; then the time limit of the test fails.
+  expect(openSigner(makeRule(SAMPLE_LINES.twilio ?? '')).check(request, 0)).toEqual({ kind: 'mismatch' });
+});
