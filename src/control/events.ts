@@ -14,8 +14,8 @@ import { type Description, readDescription } from './requests/description.ts';
 import type { RequestFeed } from './requests/feed.ts';
 import { parseId } from './requests/filter.ts';
 
-export const EVENT_TYPES = ['state', 'request', 'console'] as const;
-export type EventType = (typeof EVENT_TYPES)[number];
+const EVENT_TYPES = ['state', 'request', 'console'] as const;
+type EventType = (typeof EVENT_TYPES)[number];
 
 /** A comment line now and then shows a client that a quiet stream is not dead. */
 const KEEPALIVE_MS = 15_000;

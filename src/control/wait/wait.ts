@@ -44,7 +44,6 @@ export class Wait {
   #next: NodeJS.Immediate | undefined;
   #isTimeUp = false;
   #isOver = false;
-  #onProgress = () => {};
 
   /** Begins at once. `ending`: aborted when the exposure ends; its reason is why. */
   constructor(query: WaitQuery, log: RequestLog, ending: AbortSignal) {
@@ -92,11 +91,6 @@ export class Wait {
     return this.#counts;
   }
 
-  /** Calls back when a request was looked at, or a matched one has its answer. */
-  watch(onProgress: () => void): void {
-    this.#onProgress = onProgress;
-  }
-
   /** Nobody wants the outcome any more. */
   drop(): void {
     this.#end({ kind: 'given up', error: new Error('nobody waits any more') });
@@ -133,7 +127,6 @@ export class Wait {
       if (request === undefined) break;
       this.#lookAt(request);
     }
-    this.#onProgress();
     if (this.#isFull && this.matched.every(({ isFinished }) => isFinished)) this.#end({ kind: 'matched' });
     else if (!this.#isFull && this.#pending.length > 0) this.#lookSoon();
     else if (this.#isTimeUp) this.#end({ kind: 'timed out' });

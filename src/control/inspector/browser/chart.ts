@@ -43,7 +43,7 @@ export function countUp(entries: readonly Entry[], now: number): Timeline {
 }
 
 /** One sentence: how many, when most, and how long answers took. */
-export function describeTimeline({ bars, barMs, from }: Timeline): string {
+function describeTimeline({ bars, barMs, from }: Timeline): string {
   const counts = bars.map(({ fine, bad }) => fine + bad);
   const total = counts.reduce((sum, count) => sum + count, 0);
   const span = formatSpan(barMs * BARS);

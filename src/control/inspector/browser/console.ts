@@ -72,6 +72,6 @@ export class ConsoleView {
   }
 }
 
-export function stripAnsi(text: string): string {
+function stripAnsi(text: string): string {
   return text.replace(ANSI, '');
 }

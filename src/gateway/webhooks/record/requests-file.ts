@@ -22,7 +22,7 @@ const REFUSED_SHARE = 1 / 8;
 const CUT_LINE_BYTES = 1024;
 
 /** Of one body: to render more would stop all other work for a tenth of a second. The API has all of it. */
-export const MAX_LINE_BODY_BYTES = 1024 ** 2;
+const MAX_LINE_BODY_BYTES = 1024 ** 2;
 
 /** So much is rendered and written at a time. */
 const BATCH_LENGTH = 256 * 1024;

@@ -39,5 +39,3 @@ export type NamedRule = CommonRule & { provider: (typeof NAMED_PROVIDERS)[number
 export type HmacRule = CommonRule & SignatureFormat & { provider: (typeof HMAC_PROVIDERS)[number] };
 export type SignatureRule = NamedRule | HmacRule;
 export type ProviderName = SignatureRule['provider'];
-
-export const PROVIDER_NAMES: readonly ProviderName[] = [...NAMED_PROVIDERS, ...HMAC_PROVIDERS];
