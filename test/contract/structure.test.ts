@@ -79,6 +79,18 @@ describe('the rooms of src', () => {
   });
 });
 
+describe("the inspector's page", () => {
+  it('imports only types from outside, because a browser gets its files as they are', () => {
+    const page = files.filter(file => file.startsWith('control/inspector/browser/'));
+    expect(page.length).toBeGreaterThan(20);
+    const imports = page.flatMap(
+      file => read(file).match(/^(?:import|export) (?!type )[^;]*'[^']+';$/gm) ?? [],
+    );
+    expect(imports.length).toBeGreaterThan(20);
+    expect(imports.filter(text => !/'\.\/[\w-]+\.ts';$/.test(text))).toEqual([]);
+  });
+});
+
 describe('the environment', () => {
   it('is read only in step/job-environment and cli', () => {
     const readers = files.filter(file => /process\.env\b/.test(read(file)));
