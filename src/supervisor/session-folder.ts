@@ -32,6 +32,8 @@ import { describeState, type StateMessage, StateMessageSchema } from '../shared/
 import type { SupervisorConfig } from './config.ts';
 
 const PREFIX = 'expose-';
+/** How many previews a message names. */
+const MAX_NAMED = 10;
 
 /** Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each. */
 const OUTCOME_BYTES = 160 * 1024;
@@ -173,10 +175,12 @@ function isPrivate(folder: string): boolean {
   return found?.isDirectory() === true && found.uid === process.getuid() && (found.mode & 0o077) === 0;
 }
 
+/** The first ones: killed processes leave their folders, and nobody reads hundreds of names. */
 function describeList(all: { folder: string; session: Session }[]): string {
-  return all.length === 0
-    ? 'are none that run'
-    : `are ${all.map(one => `${basename(one.folder)} (${one.session.name})`).join(', ')}`;
+  if (all.length === 0) return 'are none that run';
+  const names = all.slice(0, MAX_NAMED).map(one => `${basename(one.folder)} (${one.session.name})`);
+  const left = all.length - names.length;
+  return `are ${names.join(', ')}${left > 0 ? ` and ${left} more` : ''}`;
 }
 
 /** Writes the `expose` command for later steps: it runs this bundle with this Node. Returns the folder for PATH. */

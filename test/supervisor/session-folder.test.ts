@@ -122,6 +122,11 @@ describe('the session that a command finds', () => {
     );
   });
 
+  it('is not looked for in a list of hundreds: ten are named', () => {
+    for (let count = 0; count < 12; count += 1) create('app');
+    expect(() => choose()).toThrow(/there are (expose-\w+ \(app\), ){9}expose-\w+ \(app\) and 2 more$/);
+  });
+
   it('is reported as missing if nothing was exposed', () => {
     expect(() => choose()).toThrow('nothing is exposed here');
     expect(() => choose('app')).toThrow("no exposure is called 'app' here; there are none");

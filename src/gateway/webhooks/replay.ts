@@ -71,7 +71,7 @@ export class Replayer {
     }
     const { status, durationMs } = result;
     record?.end({ answer: { status, durationMs } });
-    const isStale = !reSign && signedPaths?.isStale(cutQuery(captured.target), original, captured.receivedAt);
+    const isStale = !reSign && signedPaths?.isStale(cutQuery(captured.target), original);
     return { ...result, id: record?.id, hint: isStale ? STALE : undefined };
   }
 

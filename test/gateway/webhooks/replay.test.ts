@@ -229,9 +229,9 @@ describe('the signature', () => {
       receivedAt: cameAt,
       verified: rule.provider,
     };
-    const send = (reSign: boolean, to?: string) =>
+    const send = (reSign: boolean, to?: string, changes: Partial<CapturedRequest> = {}) =>
       stage.door.gateway.replay(
-        { ...stage.captured, ...captured },
+        { ...stage.captured, ...captured, ...changes },
         { to: to === undefined ? undefined : new URL(to), reSign },
       );
     const check = (received: ReceivedWebhook | undefined, origin: string) =>
@@ -282,6 +282,8 @@ describe('the signature', () => {
     async provider => {
       const { app, send, check } = await openSigned(SAMPLE_LINES[provider] ?? '');
       expect((await send(false)).hint).toMatch(/older than 5 minutes.*--re-sign/);
+      const refused = { receivedAt: new Date(), refusal: 'its timestamp is 10m old', verified: undefined };
+      expect((await send(false, undefined, refused)).hint).toMatch(/older than 5 minutes/);
       expect(check(app.received[1], PUBLIC_URL).kind).toBe('stale');
     },
   );

@@ -23,7 +23,7 @@ export type Finding =
       deliveryId: string | undefined;
       handshake: Handshake | undefined;
     }
-  | { kind: 'wrong'; reason: string };
+  | { kind: 'wrong'; reason: string; isStale: boolean };
 
 interface OpenRule {
   readonly rule: SignatureRule;
@@ -85,9 +85,10 @@ export class Verifier {
       return {
         kind: 'wrong',
         reason: own.isDoubtful ? DOUBTFUL : explain(checked, this.#rules.find(isRight)?.rule),
+        isStale: checked.some(({ verdict }) => verdict.kind === 'stale'),
       };
     }
-    if (!own.suffices(isRight)) return { kind: 'wrong', reason: AMBIGUOUS };
+    if (!own.suffices(isRight)) return { kind: 'wrong', reason: AMBIGUOUS, isStale: false };
     const id = found.signer.findDeliveryId(request);
     return {
       kind: 'right',
