@@ -104,7 +104,9 @@ function parseJson(rest: string): Condition {
   const pathText = rest.slice(0, rest.length - behind.length);
   if (behind === '') throw new InputError('it has no =VALUE');
   if (!behind.startsWith('='))
-    throw new InputError(`'=' is expected after '${pathText}', not '${sanitise(behind, 20)}'`);
+    throw new InputError(
+      `'=' is expected after '${pathText}', not '${sanitise(behind.replace(/=.*/s, '=…'), 20)}'`,
+    );
   if (behind.startsWith('=='))
     throw new InputError('write one = only, or json:$.a="=…" for a text that begins with =');
   const wanted = parseWanted(behind.slice(1));

@@ -2,6 +2,7 @@
 // its filters. Used by conditions.ts.
 
 import { InputError } from '../../shared/errors.ts';
+import { sanitise } from '../../shared/sanitise.ts';
 
 /** A member's name, an index (negative: from the end), or all members or items. */
 type Step = { name: string } | { index: number } | 'all';
@@ -39,7 +40,9 @@ function readStep(text: string): { step: Step; length: number } {
   if (index) return { step: { index: Number(index[1]) }, length: index[0].length };
   const quoted = QUOTED_NAME.exec(text);
   if (quoted) return { step: { name: readEscapes(quoted[1] ?? quoted[2] ?? '') }, length: quoted[0].length };
-  throw new InputError(`its path cannot be read from '${text}' on: write .name, ['any name'], [0] or [*]`);
+  // Without VALUE, which may be a secret.
+  const shown = sanitise(text.replace(/=.*/s, '=…'));
+  throw new InputError(`its path cannot be read from '${shown}' on: write .name, ['any name'], [0] or [*]`);
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };

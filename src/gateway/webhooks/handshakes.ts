@@ -2,8 +2,8 @@
 // can answer them, mostly by sending a part of them back within seconds. Used by verify/, which lets the unsigned ones
 // through if a rule names them; by the queue, which never keeps one for later; and by the recorder, which names them.
 
-import type { RawHeaders } from '../raw-headers.ts';
-import { listValues, parseObject, readValue, type WholeRequest } from './whole-request.ts';
+import { forEachField, type RawHeaders } from '../raw-headers.ts';
+import { parseObject, readValue, type WholeRequest } from './whole-request.ts';
 
 /** A body of a handshake has a few hundred bytes; a longer one is not parsed. */
 const MAX_BODY_BYTES = 16 * 1024;
@@ -14,7 +14,7 @@ type Predicate = (request: WholeRequest, query: URLSearchParams) => boolean;
 
 /**
  * The unsigned ones, which a rule lets through with `handshake=`. Each is exact about method and query, has no body, and
- * none has a cookie or a password: so it carries no authority but that of a stranger.
+ * none has a cookie, a password or another method: so it carries no authority but that of a stranger.
  */
 const UNSIGNED = {
   /** Microsoft Graph, Bot Framework: the token comes back as plain text. */
@@ -35,6 +35,15 @@ const UNSIGNED = {
   /** Mailchimp, SurveyMonkey: the same with GET. */
   get: ({ method }) => method === 'GET',
 } as const satisfies Record<string, Predicate>;
+
+/** Credentials, and fields that make some frameworks take another method (as `_method` in a query does). */
+const NOT_IN_HANDSHAKES: ReadonlySet<string> = new Set([
+  'authorization',
+  'cookie',
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+]);
 
 /** The signed ones: they pass by their signature, and only need to be known as what they are. */
 const SIGNED = {
@@ -101,8 +110,10 @@ export function findUnsignedHandshake(
   request: WholeRequest,
   allowed: readonly UnsignedHandshake[],
 ): UnsignedHandshake | undefined {
-  if (allowed.length === 0 || request.body.length > 0 || hasCredential(request.rawHeaders)) return undefined;
+  if (allowed.length === 0 || request.body.length > 0 || hasForeignField(request.rawHeaders))
+    return undefined;
   const query = readQuery(request.target);
+  if (query.has('_method')) return undefined;
   return allowed.find(word => UNSIGNED[word](request, query));
 }
 
@@ -116,8 +127,12 @@ function hasOne(query: URLSearchParams, name: string): boolean {
   return values.length === 1 && values[0] !== '';
 }
 
-function hasCredential(raw: RawHeaders): boolean {
-  return ['authorization', 'cookie'].some(name => listValues(raw, name).length > 0);
+function hasForeignField(raw: RawHeaders): boolean {
+  let found = false;
+  forEachField(raw, name => {
+    found ||= NOT_IN_HANDSHAKES.has(name.toLowerCase().replaceAll('_', '-'));
+  });
+  return found;
 }
 
 function readQuery(target: string): URLSearchParams {

@@ -22,6 +22,13 @@ function check(
   return parseCondition(condition).findProblem(new RequestContent(request));
 }
 
+it.each(["json:$['a=my-secret", 'json:$.a!=my-secret', 'json:$.a[?(@.b)]=my-secret', 'form:=my-secret'])(
+  'a wrong condition is refused without its value, which may be a secret: %s',
+  text => {
+    expect(() => parseCondition(text)).toThrow(/^(?!.*my-secret)/s);
+  },
+);
+
 describe('a condition', () => {
   it.each([
     ['', /write header:NAME=VALUE, json:\$\.a\.b=VALUE or form:NAME=VALUE/],
@@ -37,7 +44,7 @@ describe('a condition', () => {
     ['json:$.a[?(@.b)]=1', /cannot be read from '\[\?\(@/],
     ["json:$['a=1", /cannot be read from/],
     ['json:$.a == 1', /'=' is expected after '\$\.a'/],
-    ['json:$.a!=1', /'=' is expected after '\$\.a', not '!=1'/],
+    ['json:$.a!=1', /'=' is expected after '\$\.a', not '!=…'/],
     ['json:$.a==1', /write one = only/],
     ['json:$a=1', /'=' is expected after '\$'/],
   ])('%s is refused with the reason', (text, message) => {
