@@ -50,7 +50,7 @@ describe('a line of verify', () => {
     ['github /x ""', /the secret is empty/],
     ['\n\nhmac-sha256 /x header=X-S', /line 3 \(hmac-sha256\): the secret is empty/],
     ['github /x/*a* S3CR3T-S3CR3T', /\(github \/x\/\*a\*\): the path has more than one \* in a name/],
-    ['github /x?a=b# S3CR3T-S3CR3T', /the path is not a plain path/],
+    ['github /x?a=b# S3CR3T-S3CR3T', /the path has a query/],
     ['github /x S3CR3T-S3CR3T with spaces', /put a secret with spaces in double quotes/],
     ['github /x "S3CR3T-S3CR3T with', /not closed|double quotes/],
     ['github /x S3CR3T-S3CR3T headr=X', /did you mean header=…\?/],
