@@ -5,8 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { runCommand } from '../../src/commands/commands.ts';
-import { readShell } from '../../src/commands/shell.ts';
+import { runPrinting } from '../support/run-command.ts';
 
 const NAMES = ['demo', 'run', 'server', 'url', 'status', 'requests', 'wait', 'replay', 'stop'];
 const SITE = resolve('examples/web-hello');
@@ -23,18 +22,7 @@ afterEach(() => {
 
 /** Runs a command to its end in this process, and keeps what it prints. */
 async function expose(args: readonly string[]) {
-  const printed = { out: '', err: '' };
-  for (const [stream, name] of [
-    [process.stdout, 'out'],
-    [process.stderr, 'err'],
-  ] as const)
-    vi.spyOn(stream, 'write').mockImplementation(chunk => {
-      printed[name] += chunk;
-      return true;
-    });
-  const code = await runCommand(args, readShell({ RUNNER_TEMP: temp }));
-  vi.restoreAllMocks();
-  return { code, ...printed };
+  return runPrinting(args, temp);
 }
 
 describe('help', () => {

@@ -4,8 +4,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
-import { runCommand } from '../../src/commands/commands.ts';
-import { readShell } from '../../src/commands/shell.ts';
 import { startControlApi } from '../../src/control/api.ts';
 import { recordProcess } from '../../src/shared/processes.ts';
 import { type ReplayAnswer, ReplayError, type ReplayOrder } from '../../src/shared/replay.ts';
@@ -13,6 +11,7 @@ import { createSessionFolder, writeSession } from '../../src/supervisor/session-
 import { useClosers } from '../support/closers.ts';
 import { controlsWith } from '../support/controls.ts';
 import { FakeRequestLog } from '../support/request-log.ts';
+import { runPrinting } from '../support/run-command.ts';
 
 const closers = useClosers();
 const TOKEN = 'a-token-of-this-test';
@@ -45,18 +44,7 @@ async function replay(args: readonly string[], answer: (order: ReplayOrder) => P
   );
   const folder = createSessionFolder(temp);
   writeSession({ folder, name: 'it', controlToken: TOKEN }, recordProcess(process.pid, 'test'), api.url);
-  const printed = { out: '', err: '' };
-  for (const [stream, name] of [
-    [process.stdout, 'out'],
-    [process.stderr, 'err'],
-  ] as const)
-    vi.spyOn(stream, 'write').mockImplementation(chunk => {
-      printed[name] += chunk;
-      return true;
-    });
-  const code = await runCommand(['replay', ...args], readShell({ RUNNER_TEMP: temp }));
-  vi.restoreAllMocks();
-  return { code, ...printed };
+  return runPrinting(['replay', ...args], temp);
 }
 
 it('prints status, time and the beginning of the body, without control characters', async () => {

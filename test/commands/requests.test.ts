@@ -4,14 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { runCommand } from '../../src/commands/commands.ts';
-import { readShell } from '../../src/commands/shell.ts';
 import { startControlApi } from '../../src/control/api.ts';
 import { recordProcess } from '../../src/shared/processes.ts';
 import { createSessionFolder, writeOutcome, writeSession } from '../../src/supervisor/session-folder.ts';
 import { useClosers } from '../support/closers.ts';
 import { controlsWith } from '../support/controls.ts';
 import { FakeRequestLog } from '../support/request-log.ts';
+import { runPrinting } from '../support/run-command.ts';
 import { findCommands } from '../support/runner-commands.ts';
 import { sampleEnd } from '../support/sample-state.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -43,18 +42,7 @@ const printed = { out: '', err: '' };
 /** Runs a command in this process; `printed` has what it prints. */
 async function expose(...args: string[]) {
   Object.assign(printed, { out: '', err: '' });
-  for (const [stream, name] of [
-    [process.stdout, 'out'],
-    [process.stderr, 'err'],
-  ] as const)
-    vi.spyOn(stream, 'write').mockImplementation((chunk, ...rest) => {
-      printed[name] += chunk;
-      for (const callback of rest) if (typeof callback === 'function') callback();
-      return true;
-    });
-  const code = await runCommand(args, readShell({ RUNNER_TEMP: temp }));
-  vi.restoreAllMocks();
-  return { code, ...printed };
+  return runPrinting(args, temp, printed);
 }
 
 const JSON_POST = {

@@ -4,8 +4,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
-import { runCommand } from '../../src/commands/commands.ts';
-import { readShell } from '../../src/commands/shell.ts';
 import { startControlApi } from '../../src/control/api.ts';
 import { checkSignature } from '../../src/exposure/signature-check.ts';
 import { parseRules } from '../../src/gateway/webhooks/verify/parse-rules.ts';
@@ -14,6 +12,7 @@ import { createSessionFolder, writeSession } from '../../src/supervisor/session-
 import { useClosers } from '../support/closers.ts';
 import { controlsWith } from '../support/controls.ts';
 import { FakeRequestLog } from '../support/request-log.ts';
+import { runPrinting } from '../support/run-command.ts';
 
 const closers = useClosers();
 const TOKEN = 'a-token-of-this-test';
@@ -49,20 +48,10 @@ async function verify(args: readonly string[], rules = '') {
     recordProcess(process.pid, 'x'),
     api.url,
   );
-  const printed = { out: '', err: '' };
-  for (const [stream, name] of [
-    [process.stdout, 'out'],
-    [process.stderr, 'err'],
-  ] as const)
-    vi.spyOn(stream, 'write').mockImplementation(chunk => {
-      printed[name] += chunk;
-      return true;
-    });
   const complete = (arg: string) => arg.replace('FOLDER', folder);
-  const code = await runCommand(['verify', ...args.map(complete)], readShell({ RUNNER_TEMP: folder }));
-  vi.restoreAllMocks();
+  const printed = await runPrinting(['verify', ...args.map(complete)], folder);
   expect(`${printed.out}${printed.err}`).not.toContain(SECRET);
-  return { code, ...printed };
+  return printed;
 }
 
 const SAVED = ['--provider', 'github', '--secret-file', 'FOLDER/secret', '--body-file', 'FOLDER/body'];
