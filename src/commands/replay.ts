@@ -7,6 +7,7 @@ import { InputError } from '../shared/errors.ts';
 import { type ReplayMessage, ReplayMessageSchema } from '../shared/replay-json.ts';
 import { isRunning } from '../supervisor/session-folder.ts';
 import type { Command } from './command.ts';
+import { parseRequestId } from './request-table.ts';
 import { findSession, SESSION_FLAG } from './running.ts';
 import { print, printAside, printJson } from './terminal.ts';
 
@@ -30,7 +31,10 @@ export const replay: Command = {
   },
   async run(call) {
     const { flags, positionals } = call;
-    const id = parseId(positionals[0]);
+    const [idText] = positionals;
+    if (idText === undefined)
+      throw new InputError('which request? Give its id; `expose requests` lists them');
+    const id = parseRequestId(idText);
     const order = {
       ...(typeof flags.to === 'string' && { to: flags.to }),
       ...(flags['re-sign'] === true && { re_sign: true }),
@@ -48,13 +52,6 @@ export const replay: Command = {
     return answer.status < 400 ? 0 : 1;
   },
 };
-
-function parseId(text: string | undefined): number {
-  if (text === undefined) throw new InputError('which request? Give its id; `expose requests` lists them');
-  if (!/^[1-9]\d{0,14}$/.test(text))
-    throw new InputError(`'${text}' is not the id of a request: they are 1, 2, 3 …`);
-  return Number(text);
-}
 
 function renderAnswer(id: number, answer: ReplayMessage): string {
   const head = `request ${id} was answered with ${answer.status} after ${answer.duration_ms} ms`;

@@ -1,7 +1,8 @@
-// Captured requests as people read them: one line each, or one request whole. Used by `expose requests` and `expose
-// wait`. What strangers sent is sanitised when it is printed.
+// Captured requests as people name them, by their ids, and read them: one line each, or one request whole. Used by the
+// commands about requests. What strangers sent is sanitised when it is printed.
 
 import { renderCount } from '../shared/count.ts';
+import { InputError } from '../shared/errors.ts';
 import type { RequestMessage } from '../shared/request-json.ts';
 import { sanitise } from '../shared/sanitise.ts';
 
@@ -10,6 +11,13 @@ const MAX_TARGET_LENGTH = 100;
 const MAX_BODY_LENGTH = 20_000;
 const HEX_BYTES = 512;
 const HEX_ROW = 16;
+
+/** The id of a captured request, as an argument. Throws an InputError. */
+export function parseRequestId(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text))
+    throw new InputError(`'${text}' is not the id of a request: they are 1, 2, 3 …`);
+  return Number(text);
+}
 
 /** A line for each: id, time (UTC), method, target, status, size, and what is special about it. */
 export function renderTable(requests: readonly RequestMessage[]): string {

@@ -14,6 +14,7 @@ import {
   splitUrl,
 } from '../shared/signature-check.ts';
 import type { Command, CommandCall, Flags } from './command.ts';
+import { parseRequestId } from './request-table.ts';
 import { findSession, SESSION_FLAG } from './running.ts';
 import { readFlagFile } from './secrets.ts';
 import { print, printJson } from './terminal.ts';
@@ -53,11 +54,10 @@ async function checkRecorded(call: CommandCall, idText: string): Promise<Signatu
   for (const name of ['header', 'body-file', 'url', 'method'])
     if (flags[name] !== undefined)
       throw new InputError(`--${name} describes a saved request: leave it out, or leave the id out`);
-  if (!/^[1-9]\d{0,14}$/.test(idText))
-    throw new InputError(`'${idText}' is not the id of a request: they are 1, 2, 3 …`);
+  const id = parseRequestId(idText);
   const at = readTime(flags);
   const order: SignatureOrder = {
-    id: Number(idText),
+    id,
     ...(flags.provider !== undefined && { rule: readRule(flags) }),
     ...(at !== undefined && { at: at.toISOString() }),
   };
