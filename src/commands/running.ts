@@ -120,7 +120,9 @@ function renderState(state: StateMessage): string {
     ['exposure', exposure.phase === 'ended' ? `ended: ${exposure.reason}` : exposure.phase],
     [
       'ends',
-      exposure.phase === 'live' ? (exposure.expires_at ?? 'when its job ends, or it is stopped') : null,
+      exposure.phase === 'live'
+        ? (exposure.expires_at ?? 'when it is stopped, or with its job if it has one')
+        : null,
     ],
     [
       'so far',
