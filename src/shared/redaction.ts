@@ -10,11 +10,11 @@ import type { RequestMessage } from './request-json.ts';
 
 /** Headers with one of these in their names. */
 const SECRET_HEADER =
-  /authorization|cookie|signature|token|secret|passw(?:or)?d|hmac|credential|jwt|api-?key|access-?key|auth-?key|private-?key|function-?key|functions-key|subscription-key|(?:^|-)auth(?:-|$)|(?:^|-)sig(?:-|$)/;
+  /authorization|authentication$|session-?id$|cookie|signature|token|secret|passw(?:or)?d|hmac|credential|jwt|api-?key|access-?key|auth-?key|private-?key|function-?key|functions-key|subscription-key|(?:^|-)auth(?:-|$)|(?:^|-)sig(?:-|$)/;
 
 /** Fields of a query or a form with one of these in their names, in lower case and without `-`, `_` and `.`. */
 const SECRET_PARAMETER =
-  /token|secret|passw(?:or)?d|passphrase|signature|hmac|credential|jwt|assertion|authorization|^(?:auth|code|sig|sign|pwd|pin|otp|sid|session|sessionid)$|key$/;
+  /token|secret|passw(?:or)?d|passphrase|signature|hmac|credential|jwt|assertion|authorization|sess(?:ion)?id$|^(?:auth|code|sig|sign|pwd|pin|otp|sid|session)$|key$/;
 
 /** The schemes of IANA's "HTTP Authentication Schemes", and others in use. Any other first word may be a secret. */
 const SCHEMES: ReadonlySet<string> = new Set([
@@ -48,8 +48,9 @@ const SCHEMES: ReadonlySet<string> = new Set([
 /** `user:password@` behind the scheme of an address. */
 const USERINFO = /(:\/\/)[^\s/?#"'<>]*@/g;
 
-/** `name=value` of a query, a fragment or a matrix parameter. */
-const PARAMETER = /([?&#;])([^=&#;?\s"'<>]+)=([^&#;\s"'<>]*)/g;
+/** `name=` of a query, a fragment or a matrix parameter. It may stand in the value of another one: `;v=1?token=x`. */
+const PARAMETER = /[?&#;]([^=&#;?\s"'<>]+)=/g;
+const PARAMETER_END = /[&#;\s"'<>]|$/g;
 
 /** A request, or an answer without a target. */
 type Redactable = Pick<RequestMessage, 'headers' | 'body' | 'body_encoding'> & { target?: string };
@@ -115,11 +116,28 @@ function nameKey(key: string): string {
 
 function redactAddresses(text: string): string {
   if (!text.includes('=') && !text.includes('@')) return text;
-  return text
-    .replaceAll(USERINFO, `$1${REDACTED}@`)
-    .replaceAll(PARAMETER, (whole, before: string, name: string, value: string) =>
-      value !== '' && isSecretParameter(name) ? `${before}${name}=${REDACTED}` : whole,
-    );
+  return redactParameters(text.replaceAll(USERINFO, `$1${REDACTED}@`));
+}
+
+function redactParameters(text: string): string {
+  const parts: string[] = [];
+  let done = 0;
+  const parameter = new RegExp(PARAMETER);
+  for (let found = parameter.exec(text); found !== null; found = parameter.exec(text)) {
+    if (!isSecretParameter(found[1] ?? '')) continue;
+    const start = parameter.lastIndex;
+    const end = findFrom(text, PARAMETER_END, start);
+    if (end === start) continue;
+    parts.push(text.slice(done, start), REDACTED);
+    [done, parameter.lastIndex] = [end, end];
+  }
+  return parts.length === 0 ? text : [...parts, text.slice(done)].join('');
+}
+
+function findFrom(text: string, pattern: RegExp, start: number): number {
+  const search = new RegExp(pattern);
+  search.lastIndex = start;
+  return search.exec(text)?.index ?? text.length;
 }
 
 function redactBody(message: Redactable): Pick<RequestMessage, 'body' | 'body_encoding'> {

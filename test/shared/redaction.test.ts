@@ -33,6 +33,9 @@ describe('a header', () => {
     ['Authorization', 'my secret words', '[redacted]'],
     ['Proxy-Authorization', 'Basic dXNlcjpwYXNz', 'Basic [redacted]'],
     ['Cookie', 'a=1; session=abc', '[redacted]'],
+    ['X-Session-Id', 'abc', '[redacted]'],
+    ['Authentication', 'Bearer abc', '[redacted]'],
+    ['Authentication-Results', 'mx.example; spf=pass', 'mx.example; spf=pass'],
     [
       'Stripe-Signature',
       't=1492774577,v1=5257a8,v1=6ffbb5,v0=99',
@@ -88,6 +91,10 @@ describe('a header', () => {
 
 describe('the query', () => {
   it.each([
+    ['/a;v=1?token=x&b=2', '/a;v=1?token=[redacted]&b=2'],
+    ['/a?next=/b?token=x?y&b=2', '/a?next=/b?token=[redacted]&b=2'],
+    ['/a;jsessionid=x', '/a;jsessionid=[redacted]'],
+    ['/a?PHPSESSID=x', '/a?PHPSESSID=[redacted]'],
     ['/a?token=abc&b=2&b=&c', '/a?token=[redacted]&b=2&b=&c'],
     ['/a?sig=abc', '/a?sig=[redacted]'],
     ['/a?x=1&Signature=abc%20d', '/a?x=1&Signature=[redacted]'],
