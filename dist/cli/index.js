@@ -470,18 +470,25 @@ function leaveWith(code) {
 /** A stream of lines for a person or a pipe. */
 class LineOutput {
     #stream;
+    #onLost;
+    #onDrain = () => this.#reportSkipped();
+    #onError = (error) => {
+        if (this.#isLost)
+            return;
+        this.#isLost = true;
+        this.#onLost((0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .describeError */ .Uc)(error));
+    };
     #skipped = 0;
     #isLost = false;
     /** `onLost` is called once, with the reason, when the stream cannot be written to any more. */
     constructor(stream, onLost = () => { }) {
         this.#stream = stream;
-        stream.on('drain', () => this.#reportSkipped());
-        stream.on('error', error => {
-            if (!this.#isLost) {
-                this.#isLost = true;
-                onLost((0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .describeError */ .Uc)(error));
-            }
-        });
+        this.#onLost = onLost;
+        stream.on('drain', this.#onDrain).on('error', this.#onError);
+    }
+    /** Removes the listeners from the stream, which may outlive this. Nothing is to be written afterwards. */
+    release() {
+        this.#stream.off('drain', this.#onDrain).off('error', this.#onError);
     }
     get isLost() {
         return this.#isLost;
@@ -773,7 +780,7 @@ async function run() {
         return 2;
     }
     // Loaded only now: an older Node would fail on the first module that it does not understand.
-    const { runCommand } = await Promise.all(/* import() */[__nccwpck_require__.e(628), __nccwpck_require__.e(188), __nccwpck_require__.e(97)]).then(__nccwpck_require__.bind(__nccwpck_require__, 4097));
+    const { runCommand } = await Promise.all(/* import() */[__nccwpck_require__.e(628), __nccwpck_require__.e(188), __nccwpck_require__.e(851)]).then(__nccwpck_require__.bind(__nccwpck_require__, 1851));
     const { readShell } = await __nccwpck_require__.e(/* import() */ 66).then(__nccwpck_require__.bind(__nccwpck_require__, 5066));
     return runCommand(process.argv.slice(2), readShell(process.env));
 }

@@ -2047,18 +2047,25 @@ function leaveWith(code) {
 /** A stream of lines for a person or a pipe. */
 class LineOutput {
     #stream;
+    #onLost;
+    #onDrain = () => this.#reportSkipped();
+    #onError = (error) => {
+        if (this.#isLost)
+            return;
+        this.#isLost = true;
+        this.#onLost(describeError(error));
+    };
     #skipped = 0;
     #isLost = false;
     /** `onLost` is called once, with the reason, when the stream cannot be written to any more. */
     constructor(stream, onLost = () => { }) {
         this.#stream = stream;
-        stream.on('drain', () => this.#reportSkipped());
-        stream.on('error', error => {
-            if (!this.#isLost) {
-                this.#isLost = true;
-                onLost(describeError(error));
-            }
-        });
+        this.#onLost = onLost;
+        stream.on('drain', this.#onDrain).on('error', this.#onError);
+    }
+    /** Removes the listeners from the stream, which may outlive this. Nothing is to be written afterwards. */
+    release() {
+        this.#stream.off('drain', this.#onDrain).off('error', this.#onError);
     }
     get isLost() {
         return this.#isLost;
@@ -11433,6 +11440,18 @@ function sanitiseLines(text) {
         .map(line => sanitise_sanitise(line, Number.POSITIVE_INFINITY))
         .join('\n');
 }
+/**
+ * JSON on one line, harmless for a terminal and for the runner, wherever it is printed or saved: the characters that could
+ * harm are written as `\\uXXXX`, so that it says the same.
+ */
+function renderJson(value) {
+    return JSON.stringify(value)
+        .replace(UNSAFE, text => Array.from({ length: text.length }, (_, at) => escapeUnit(text, at)).join(''))
+        .replaceAll('##[', '#\\u0023[');
+}
+function escapeUnit(text, at) {
+    return `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`;
+}
 function shorten(text, maxLength) {
     if (text.length <= maxLength)
         return text.toWellFormed();
@@ -11503,6 +11522,8 @@ async function process_journal_reapJournal(file, graceMs) {
 
 
 const PREFIX = 'expose-';
+/** How many previews a message names. */
+const MAX_NAMED = 10;
 /** Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each. */
 const OUTCOME_BYTES = 160 * 1024;
 const SessionSchema = object({
@@ -11578,9 +11599,9 @@ function readDocument(file, schema) {
 function chooseSession(parent, wanted) {
     const all = listSessions(parent);
     const meant = wanted ? all.filter(one => isCalled(one, wanted)) : all;
-    if (wanted && meant.length === 0)
-        throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all)}`);
     const running = meant.filter(isRunning);
+    if (wanted && meant.length === 0)
+        throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all.filter(isRunning))}`);
     const candidates = running.length > 0 ? running : meant;
     const [only] = candidates;
     if (only === undefined)
@@ -11616,10 +11637,13 @@ function isPrivate(folder) {
     const found = lstatSync(folder, { throwIfNoEntry: false });
     return found?.isDirectory() === true && found.uid === process.getuid() && (found.mode & 0o077) === 0;
 }
+/** The first ones: killed processes leave their folders, and nobody reads hundreds of names. */
 function describeList(all) {
-    return all.length === 0
-        ? 'are none'
-        : `are ${all.map(one => `${basename(one.folder)} (${one.session.name})`).join(', ')}`;
+    if (all.length === 0)
+        return 'are none that run';
+    const names = all.slice(0, MAX_NAMED).map(one => `${basename(one.folder)} (${one.session.name})`);
+    const left = all.length - names.length;
+    return `are ${names.join(', ')}${left > 0 ? ` and ${left} more` : ''}`;
 }
 /** Writes the `expose` command for later steps: it runs this bundle with this Node. Returns the folder for PATH. */
 function writeCommand(folder, cliScript) {
@@ -19082,6 +19106,8 @@ const OPTIONS = {
 function findPatternProblem(pattern) {
     if (!pattern.startsWith('/'))
         return 'does not begin with /';
+    if (/\?[^/?]*=/.test(pattern))
+        return 'has a query: write the path before the ? alone';
     if (/[\s\\;%#]|\/\/|\/\.{1,2}(?:\/|$)/.test(pattern))
         return 'is not a plain path';
     if (pattern.split('/').some(name => name !== '**' && name.split('*').length - 1 > MAX_STARS_IN_NAME))
@@ -19105,25 +19131,23 @@ function compilePatterns(patterns) {
         return !isDoubtful && readings.every(reading => matches(reading));
     };
 }
-/**
- * Returns a function: could an app read a request's path (target without query) as one that matches one of the patterns?
- * For paths that need a signature, doubt must count against the request: another spelling of the path must not lead
- * around the check. So letter case, a slash at the end and the format that some frameworks take from the end of a path
- * (`.json`) make no difference here.
- */
-function compileAnySpelling(patterns) {
-    if (patterns.length === 0)
-        return () => false;
+/** Returns a function: does a spelling, one of `listSpellings`, match one of the patterns? */
+function compileSpelling(patterns) {
     const compiled = patterns.map(pattern => splitNames(pattern.toLowerCase()).map(compileName));
-    return path => {
-        const readings = listLooseReadings(path);
-        return readings?.some(names => compiled.some(pattern => matchNames(pattern, names))) ?? true;
-    };
+    return names => compiled.some(pattern => matchNames(pattern, names));
 }
 /** A path is rarely encoded twice; if it is still encoded after so many rounds, somebody is trying something. */
 const MAX_LOOSE_DECODINGS = 8;
-/** Every way to read the path, as lists of names; undefined if there are too many. */
-function listLooseReadings(path) {
+/** Of all readings of a path together: twice what a head may hold. More would take long to match. */
+const MAX_READ_LENGTH = (/* unused pure expression or super */ null && (32 * 1024));
+/**
+ * Every way in which an app could read a request's path (target without query), as lists of names. For paths that need a
+ * signature, doubt must count against the request: another spelling of the path must not lead around the check. So letter case, a slash at the end and the format that some frameworks take from the end of a path (`.json`) make no difference.
+ *
+ * Undefined if there are too many ways, or if it has dot segments: apps resolve them before or after they decode, and with
+ * or without empty names. No client sends such a path.
+ */
+function path_patterns_listSpellings(path) {
     const texts = [path.toLowerCase()];
     for (let round = 0;; round += 1) {
         const decoded = decodeLeniently(texts.at(-1) ?? '').toLowerCase();
@@ -19133,11 +19157,20 @@ function listLooseReadings(path) {
             return undefined;
         texts.push(decoded);
     }
-    return texts
+    const readings = new Set(texts
+        .flatMap(text => [text, cutEnd(text)])
         .flatMap(text => [text, text.replaceAll(/;[^/\\]*/g, '')])
-        .map(text => splitNames(mergeSlashes(text)))
-        .flatMap(names => [names, resolveDots(names)])
-        .flatMap(names => [names, dropFormat(names)]);
+        .flatMap(text => [text, mergeSlashes(text)]));
+    if ([...readings].reduce((length, text) => length + text.length, 0) > MAX_READ_LENGTH)
+        return undefined;
+    const spellings = [...readings].map(splitNames);
+    if (spellings.some(names => names.includes('.') || names.includes('..')))
+        return undefined;
+    return spellings.flatMap(names => [names, ...dropFormat(names)]);
+}
+/** Without what comes after a decoded end: `$` of many regular expressions matches before a line break, too. */
+function cutEnd(text) {
+    return (text.split(/[?#\n\r\0]/, 1)[0] ?? '').trimEnd();
 }
 /** Decodes what can be decoded, and leaves the rest: some servers do. */
 function decodeLeniently(text) {
@@ -19146,26 +19179,23 @@ function decodeLeniently(text) {
 function splitNames(path) {
     return path.split('/').filter(name => name !== '');
 }
-function resolveDots(names) {
-    const resolved = [];
-    for (const name of names)
-        if (name === '..')
-            resolved.pop();
-        else if (name !== '.')
-            resolved.push(name);
-    return resolved;
-}
+/** The same without a format at its end; nothing if it has none. */
 function dropFormat(names) {
-    return names.length === 0 ? [] : names.with(-1, (names.at(-1) ?? '').replace(/(?<=.)\.\w+$/, ''));
+    const last = names.at(-1) ?? '';
+    const short = last.replace(/(?<=.)\.\w+$/, '');
+    return short === last ? [] : [names.with(-1, short)];
 }
-function compileName(name) {
-    if (name === '**')
+function compileName(pattern) {
+    if (pattern === '**')
         return undefined;
-    const source = name
+    if (!/[*?]/.test(pattern))
+        return name => name === pattern;
+    const source = pattern
         .replaceAll(/[.+^$|]/g, '\\$&')
         .replaceAll('?', '.')
         .replace('*', '.*');
-    return new RegExp(`^${source}$`, 's');
+    const wanted = new RegExp(`^${source}$`, 's');
+    return name => wanted.test(name);
 }
 /** If a name does not match, the last `**` takes one more: no path takes more than its length times the pattern's. */
 function matchNames(pattern, names) {
@@ -19176,7 +19206,7 @@ function matchNames(pattern, names) {
             next += 1;
             [from, taken] = [next, index];
         }
-        else if (wanted?.test(names[index] ?? '')) {
+        else if (wanted?.(names[index] ?? '')) {
             next += 1;
             index += 1;
         }
@@ -20066,14 +20096,14 @@ function isIsolatedByFile(folder) {
 // Header fields as Node and undici give them: names and values in turn, as on the wire. Used by every file of the
 // gateway that reads, changes or writes a whole head. Pure.
 /** Calls `onField` for each field, in order. */
-function forEachField(raw, onField) {
+function raw_headers_forEachField(raw, onField) {
     for (let index = 0; index + 1 < raw.length; index += 2)
         onField(raw[index] ?? '', raw[index + 1] ?? '');
 }
 /** How many fields have this lower-case name. */
 function countFields(raw, wanted) {
     let count = 0;
-    forEachField(raw, name => {
+    raw_headers_forEachField(raw, name => {
         if (name.toLowerCase() === wanted)
             count += 1;
     });
@@ -20098,9 +20128,37 @@ function decodeFields(raw) {
     return raw.map(part => (Buffer.isBuffer(part) ? part.toString('latin1') : String(part)));
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/whole-request.js
-// A request with its whole body, as signatures cover it, and how its fields are read. Used by the files of this folder;
-// a CapturedRequest is one too.
+;// CONCATENATED MODULE: ./build/js/shared/http-message.js
+// The types of a request and its response: what Node's classes for HTTP/1.1 and the gateway's classes for HTTP/2 have
+// in common. Used by gateway/, control/ and app/web/.
+/** The methods that change nothing (RFC 9110, 9.2.1), apart from TRACE, which the gateway refuses. */
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** A request target without its query. */
+function http_message_cutQuery(target) {
+    const query = target.indexOf('?');
+    return query === -1 ? target : target.slice(0, query);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/visit.js
+// One visit: a request, what is known about it, and the means to answer it. Built by the servers of downstream/, used
+// by every pass.
+
+/** The request target exactly as received. Do not parse it against a base URL: `//host` would choose another host. */
+function visit_readTarget(request) {
+    return request.url ?? '';
+}
+/** The target without its query, because that may contain the key. Sanitise the path before it is logged. */
+function readPath(request) {
+    return cutQuery(visit_readTarget(request));
+}
+/** Whether the request announces a body (RFC 9112, 6.3). */
+function hasBody(request) {
+    return (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/whole-request.js
+// A request with its whole body, as signatures cover it and as it can be sent again, and how its fields are read. Used
+// by every file of webhooks/; a CapturedRequest is one too.
 
 
 /** The request of a visit; its body is empty unless a pass has read it. */
@@ -20113,9 +20171,9 @@ function readRequest({ request, body }) {
     };
 }
 /** The values of each field with this lower-case name. */
-function whole_request_listValues(raw, wanted) {
+function listValues(raw, wanted) {
     const values = [];
-    forEachField(raw, (name, value) => {
+    raw_headers_forEachField(raw, (name, value) => {
         if (name.toLowerCase() === wanted)
             values.push(value.trim());
     });
@@ -20123,7 +20181,7 @@ function whole_request_listValues(raw, wanted) {
 }
 /** The value of the field with this lower-case name; undefined if there is none, or more than one. */
 function whole_request_readValue(raw, wanted) {
-    const [value, another] = whole_request_listValues(raw, wanted);
+    const [value, another] = listValues(raw, wanted);
     return another === undefined ? value : undefined;
 }
 /** The body's JSON if it is an object; undefined if it is anything else. */
@@ -20140,17 +20198,18 @@ function isObject(value) {
     return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/handshakes.js
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/handshakes.js
 // Handshakes: requests with which a provider asks whether the address exists, before it sends deliveries. Only the app
-// can answer them, mostly by sending a part of them back within seconds. Used by the verifier, which lets the unsigned
-// ones through if a rule names them, and by the queue, which never keeps one for later.
+// can answer them, mostly by sending a part of them back within seconds. Used by verify/, which lets the unsigned ones
+// through if a rule names them; by the queue, which never keeps one for later; and by the recorder, which names them.
+
 
 /** A body of a handshake has a few hundred bytes; a longer one is not parsed. */
 const MAX_BODY_BYTES = 16 * 1024;
 const WORDS = ['"challenge"', 'endpoint.url_validation'];
 /**
  * The unsigned ones, which a rule lets through with `handshake=`. Each is exact about method and query, has no body, and
- * none has a cookie or a password: so it carries no authority but that of a stranger.
+ * none has a cookie, a password or another method: so it carries no authority but that of a stranger.
  */
 const UNSIGNED = {
     /** Microsoft Graph, Bot Framework: the token comes back as plain text. */
@@ -20169,6 +20228,14 @@ const UNSIGNED = {
     /** Mailchimp, SurveyMonkey: the same with GET. */
     get: ({ method }) => method === 'GET',
 };
+/** Credentials, and fields that make some frameworks take another method (as `_method` in a query does). */
+const NOT_IN_HANDSHAKES = new Set([
+    'authorization',
+    'cookie',
+    'x-http-method',
+    'x-http-method-override',
+    'x-method-override',
+]);
 /** The signed ones: they pass by their signature, and only need to be known as what they are. */
 const SIGNED = {
     slack: ({ method, body }) => {
@@ -20215,9 +20282,11 @@ function findHandshake(request) {
 }
 /** Which of these unsigned handshakes it is. `body` must have been read, unless none is announced. */
 function findUnsignedHandshake(request, allowed) {
-    if (allowed.length === 0 || request.body.length > 0 || hasCredential(request.rawHeaders))
+    if (allowed.length === 0 || request.body.length > 0 || hasForeignField(request.rawHeaders))
         return undefined;
     const query = readQuery(request.target);
+    if (query.has('_method'))
+        return undefined;
     return allowed.find(word => UNSIGNED[word](request, query));
 }
 /** Which handshake a rightly signed request is. */
@@ -20228,8 +20297,12 @@ function hasOne(query, name) {
     const values = query.getAll(name);
     return values.length === 1 && values[0] !== '';
 }
-function hasCredential(raw) {
-    return ['authorization', 'cookie'].some(name => listValues(raw, name).length > 0);
+function hasForeignField(raw) {
+    let found = false;
+    forEachField(raw, name => {
+        found ||= NOT_IN_HANDSHAKES.has(name.toLowerCase().replaceAll('_', '-'));
+    });
+    return found;
 }
 function readQuery(target) {
     const start = target.indexOf('?');
@@ -20263,7 +20336,7 @@ function signer_sign(algorithm, key, parts, encoding) {
  */
 function signer_findFieldProblem(raw, names) {
     for (const name of names) {
-        const values = whole_request_listValues(raw, name.toLowerCase());
+        const values = listValues(raw, name.toLowerCase());
         if (values.length > 1)
             return { kind: 'malformed', reason: `it has ${name} more than once` };
         if (!values[0])
@@ -20313,7 +20386,7 @@ function signGitHub(secret) {
         },
         sign: ({ body }) => [['X-Hub-Signature-256', render(body)]],
         // Two hooks get the same event with the same delivery id, if each belongs to another App (github/docs #32822).
-        findDelivery: ({ rawHeaders }) => {
+        findDeliveryId: ({ rawHeaders }) => {
             const delivery = whole_request_readValue(rawHeaders, 'x-github-delivery');
             return delivery && `${delivery} ${whole_request_readValue(rawHeaders, 'x-github-hook-id') ?? ''}`;
         },
@@ -20343,7 +20416,7 @@ function signShopify(secret) {
             ],
         ],
         // Several subscriptions of one topic share the event's id.
-        findDelivery: ({ rawHeaders }) => ['x-shopify-webhook-id', 'shopify-webhook-id', 'x-shopify-event-id'].reduce((found, name) => found ?? whole_request_readValue(rawHeaders, name), undefined),
+        findDeliveryId: ({ rawHeaders }) => ['x-shopify-webhook-id', 'shopify-webhook-id', 'x-shopify-event-id'].reduce((found, name) => found ?? whole_request_readValue(rawHeaders, name), undefined),
     };
 }
 /** Any provider that puts the HMAC of the body into a header of its own. */
@@ -20369,7 +20442,7 @@ function body_hmac_signBody(secret, algorithm, { header, encoding, prefix, separ
             return signatures.some(one => isSame(normalise(one.slice(prefix.length)), wanted)) ? RIGHT : MISMATCH;
         },
         sign: ({ body }) => [[header, `${prefix}${render(body)}`]],
-        findDelivery: () => undefined,
+        findDeliveryId: () => undefined,
     };
 }
 /** Providers write hex in either case. */
@@ -20410,7 +20483,7 @@ function signStripe(secret) {
             return signatures.some(one => secrets_isSame(one, wanted)) ? checkAge(timestamp, nowS, true) : signer_MISMATCH;
         },
         sign: ({ body }, nowS) => [['Stripe-Signature', `t=${nowS},v1=${render(nowS, body)}`]],
-        findDelivery: ({ body }) => timestamped_readText(body, 'id'),
+        findDeliveryId: ({ body }) => timestamped_readText(body, 'id'),
     };
 }
 /** A part that is malformed is skipped (stripe-go, pull request 413); the last time counts, as in stripe-node. */
@@ -20445,7 +20518,7 @@ function signSlack(secret) {
             [SLACK_TIME, `${nowS}`],
             [SLACK_SIGNATURE, `v0=${render(`${nowS}`, body)}`],
         ],
-        findDelivery: ({ body }) => timestamped_readText(body, 'event_id'),
+        findDeliveryId: ({ body }) => timestamped_readText(body, 'event_id'),
     };
 }
 /** Both families of names; Svix, who began it, still sends the second. */
@@ -20487,7 +20560,7 @@ function signStandardWebhooks(secret) {
                 [`${family}-signature`, `v1,${render(id, nowS, body)}`],
             ];
         },
-        findDelivery: ({ rawHeaders }) => readMessage(rawHeaders, findFamily(rawHeaders)).id || undefined,
+        findDeliveryId: ({ rawHeaders }) => readMessage(rawHeaders, findFamily(rawHeaders)).id || undefined,
     };
 }
 /** The base64 of a secret, which is written with `whsec_` before it, by Supabase even with `v1,whsec_`. */
@@ -20533,7 +20606,7 @@ function signSquare(secret) {
             return urls.some(url => secrets_isSame(given, render(url, body))) ? signer_RIGHT : signer_MISMATCH;
         },
         sign: ({ body, origins, target }) => [[SQUARE_HEADER, render(`${origins[0] ?? ''}${target}`, body)]],
-        findDelivery: ({ body }) => {
+        findDeliveryId: ({ body }) => {
             const id = parseObject(body)?.event_id;
             return typeof id === 'string' && id !== '' ? id : undefined;
         },
@@ -20573,7 +20646,7 @@ function signTwilio(secret) {
             const parts = [url, typeof content === 'string' ? content : ''];
             return [[TWILIO_HEADER, signer_sign(algorithm, secret, parts, 'base64')]];
         },
-        findDelivery: ({ rawHeaders }) => whole_request_readValue(rawHeaders, 'i-twilio-idempotency-token'),
+        findDeliveryId: ({ rawHeaders }) => whole_request_readValue(rawHeaders, 'i-twilio-idempotency-token'),
     };
 }
 function findAlgorithm(settings) {
@@ -20612,14 +20685,17 @@ function readContent({ rawHeaders, target, body }) {
 function parseForm(text) {
     return new URLSearchParams(`?${text}`);
 }
-/** Each name with its values, sorted; a value that is there twice counts once, as in Twilio's own library. */
+/**
+ * Each name with its values, sorted; a value that is there twice counts once, as in Twilio's own library. Strangers send
+ * forms of a hundred thousand names: to look for the values of each would block the gateway for minutes.
+ */
 function renderForm(form) {
-    return [...new Set(form.keys())]
+    const fields = new Map();
+    for (const [name, value] of form)
+        fields.set(name, (fields.get(name) ?? new Set()).add(value));
+    return [...fields.keys()]
         .sort()
-        .map(name => unique(form.getAll(name))
-        .sort()
-        .map(value => `${name}${value}`)
-        .join(''))
+        .flatMap(name => [...(fields.get(name) ?? [])].sort().map(value => `${name}${value}`))
         .join('');
 }
 /**
@@ -20713,10 +20789,9 @@ const NAMED_PROVIDERS = [
 ];
 const HMAC_PROVIDERS = ['hmac-sha256', 'hmac-sha1'];
 const ENCODINGS = ['hex', 'base64'];
-const PROVIDER_NAMES = [...NAMED_PROVIDERS, ...HMAC_PROVIDERS];
 
 ;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/parse-rules.js
-// Turns the text of `verify` into rules. Used by inputs/webhooks.ts, and by exposure/verification.ts for a rule that is
+// Turns the text of `verify` into rules. Used by inputs/webhooks.ts, and by exposure/signature-check.ts for a rule that is
 // given to the control API or the command line. No message contains a secret, nor a word that may be a part of one.
 
 
@@ -24951,6 +25026,8 @@ const StepStateSchema = object({
     /** How long the app may take to stop. */
     stopTimeoutMs: number(),
     preview: PreviewSchema,
+    /** Whether the recorded requests outlive the job's steps; absent: no. */
+    keepsRequests: optional(dist_boolean()),
 });
 /** May be called several times: the last state counts. */
 function saveStepState(state) {
@@ -25389,6 +25466,8 @@ async function startSupervisor(options) {
         stopTimeoutMs: inputs.app.stopTimeoutMs,
         preview,
         pullRequest: comment?.pullRequest,
+        // Paths were named, by `capture`, `public-paths` or `verify`: somebody wants these requests.
+        keepsRequests: inputs.webhooks.capture.kind === 'paths',
     };
     const save = (more) => {
         state = { ...state, ...more };

@@ -1989,18 +1989,25 @@ function leaveWith(code) {
 /** A stream of lines for a person or a pipe. */
 class LineOutput {
     #stream;
+    #onLost;
+    #onDrain = () => this.#reportSkipped();
+    #onError = (error) => {
+        if (this.#isLost)
+            return;
+        this.#isLost = true;
+        this.#onLost(describeError(error));
+    };
     #skipped = 0;
     #isLost = false;
     /** `onLost` is called once, with the reason, when the stream cannot be written to any more. */
     constructor(stream, onLost = () => { }) {
         this.#stream = stream;
-        stream.on('drain', () => this.#reportSkipped());
-        stream.on('error', error => {
-            if (!this.#isLost) {
-                this.#isLost = true;
-                onLost(describeError(error));
-            }
-        });
+        this.#onLost = onLost;
+        stream.on('drain', this.#onDrain).on('error', this.#onError);
+    }
+    /** Removes the listeners from the stream, which may outlive this. Nothing is to be written afterwards. */
+    release() {
+        this.#stream.off('drain', this.#onDrain).off('error', this.#onError);
     }
     get isLost() {
         return this.#isLost;
@@ -3061,6 +3068,18 @@ function sanitiseLines(text) {
         .map(line => sanitise(line, Number.POSITIVE_INFINITY))
         .join('\n');
 }
+/**
+ * JSON on one line, harmless for a terminal and for the runner, wherever it is printed or saved: the characters that could
+ * harm are written as `\\uXXXX`, so that it says the same.
+ */
+function renderJson(value) {
+    return JSON.stringify(value)
+        .replace(UNSAFE, text => Array.from({ length: text.length }, (_, at) => escapeUnit(text, at)).join(''))
+        .replaceAll('##[', '#\\u0023[');
+}
+function escapeUnit(text, at) {
+    return `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`;
+}
 function shorten(text, maxLength) {
     if (text.length <= maxLength)
         return text.toWellFormed();
@@ -3105,6 +3124,8 @@ function print_suspendCommands() {
     return () => process.stdout.write(`::${token}::\n`);
 }
 
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
 ;// CONCATENATED MODULE: ./build/js/github/job.js
 // The job as the runner describes it. step/job-environment.ts reads it from the environment and passes it to this
 // folder, which never reads the environment itself.
@@ -3247,8 +3268,6 @@ async function removeFolder(folder) {
 
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(6760);
 ;// CONCATENATED MODULE: ./build/js/shared/stop-times.js
 // How long the parts of an end may take. The post step has promised to be over after 30 s (a cancelled job is killed
 // some minutes later), and everything here has to fit into that. Used wherever a preview is ended.
@@ -11370,6 +11389,8 @@ async function reapJournal(file, graceMs) {
 
 
 const PREFIX = 'expose-';
+/** How many previews a message names. */
+const MAX_NAMED = 10;
 /** Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each. */
 const OUTCOME_BYTES = (/* unused pure expression or super */ null && (160 * 1024));
 const SessionSchema = object({
@@ -11445,9 +11466,9 @@ function readDocument(file, schema) {
 function chooseSession(parent, wanted) {
     const all = listSessions(parent);
     const meant = wanted ? all.filter(one => isCalled(one, wanted)) : all;
-    if (wanted && meant.length === 0)
-        throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all)}`);
     const running = meant.filter(isRunning);
+    if (wanted && meant.length === 0)
+        throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all.filter(isRunning))}`);
     const candidates = running.length > 0 ? running : meant;
     const [only] = candidates;
     if (only === undefined)
@@ -11483,10 +11504,13 @@ function isPrivate(folder) {
     const found = lstatSync(folder, { throwIfNoEntry: false });
     return found?.isDirectory() === true && found.uid === process.getuid() && (found.mode & 0o077) === 0;
 }
+/** The first ones: killed processes leave their folders, and nobody reads hundreds of names. */
 function describeList(all) {
-    return all.length === 0
-        ? 'are none'
-        : `are ${all.map(one => `${basename(one.folder)} (${one.session.name})`).join(', ')}`;
+    if (all.length === 0)
+        return 'are none that run';
+    const names = all.slice(0, MAX_NAMED).map(one => `${basename(one.folder)} (${one.session.name})`);
+    const left = all.length - names.length;
+    return `are ${names.join(', ')}${left > 0 ? ` and ${left} more` : ''}`;
 }
 /** Writes the `expose` command for later steps: it runs this bundle with this Node. Returns the folder for PATH. */
 function writeCommand(folder, cliScript) {
@@ -15640,14 +15664,14 @@ const AppSpecSchema = variant('mode', [
 // Header fields as Node and undici give them: names and values in turn, as on the wire. Used by every file of the
 // gateway that reads, changes or writes a whole head. Pure.
 /** Calls `onField` for each field, in order. */
-function forEachField(raw, onField) {
+function raw_headers_forEachField(raw, onField) {
     for (let index = 0; index + 1 < raw.length; index += 2)
         onField(raw[index] ?? '', raw[index + 1] ?? '');
 }
 /** How many fields have this lower-case name. */
 function countFields(raw, wanted) {
     let count = 0;
-    forEachField(raw, name => {
+    raw_headers_forEachField(raw, name => {
         if (name.toLowerCase() === wanted)
             count += 1;
     });
@@ -15672,9 +15696,37 @@ function decodeFields(raw) {
     return raw.map(part => (Buffer.isBuffer(part) ? part.toString('latin1') : String(part)));
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/whole-request.js
-// A request with its whole body, as signatures cover it, and how its fields are read. Used by the files of this folder;
-// a CapturedRequest is one too.
+;// CONCATENATED MODULE: ./build/js/shared/http-message.js
+// The types of a request and its response: what Node's classes for HTTP/1.1 and the gateway's classes for HTTP/2 have
+// in common. Used by gateway/, control/ and app/web/.
+/** The methods that change nothing (RFC 9110, 9.2.1), apart from TRACE, which the gateway refuses. */
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** A request target without its query. */
+function http_message_cutQuery(target) {
+    const query = target.indexOf('?');
+    return query === -1 ? target : target.slice(0, query);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/visit.js
+// One visit: a request, what is known about it, and the means to answer it. Built by the servers of downstream/, used
+// by every pass.
+
+/** The request target exactly as received. Do not parse it against a base URL: `//host` would choose another host. */
+function visit_readTarget(request) {
+    return request.url ?? '';
+}
+/** The target without its query, because that may contain the key. Sanitise the path before it is logged. */
+function readPath(request) {
+    return cutQuery(visit_readTarget(request));
+}
+/** Whether the request announces a body (RFC 9112, 6.3). */
+function hasBody(request) {
+    return (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/whole-request.js
+// A request with its whole body, as signatures cover it and as it can be sent again, and how its fields are read. Used
+// by every file of webhooks/; a CapturedRequest is one too.
 
 
 /** The request of a visit; its body is empty unless a pass has read it. */
@@ -15687,9 +15739,9 @@ function readRequest({ request, body }) {
     };
 }
 /** The values of each field with this lower-case name. */
-function whole_request_listValues(raw, wanted) {
+function listValues(raw, wanted) {
     const values = [];
-    forEachField(raw, (name, value) => {
+    raw_headers_forEachField(raw, (name, value) => {
         if (name.toLowerCase() === wanted)
             values.push(value.trim());
     });
@@ -15697,7 +15749,7 @@ function whole_request_listValues(raw, wanted) {
 }
 /** The value of the field with this lower-case name; undefined if there is none, or more than one. */
 function readValue(raw, wanted) {
-    const [value, another] = whole_request_listValues(raw, wanted);
+    const [value, another] = listValues(raw, wanted);
     return another === undefined ? value : undefined;
 }
 /** The body's JSON if it is an object; undefined if it is anything else. */
@@ -15714,17 +15766,18 @@ function isObject(value) {
     return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/handshakes.js
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/handshakes.js
 // Handshakes: requests with which a provider asks whether the address exists, before it sends deliveries. Only the app
-// can answer them, mostly by sending a part of them back within seconds. Used by the verifier, which lets the unsigned
-// ones through if a rule names them, and by the queue, which never keeps one for later.
+// can answer them, mostly by sending a part of them back within seconds. Used by verify/, which lets the unsigned ones
+// through if a rule names them; by the queue, which never keeps one for later; and by the recorder, which names them.
+
 
 /** A body of a handshake has a few hundred bytes; a longer one is not parsed. */
 const MAX_BODY_BYTES = 16 * 1024;
 const WORDS = ['"challenge"', 'endpoint.url_validation'];
 /**
  * The unsigned ones, which a rule lets through with `handshake=`. Each is exact about method and query, has no body, and
- * none has a cookie or a password: so it carries no authority but that of a stranger.
+ * none has a cookie, a password or another method: so it carries no authority but that of a stranger.
  */
 const UNSIGNED = {
     /** Microsoft Graph, Bot Framework: the token comes back as plain text. */
@@ -15743,6 +15796,14 @@ const UNSIGNED = {
     /** Mailchimp, SurveyMonkey: the same with GET. */
     get: ({ method }) => method === 'GET',
 };
+/** Credentials, and fields that make some frameworks take another method (as `_method` in a query does). */
+const NOT_IN_HANDSHAKES = new Set([
+    'authorization',
+    'cookie',
+    'x-http-method',
+    'x-http-method-override',
+    'x-method-override',
+]);
 /** The signed ones: they pass by their signature, and only need to be known as what they are. */
 const SIGNED = {
     slack: ({ method, body }) => {
@@ -15789,9 +15850,11 @@ function findHandshake(request) {
 }
 /** Which of these unsigned handshakes it is. `body` must have been read, unless none is announced. */
 function findUnsignedHandshake(request, allowed) {
-    if (allowed.length === 0 || request.body.length > 0 || hasCredential(request.rawHeaders))
+    if (allowed.length === 0 || request.body.length > 0 || hasForeignField(request.rawHeaders))
         return undefined;
     const query = readQuery(request.target);
+    if (query.has('_method'))
+        return undefined;
     return allowed.find(word => UNSIGNED[word](request, query));
 }
 /** Which handshake a rightly signed request is. */
@@ -15802,8 +15865,12 @@ function hasOne(query, name) {
     const values = query.getAll(name);
     return values.length === 1 && values[0] !== '';
 }
-function hasCredential(raw) {
-    return ['authorization', 'cookie'].some(name => listValues(raw, name).length > 0);
+function hasForeignField(raw) {
+    let found = false;
+    forEachField(raw, name => {
+        found ||= NOT_IN_HANDSHAKES.has(name.toLowerCase().replaceAll('_', '-'));
+    });
+    return found;
 }
 function readQuery(target) {
     const start = target.indexOf('?');
@@ -15828,7 +15895,6 @@ const NAMED_PROVIDERS = [
 ];
 const HMAC_PROVIDERS = ['hmac-sha256', 'hmac-sha1'];
 const ENCODINGS = ['hex', 'base64'];
-const PROVIDER_NAMES = [...NAMED_PROVIDERS, ...HMAC_PROVIDERS];
 
 ;// CONCATENATED MODULE: ./build/js/shared/host-rule.js
 // Under which name the app is addressed: the two rules behind the input `host-header`. Used by inputs/, app/ (which
@@ -16046,6 +16112,8 @@ const StepStateSchema = object({
     /** How long the app may take to stop. */
     stopTimeoutMs: number(),
     preview: PreviewSchema,
+    /** Whether the recorded requests outlive the job's steps; absent: no. */
+    keepsRequests: optional(dist_boolean()),
 });
 /** May be called several times: the last state counts. */
 function saveStepState(state) {
@@ -16099,7 +16167,9 @@ function measureLife({ exposure }) {
 
 ;// CONCATENATED MODULE: ./build/js/step/teardown.js
 // What the post step does: ends the supervisor and all that it started, makes sure that the comment shows the end,
-// writes the summary, and removes the session folder. Used by post.
+// writes the summary, and removes the session folder.
+// Used by post.
+
 
 
 
@@ -16151,9 +16221,24 @@ async function tearDown() {
     if (!step.hold)
         for (const warning of state.warnings)
             print_print.warning(warning);
-    const left = await removeFolder(step.folder);
-    if (left !== undefined)
-        print_print.warning(left);
+    await removeSession(step);
+}
+/** The recorded requests may stay, for whatever uploads them after this step. The runner empties its temp folder. */
+async function removeSession({ folder, keepsRequests = false }) {
+    const { requests } = session_folder_sessionFiles(folder);
+    const isKept = keepsRequests && ((0,external_node_fs_namespaceObject.statSync)(requests, { throwIfNoEntry: false })?.size ?? 0) > 0;
+    const doomed = isKept
+        ? (0,external_node_fs_namespaceObject.readdirSync)(folder)
+            .map(name => (0,external_node_path_.join)(folder, name))
+            .filter(path => path !== requests)
+        : [folder];
+    for (const path of doomed) {
+        const left = await removeFolder(path);
+        if (left !== undefined)
+            print_print.warning(left);
+    }
+    if (isKept)
+        print_print.info(`the recorded requests stay in ${requests}`);
 }
 /**
  * main was cancelled, or failed, before it started the supervisor: all that can be left is an installation of wasmrun.

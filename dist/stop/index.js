@@ -7956,18 +7956,25 @@ function leaveWith(code) {
 /** A stream of lines for a person or a pipe. */
 class LineOutput {
     #stream;
+    #onLost;
+    #onDrain = () => this.#reportSkipped();
+    #onError = (error) => {
+        if (this.#isLost)
+            return;
+        this.#isLost = true;
+        this.#onLost(describeError(error));
+    };
     #skipped = 0;
     #isLost = false;
     /** `onLost` is called once, with the reason, when the stream cannot be written to any more. */
     constructor(stream, onLost = () => { }) {
         this.#stream = stream;
-        stream.on('drain', () => this.#reportSkipped());
-        stream.on('error', error => {
-            if (!this.#isLost) {
-                this.#isLost = true;
-                onLost(describeError(error));
-            }
-        });
+        this.#onLost = onLost;
+        stream.on('drain', this.#onDrain).on('error', this.#onError);
+    }
+    /** Removes the listeners from the stream, which may outlive this. Nothing is to be written afterwards. */
+    release() {
+        this.#stream.off('drain', this.#onDrain).off('error', this.#onError);
     }
     get isLost() {
         return this.#isLost;
@@ -9150,6 +9157,18 @@ function sanitiseLines(text) {
         .map(line => sanitise(line, Number.POSITIVE_INFINITY))
         .join('\n');
 }
+/**
+ * JSON on one line, harmless for a terminal and for the runner, wherever it is printed or saved: the characters that could
+ * harm are written as `\\uXXXX`, so that it says the same.
+ */
+function renderJson(value) {
+    return JSON.stringify(value)
+        .replace(UNSAFE, text => Array.from({ length: text.length }, (_, at) => escapeUnit(text, at)).join(''))
+        .replaceAll('##[', '#\\u0023[');
+}
+function escapeUnit(text, at) {
+    return `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`;
+}
 function shorten(text, maxLength) {
     if (text.length <= maxLength)
         return text.toWellFormed();
@@ -9403,6 +9422,8 @@ function findAncestor(name) {
 
 
 const PREFIX = 'expose-';
+/** How many previews a message names. */
+const MAX_NAMED = 10;
 /** Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each. */
 const OUTCOME_BYTES = (/* unused pure expression or super */ null && (160 * 1024));
 const SessionSchema = object({
@@ -9478,9 +9499,9 @@ function readDocument(file, schema) {
 function chooseSession(parent, wanted) {
     const all = listSessions(parent);
     const meant = wanted ? all.filter(one => isCalled(one, wanted)) : all;
-    if (wanted && meant.length === 0)
-        throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all)}`);
     const running = meant.filter(isRunning);
+    if (wanted && meant.length === 0)
+        throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all.filter(isRunning))}`);
     const candidates = running.length > 0 ? running : meant;
     const [only] = candidates;
     if (only === undefined)
@@ -9516,10 +9537,13 @@ function isPrivate(folder) {
     const found = (0,external_node_fs_namespaceObject.lstatSync)(folder, { throwIfNoEntry: false });
     return found?.isDirectory() === true && found.uid === process.getuid() && (found.mode & 0o077) === 0;
 }
+/** The first ones: killed processes leave their folders, and nobody reads hundreds of names. */
 function describeList(all) {
-    return all.length === 0
-        ? 'are none'
-        : `are ${all.map(one => `${(0,external_node_path_namespaceObject.basename)(one.folder)} (${one.session.name})`).join(', ')}`;
+    if (all.length === 0)
+        return 'are none that run';
+    const names = all.slice(0, MAX_NAMED).map(one => `${(0,external_node_path_namespaceObject.basename)(one.folder)} (${one.session.name})`);
+    const left = all.length - names.length;
+    return `are ${names.join(', ')}${left > 0 ? ` and ${left} more` : ''}`;
 }
 /** Writes the `expose` command for later steps: it runs this bundle with this Node. Returns the folder for PATH. */
 function writeCommand(folder, cliScript) {

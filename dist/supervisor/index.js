@@ -30168,27 +30168,37 @@ function decodeFields(raw) {
     return raw.map(part => (Buffer.isBuffer(part) ? part.toString('latin1') : String(part)));
 }
 
+;// CONCATENATED MODULE: ./build/js/shared/http-message.js
+// The types of a request and its response: what Node's classes for HTTP/1.1 and the gateway's classes for HTTP/2 have
+// in common. Used by gateway/, control/ and app/web/.
+/** The methods that change nothing (RFC 9110, 9.2.1), apart from TRACE, which the gateway refuses. */
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** A request target without its query. */
+function cutQuery(target) {
+    const query = target.indexOf('?');
+    return query === -1 ? target : target.slice(0, query);
+}
+
 ;// CONCATENATED MODULE: ./build/js/gateway/visit.js
 // One visit: a request, what is known about it, and the means to answer it. Built by the servers of downstream/, used
 // by every pass.
+
 /** The request target exactly as received. Do not parse it against a base URL: `//host` would choose another host. */
 function readTarget(request) {
     return request.url ?? '';
 }
 /** The target without its query, because that may contain the key. Sanitise the path before it is logged. */
 function readPath(request) {
-    const target = readTarget(request);
-    const query = target.indexOf('?');
-    return query === -1 ? target : target.slice(0, query);
+    return cutQuery(readTarget(request));
 }
 /** Whether the request announces a body (RFC 9112, 6.3). */
 function hasBody(request) {
     return (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0);
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/whole-request.js
-// A request with its whole body, as signatures cover it, and how its fields are read. Used by the files of this folder;
-// a CapturedRequest is one too.
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/whole-request.js
+// A request with its whole body, as signatures cover it and as it can be sent again, and how its fields are read. Used
+// by every file of webhooks/; a CapturedRequest is one too.
 
 
 /** The request of a visit; its body is empty unless a pass has read it. */
@@ -30228,17 +30238,18 @@ function isObject(value) {
     return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/handshakes.js
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/handshakes.js
 // Handshakes: requests with which a provider asks whether the address exists, before it sends deliveries. Only the app
-// can answer them, mostly by sending a part of them back within seconds. Used by the verifier, which lets the unsigned
-// ones through if a rule names them, and by the queue, which never keeps one for later.
+// can answer them, mostly by sending a part of them back within seconds. Used by verify/, which lets the unsigned ones
+// through if a rule names them; by the queue, which never keeps one for later; and by the recorder, which names them.
+
 
 /** A body of a handshake has a few hundred bytes; a longer one is not parsed. */
 const MAX_BODY_BYTES = 16 * 1024;
 const WORDS = ['"challenge"', 'endpoint.url_validation'];
 /**
  * The unsigned ones, which a rule lets through with `handshake=`. Each is exact about method and query, has no body, and
- * none has a cookie or a password: so it carries no authority but that of a stranger.
+ * none has a cookie, a password or another method: so it carries no authority but that of a stranger.
  */
 const UNSIGNED = {
     /** Microsoft Graph, Bot Framework: the token comes back as plain text. */
@@ -30257,6 +30268,14 @@ const UNSIGNED = {
     /** Mailchimp, SurveyMonkey: the same with GET. */
     get: ({ method }) => method === 'GET',
 };
+/** Credentials, and fields that make some frameworks take another method (as `_method` in a query does). */
+const NOT_IN_HANDSHAKES = new Set([
+    'authorization',
+    'cookie',
+    'x-http-method',
+    'x-http-method-override',
+    'x-method-override',
+]);
 /** The signed ones: they pass by their signature, and only need to be known as what they are. */
 const SIGNED = {
     slack: ({ method, body }) => {
@@ -30303,9 +30322,11 @@ function findHandshake(request) {
 }
 /** Which of these unsigned handshakes it is. `body` must have been read, unless none is announced. */
 function findUnsignedHandshake(request, allowed) {
-    if (allowed.length === 0 || request.body.length > 0 || hasCredential(request.rawHeaders))
+    if (allowed.length === 0 || request.body.length > 0 || hasForeignField(request.rawHeaders))
         return undefined;
     const query = readQuery(request.target);
+    if (query.has('_method'))
+        return undefined;
     return allowed.find(word => UNSIGNED[word](request, query));
 }
 /** Which handshake a rightly signed request is. */
@@ -30316,8 +30337,12 @@ function hasOne(query, name) {
     const values = query.getAll(name);
     return values.length === 1 && values[0] !== '';
 }
-function hasCredential(raw) {
-    return ['authorization', 'cookie'].some(name => listValues(raw, name).length > 0);
+function hasForeignField(raw) {
+    let found = false;
+    forEachField(raw, name => {
+        found ||= NOT_IN_HANDSHAKES.has(name.toLowerCase().replaceAll('_', '-'));
+    });
+    return found;
 }
 function readQuery(target) {
     const start = target.indexOf('?');
@@ -30342,7 +30367,6 @@ const NAMED_PROVIDERS = [
 ];
 const HMAC_PROVIDERS = ['hmac-sha256', 'hmac-sha1'];
 const ENCODINGS = ['hex', 'base64'];
-const PROVIDER_NAMES = [...NAMED_PROVIDERS, ...HMAC_PROVIDERS];
 
 ;// CONCATENATED MODULE: ./build/js/shared/errors.js
 // The error classes of all folders. Lower layers throw them with a cause; the programs decide what is fatal.
@@ -30645,6 +30669,18 @@ function sanitiseLines(text) {
         .map(line => sanitise_sanitise(line, Number.POSITIVE_INFINITY))
         .join('\n');
 }
+/**
+ * JSON on one line, harmless for a terminal and for the runner, wherever it is printed or saved: the characters that could
+ * harm are written as `\\uXXXX`, so that it says the same.
+ */
+function renderJson(value) {
+    return JSON.stringify(value)
+        .replace(UNSAFE, text => Array.from({ length: text.length }, (_, at) => escapeUnit(text, at)).join(''))
+        .replaceAll('##[', '#\\u0023[');
+}
+function escapeUnit(text, at) {
+    return `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`;
+}
 function shorten(text, maxLength) {
     if (text.length <= maxLength)
         return text.toWellFormed();
@@ -30708,18 +30744,25 @@ function leaveWith(code) {
 /** A stream of lines for a person or a pipe. */
 class LineOutput {
     #stream;
+    #onLost;
+    #onDrain = () => this.#reportSkipped();
+    #onError = (error) => {
+        if (this.#isLost)
+            return;
+        this.#isLost = true;
+        this.#onLost(describeError(error));
+    };
     #skipped = 0;
     #isLost = false;
     /** `onLost` is called once, with the reason, when the stream cannot be written to any more. */
     constructor(stream, onLost = () => { }) {
         this.#stream = stream;
-        stream.on('drain', () => this.#reportSkipped());
-        stream.on('error', error => {
-            if (!this.#isLost) {
-                this.#isLost = true;
-                onLost(describeError(error));
-            }
-        });
+        this.#onLost = onLost;
+        stream.on('drain', this.#onDrain).on('error', this.#onError);
+    }
+    /** Removes the listeners from the stream, which may outlive this. Nothing is to be written afterwards. */
+    release() {
+        this.#stream.off('drain', this.#onDrain).off('error', this.#onError);
     }
     get isLost() {
         return this.#isLost;
@@ -30863,6 +30906,7 @@ var external_node_http_ = __nccwpck_require__(7067);
 ;// CONCATENATED MODULE: ./build/js/control/call.js
 // One call of the control API: what a route gets, how it answers, and how it refuses. Used by every file with routes.
 
+
 /** A call that cannot be answered as asked; `status` is the HTTP status. */
 class CallError extends Error {
     status;
@@ -30881,7 +30925,7 @@ const JSON_FIELDS = {
 /** Answers with JSON, which is not cached. */
 function send(response, status, body, headers = {}) {
     response.writeHead(status, { ...JSON_FIELDS, ...headers });
-    response.end(`${JSON.stringify(body)}\n`);
+    response.end(`${renderJson(body)}\n`);
 }
 /** Answers `{"success":false,"error"}`. */
 function refuse(response, status, error, headers) {
@@ -30949,11 +30993,11 @@ const files = {
  },
  "/inspector/chart.js": {
   "type": "text/javascript; charset=utf-8",
-  "text": "// Requests and answer times over time, as a small SVG with its content in words for screen readers.\n\nimport { el, svg } from './dom.js';\nimport { countOf, formatDuration, formatMinute, formatSpan } from './format.js';\n                                           \n\nconst BARS = 60;\nconst [WIDTH, HEIGHT] = [600, 64];\nconst [SECOND, MINUTE, HOUR] = [1_000, 60_000, 3_600_000];\n/** How much time one bar stands for: the smallest with which all bars show all requests. */\nconst SPANS_MS = [\n  ...[SECOND, MINUTE].flatMap(unit => [1, 2, 5, 10, 20, 30].map(count => count * unit)),\n  ...[HOUR, 2 * HOUR],\n];\nconst LONGEST_SPAN_MS = 6 * HOUR;\n\n               \n               \n              \n                      \n \n\n                           \n                        \n                         \n                                \n \n\n/** Oldest bar first. Requests before the first bar are left out. */\nexport function countUp(entries                  , now        )           {\n  const age = now - (entries[0]?.time ?? now);\n  const barMs = SPANS_MS.find(span => span * (BARS - 1) >= age) ?? LONGEST_SPAN_MS;\n  const from = (Math.floor(now / barMs) - BARS + 1) * barMs;\n  const bars = Array.from({ length: BARS }, ()      => ({ fine: 0, bad: 0, durations: [] }));\n  for (const { time, head } of entries) {\n    const bar = bars[Math.min(Math.floor((time - from) / barMs), BARS - 1)];\n    if (bar === undefined) continue;\n    if (head.refusal !== null || (head.status ?? 0) >= 400) bar.bad += 1;\n    else bar.fine += 1;\n    if (head.duration_ms !== null) bar.durations.push(head.duration_ms);\n  }\n  return { from, barMs, bars };\n}\n\n/** One sentence: how many, when most, and how long answers took. */\nexport function describeTimeline({ bars, barMs, from }          )         {\n  const counts = bars.map(({ fine, bad }) => fine + bad);\n  const total = counts.reduce((sum, count) => sum + count, 0);\n  const span = formatSpan(barMs * BARS);\n  if (total === 0) return `No requests in the last ${span}.`;\n  const most = Math.max(...counts);\n  const when = formatMinute(from + counts.indexOf(most) * barMs);\n  const failed = bars.reduce((sum, { bad }) => sum + bad, 0);\n  const times = bars.flatMap(({ durations }) => durations).sort((a, b) => a - b);\n  const [middle, slowest] = [times[times.length >> 1], times.at(-1)];\n  return [\n    `${countOf(total, 'request')} in the last ${span}, ${failed} of them refused or failed`,\n    `most at ${when}: ${most} in ${formatSpan(barMs)}`,\n    ...(middle === undefined || slowest === undefined\n      ? []\n      : [`answers took ${formatDuration(middle)} (median) to ${formatDuration(slowest)}`]),\n  ]\n    .join('; ')\n    .concat('.');\n}\n\n/** The picture, and its caption. */\nexport function renderChart(timeline          )                            {\n  const span = formatSpan(timeline.barMs * BARS);\n  const key = (kind        , text        ) => el('span', { class: `key ${kind}` }, text);\n  const keys = [key('fine', 'answered'), key('bad', 'refused or failed'), key('duration', 'time to answer')];\n  return [renderBars(timeline), el('figcaption', { 'aria-hidden': 'true' }, `Last ${span}`, ...keys)];\n}\n\nfunction renderBars(timeline          )             {\n  const { bars } = timeline;\n  const highest = Math.max(1, ...bars.map(({ fine, bad }) => fine + bad));\n  const slowest = Math.max(1, ...bars.flatMap(({ durations }) => durations));\n  return svg(\n    'svg',\n    {\n      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,\n      preserveAspectRatio: 'none',\n      role: 'img',\n      'aria-label': describeTimeline(timeline),\n    },\n    ...bars.flatMap((bar, index) => renderBar(bar, index, highest)),\n    ...bars.flatMap((bar, index) => renderDuration(bar, index, slowest)),\n  );\n}\n\nconst BAR_WIDTH = WIDTH / BARS;\n\n/** Failed ones below, the others on top of them. */\nfunction renderBar({ fine, bad }     , index        , highest        )               {\n  const scale = (HEIGHT - 4) / highest;\n  const column = (kind        , from        , count        ) =>\n    svg('rect', {\n      class: kind,\n      x: index * BAR_WIDTH + 1,\n      width: BAR_WIDTH - 2,\n      y: HEIGHT - (from + count) * scale,\n      height: count * scale,\n    });\n  return [...(bad > 0 ? [column('bad', 0, bad)] : []), ...(fine > 0 ? [column('fine', bad, fine)] : [])];\n}\n\n/** A short line at the median of the answer times; the slowest answer of all is at the top. */\nfunction renderDuration({ durations }     , index        , slowest        )               {\n  const median = durations.sort((a, b) => a - b)[durations.length >> 1];\n  if (median === undefined) return [];\n  const y = HEIGHT - 2 - (median / slowest) * (HEIGHT - 6);\n  return [\n    svg('line', { class: 'duration', x1: index * BAR_WIDTH, x2: (index + 1) * BAR_WIDTH, y1: y, y2: y }),\n  ];\n}\n"
+  "text": "// Requests and answer times over time, as a small SVG with its content in words for screen readers.\n\nimport { el, svg } from './dom.js';\nimport { countOf, formatDuration, formatMinute, formatSpan } from './format.js';\n                                           \n\nconst BARS = 60;\nconst [WIDTH, HEIGHT] = [600, 64];\nconst [SECOND, MINUTE, HOUR] = [1_000, 60_000, 3_600_000];\n/** How much time one bar stands for: the smallest with which all bars show all requests. */\nconst SPANS_MS = [\n  ...[SECOND, MINUTE].flatMap(unit => [1, 2, 5, 10, 20, 30].map(count => count * unit)),\n  ...[HOUR, 2 * HOUR],\n];\nconst LONGEST_SPAN_MS = 6 * HOUR;\n\n               \n               \n              \n                      \n \n\n                           \n                        \n                         \n                                \n \n\n/** Oldest bar first. Requests before the first bar are left out. */\nexport function countUp(entries                  , now        )           {\n  const age = now - (entries[0]?.time ?? now);\n  const barMs = SPANS_MS.find(span => span * (BARS - 1) >= age) ?? LONGEST_SPAN_MS;\n  const from = (Math.floor(now / barMs) - BARS + 1) * barMs;\n  const bars = Array.from({ length: BARS }, ()      => ({ fine: 0, bad: 0, durations: [] }));\n  for (const { time, head } of entries) {\n    const bar = bars[Math.min(Math.floor((time - from) / barMs), BARS - 1)];\n    if (bar === undefined) continue;\n    if (head.refusal !== null || (head.status ?? 0) >= 400) bar.bad += 1;\n    else bar.fine += 1;\n    if (head.duration_ms !== null) bar.durations.push(head.duration_ms);\n  }\n  return { from, barMs, bars };\n}\n\n/** One sentence: how many, when most, and how long answers took. */\nfunction describeTimeline({ bars, barMs, from }          )         {\n  const counts = bars.map(({ fine, bad }) => fine + bad);\n  const total = counts.reduce((sum, count) => sum + count, 0);\n  const span = formatSpan(barMs * BARS);\n  if (total === 0) return `No requests in the last ${span}.`;\n  const most = Math.max(...counts);\n  const when = formatMinute(from + counts.indexOf(most) * barMs);\n  const failed = bars.reduce((sum, { bad }) => sum + bad, 0);\n  const times = bars.flatMap(({ durations }) => durations).sort((a, b) => a - b);\n  const [middle, slowest] = [times[times.length >> 1], times.at(-1)];\n  return [\n    `${countOf(total, 'request')} in the last ${span}, ${failed} of them refused or failed`,\n    `most at ${when}: ${most} in ${formatSpan(barMs)}`,\n    ...(middle === undefined || slowest === undefined\n      ? []\n      : [`answers took ${formatDuration(middle)} (median) to ${formatDuration(slowest)}`]),\n  ]\n    .join('; ')\n    .concat('.');\n}\n\n/** The picture, and its caption. */\nexport function renderChart(timeline          )                            {\n  const span = formatSpan(timeline.barMs * BARS);\n  const key = (kind        , text        ) => el('span', { class: `key ${kind}` }, text);\n  const keys = [key('fine', 'answered'), key('bad', 'refused or failed'), key('duration', 'time to answer')];\n  return [renderBars(timeline), el('figcaption', { 'aria-hidden': 'true' }, `Last ${span}`, ...keys)];\n}\n\nfunction renderBars(timeline          )             {\n  const { bars } = timeline;\n  const highest = Math.max(1, ...bars.map(({ fine, bad }) => fine + bad));\n  const slowest = Math.max(1, ...bars.flatMap(({ durations }) => durations));\n  return svg(\n    'svg',\n    {\n      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,\n      preserveAspectRatio: 'none',\n      role: 'img',\n      'aria-label': describeTimeline(timeline),\n    },\n    ...bars.flatMap((bar, index) => renderBar(bar, index, highest)),\n    ...bars.flatMap((bar, index) => renderDuration(bar, index, slowest)),\n  );\n}\n\nconst BAR_WIDTH = WIDTH / BARS;\n\n/** Failed ones below, the others on top of them. */\nfunction renderBar({ fine, bad }     , index        , highest        )               {\n  const scale = (HEIGHT - 4) / highest;\n  const column = (kind        , from        , count        ) =>\n    svg('rect', {\n      class: kind,\n      x: index * BAR_WIDTH + 1,\n      width: BAR_WIDTH - 2,\n      y: HEIGHT - (from + count) * scale,\n      height: count * scale,\n    });\n  return [...(bad > 0 ? [column('bad', 0, bad)] : []), ...(fine > 0 ? [column('fine', bad, fine)] : [])];\n}\n\n/** A short line at the median of the answer times; the slowest answer of all is at the top. */\nfunction renderDuration({ durations }     , index        , slowest        )               {\n  const median = durations.sort((a, b) => a - b)[durations.length >> 1];\n  if (median === undefined) return [];\n  const y = HEIGHT - 2 - (median / slowest) * (HEIGHT - 6);\n  return [\n    svg('line', { class: 'duration', x1: index * BAR_WIDTH, x2: (index + 1) * BAR_WIDTH, y1: y, y2: y }),\n  ];\n}\n"
  },
  "/inspector/console.js": {
   "type": "text/javascript; charset=utf-8",
-  "text": "// The program's console: its last lines. New ones stay in view unless the reader has scrolled up.\n\nimport { el, line } from './dom.js';\n\n/** As the API sends it. */\n                              \n                          \n                                                               \n                       \n                        \n                                                                                  \n                          \n \n\nconst MOST_LINES = 1_000;\n/** Longer ones are cut. */\nconst LONGEST_LINE = 10_000;\n/** A program may print faster than frames are drawn. */\nconst PAUSE_MS = 50;\n/** So near the end, the reader is taken to follow. */\nconst NEAR_END_PX = 24;\n/** Escape sequences of terminals (ECMA-48): CSI, OSC with its text, and the two-character ones. */\nconst ANSI = /\\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\\x07\\x1b]*(?:\\x07|\\x1b\\\\)?|[ -/]*[0-~])|\\x9b[0-?]*[ -/]*[@-~]/g;\n\nexport class ConsoleView {\n           #box             ;\n  #waiting                = [];\n  #lastRun = 0;\n  #lastNumber = 0;\n  #isScheduled = false;\n\n  constructor(box             ) {\n    this.#box = box;\n    // So that it can be scrolled with keys.\n    box.tabIndex = 0;\n  }\n\n  add(added             )       {\n    if (added.number <= this.#lastNumber) return;\n    this.#lastNumber = added.number;\n    this.#waiting.push(added);\n    if (this.#waiting.length > MOST_LINES) this.#waiting.shift();\n    if (this.#isScheduled) return;\n    this.#isScheduled = true;\n    setTimeout(() => this.#draw(), PAUSE_MS);\n  }\n\n  /** To the newest line, as when the console comes into view. */\n  scrollToEnd()       {\n    this.#box.scrollTop = this.#box.scrollHeight;\n  }\n\n  #draw()       {\n    this.#isScheduled = false;\n    const { scrollTop, clientHeight, scrollHeight } = this.#box;\n    const follows = scrollTop + clientHeight > scrollHeight - NEAR_END_PX;\n    this.#box.append(...this.#waiting.flatMap(one => this.#renderLine(one)));\n    this.#waiting = [];\n    while (this.#box.childElementCount > MOST_LINES) this.#box.firstElementChild?.remove();\n    if (follows) this.scrollToEnd();\n  }\n\n  #renderLine({ run, text, missed }             )                {\n    const elements                = [];\n    if (missed > 0) elements.push(el('div', { class: 'mark' }, `${missed} lines are missing here`));\n    if (run > 1 && run !== this.#lastRun)\n      elements.push(el('div', { class: 'mark' }, `start ${run} of the app`));\n    this.#lastRun = run;\n    const plain = stripAnsi(text.slice(0, LONGEST_LINE));\n    elements.push(el('div', {}, plain === '' ? ' ' : line(plain)));\n    return elements;\n  }\n}\n\nexport function stripAnsi(text        )         {\n  return text.replace(ANSI, '');\n}\n"
+  "text": "// The program's console: its last lines. New ones stay in view unless the reader has scrolled up.\n\nimport { el, line } from './dom.js';\n\n/** As the API sends it. */\n                              \n                          \n                                                               \n                       \n                        \n                                                                                  \n                          \n \n\nconst MOST_LINES = 1_000;\n/** Longer ones are cut. */\nconst LONGEST_LINE = 10_000;\n/** A program may print faster than frames are drawn. */\nconst PAUSE_MS = 50;\n/** So near the end, the reader is taken to follow. */\nconst NEAR_END_PX = 24;\n/** Escape sequences of terminals (ECMA-48): CSI, OSC with its text, and the two-character ones. */\nconst ANSI = /\\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\\x07\\x1b]*(?:\\x07|\\x1b\\\\)?|[ -/]*[0-~])|\\x9b[0-?]*[ -/]*[@-~]/g;\n\nexport class ConsoleView {\n           #box             ;\n  #waiting                = [];\n  #lastRun = 0;\n  #lastNumber = 0;\n  #isScheduled = false;\n\n  constructor(box             ) {\n    this.#box = box;\n    // So that it can be scrolled with keys.\n    box.tabIndex = 0;\n  }\n\n  add(added             )       {\n    if (added.number <= this.#lastNumber) return;\n    this.#lastNumber = added.number;\n    this.#waiting.push(added);\n    if (this.#waiting.length > MOST_LINES) this.#waiting.shift();\n    if (this.#isScheduled) return;\n    this.#isScheduled = true;\n    setTimeout(() => this.#draw(), PAUSE_MS);\n  }\n\n  /** To the newest line, as when the console comes into view. */\n  scrollToEnd()       {\n    this.#box.scrollTop = this.#box.scrollHeight;\n  }\n\n  #draw()       {\n    this.#isScheduled = false;\n    const { scrollTop, clientHeight, scrollHeight } = this.#box;\n    const follows = scrollTop + clientHeight > scrollHeight - NEAR_END_PX;\n    this.#box.append(...this.#waiting.flatMap(one => this.#renderLine(one)));\n    this.#waiting = [];\n    while (this.#box.childElementCount > MOST_LINES) this.#box.firstElementChild?.remove();\n    if (follows) this.scrollToEnd();\n  }\n\n  #renderLine({ run, text, missed }             )                {\n    const elements                = [];\n    if (missed > 0) elements.push(el('div', { class: 'mark' }, `${missed} lines are missing here`));\n    if (run > 1 && run !== this.#lastRun)\n      elements.push(el('div', { class: 'mark' }, `start ${run} of the app`));\n    this.#lastRun = run;\n    const plain = stripAnsi(text.slice(0, LONGEST_LINE));\n    elements.push(el('div', {}, plain === '' ? ' ' : line(plain)));\n    return elements;\n  }\n}\n\nfunction stripAnsi(text        )         {\n  return text.replace(ANSI, '');\n}\n"
  },
  "/inspector/copy.js": {
   "type": "text/javascript; charset=utf-8",
@@ -30977,7 +31021,7 @@ const files = {
  },
  "/inspector/empty.js": {
   "type": "text/javascript; charset=utf-8",
-  "text": "// What stands in place of the list while it has no row: why that is, and what to do.\n\nimport { button, byId, el } from './dom.js';\nimport { countOf } from './format.js';\n\n                            \n                                \n                                             \n                                \n                                \n                             \n \n\n                              \n                      \n                      \n                                                      \n                        \n \n\nexport class EmptyView {\n           #events             ;\n           #place = byId('empty', HTMLElement);\n  #shown = '';\n\n  constructor(events             ) {\n    this.#events = events;\n  }\n\n  /** Undefined if the list has rows. */\n  show(emptiness                       )       {\n    // A button that has the focus is not replaced by its like.\n    const wanted = JSON.stringify(emptiness ?? '');\n    if (wanted === this.#shown) return;\n    this.#shown = wanted;\n    this.#place.hidden = emptiness === undefined;\n    if (emptiness !== undefined) this.#place.replaceChildren(...this.#explain(emptiness));\n  }\n\n  #explain({ isFiltering, clearedCount, publicUrl }           )                {\n    if (isFiltering)\n      return [el('h2', {}, 'No request matches'), button('Show all', () => this.#events.resetFilter())];\n    if (clearedCount > 0) return this.#explainCleared(clearedCount);\n    return explainNothing(publicUrl);\n  }\n\n  #explainCleared(count        )                {\n    const earlier = countOf(count, 'earlier request');\n    return [\n      el('h2', {}, 'Cleared'),\n      el('p', {}, `New requests will appear here. The preview still has ${earlier}.`),\n      button(`Show ${earlier}`, () => this.#events.showCleared()),\n      button('Remove from the preview', () => this.#events.removeCleared(), { class: 'danger' }),\n    ];\n  }\n}\n\nfunction explainNothing(publicUrl        )                {\n  return [\n    el('h2', {}, 'No requests yet'),\n    el(\n      'p',\n      {},\n      'Those on captured paths appear here as they come. The ',\n      el('code', {}, 'capture'),\n      ' input says which paths these are.',\n    ),\n    ...(publicUrl === '' ? [] : [el('pre', { tabindex: 0 }, `curl -d hello ${publicUrl}/`)]),\n  ];\n}\n"
+  "text": "// What stands in place of the list while it has no row: why that is, and what to do.\n\nimport { button, byId, el } from './dom.js';\nimport { countOf } from './format.js';\n\n                            \n                                \n                                             \n                                \n                                \n                             \n \n\n                              \n                      \n                      \n                                                      \n                        \n \n\nexport class EmptyView {\n           #events             ;\n           #place = byId('empty', HTMLElement);\n  #shown = '';\n\n  constructor(events             ) {\n    this.#events = events;\n  }\n\n  /** Undefined if the list has rows. */\n  show(emptiness                       )       {\n    // A button that has the focus is not replaced by its like.\n    const wanted = JSON.stringify(emptiness ?? '');\n    if (wanted === this.#shown) return;\n    this.#shown = wanted;\n    this.#place.hidden = emptiness === undefined;\n    if (emptiness !== undefined) this.#place.replaceChildren(...this.#explain(emptiness));\n  }\n\n  #explain({ isFiltering, clearedCount, publicUrl }           )                {\n    if (isFiltering)\n      return [el('h2', {}, 'No request matches'), button('Show all', () => this.#events.resetFilter())];\n    if (clearedCount > 0) return this.#explainCleared(clearedCount);\n    return explainNothing(publicUrl);\n  }\n\n  #explainCleared(count        )                {\n    const earlier = countOf(count, 'earlier request');\n    return [\n      el('h2', {}, 'Cleared'),\n      el('p', {}, `New requests will appear here. The preview still has ${earlier}.`),\n      button(`Show ${earlier}`, () => this.#events.showCleared()),\n      button('Remove from the preview', () => this.#events.removeCleared(), { class: 'danger' }),\n    ];\n  }\n}\n\nfunction explainNothing(publicUrl        )                {\n  return [\n    el('h2', {}, 'No requests yet'),\n    el(\n      'p',\n      {},\n      'Those on captured paths appear here as they come: the paths of ',\n      el('code', {}, 'public-paths'),\n      ' and ',\n      el('code', {}, 'verify'),\n      ', or those that ',\n      el('code', {}, 'capture'),\n      ' names. Without any of these: every request but GET, HEAD and OPTIONS.',\n    ),\n    ...(publicUrl === '' ? [] : [el('pre', { tabindex: 0 }, `curl -d hello ${publicUrl}/PATH`)]),\n  ];\n}\n"
  },
  "/inspector/filter-bar.js": {
   "type": "text/javascript; charset=utf-8",
@@ -31001,11 +31045,11 @@ const files = {
  },
  "/inspector/keys.js": {
   "type": "text/javascript; charset=utf-8",
-  "text": "// The keys of the page. page.html lists them for people.\n\nimport { byId } from './dom.js';\n                                             \n\n                             \n                             \n                         \n                 \n                      \n               \n                                              \n                \n \n\nexport function listenToKeys(actions            )       {\n  document.addEventListener('keydown', event => {\n    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;\n    if (document.querySelector('dialog[open]') !== null) return;\n    const { target } = event;\n    if (target instanceof HTMLElement && target.matches('input, select, textarea'))\n      return leaveField(event, target);\n    if (actOn(event, actions)) event.preventDefault();\n  });\n}\n\n/** Esc leaves a field; all other keys are the field's own. */\nfunction leaveField({ key }               , field             )       {\n  if (key === 'Escape') field.blur();\n}\n\n/** Whether the key meant something. */\nfunction actOn({ key, target }               , actions            )          {\n  const isInList = target instanceof HTMLElement && target.role === 'listbox';\n  const isLetter = key.length === 1 && key !== ' ';\n  const action = isLetter ? letterAction(key, actions) : namedAction(key, actions, isInList);\n  action?.();\n  return action !== undefined;\n}\n\n/** Letters work everywhere, unless they are turned off: voice control types them by accident (WCAG 2.1.4). */\nfunction letterAction(key        , actions            )                           {\n  const { list } = actions;\n  if (!byId('letters', HTMLInputElement).checked) return undefined;\n  const isMove = key === 'j' || key === 'k';\n  if (isMove) return actions.isListShown() ? () => list.move(key === 'j' ? 1 : -1) : undefined;\n  if (key === '/') return () => actions.search();\n  if (key === 'p') return () => actions.togglePause();\n  return key === '?' ? () => actions.help() : undefined;\n}\n\nfunction namedAction(key        , actions            , isInList         )                           {\n  const { list } = actions;\n  const inList                                       = {\n    ArrowDown: () => list.move(1),\n    ArrowUp: () => list.move(-1),\n    PageDown: () => list.move(list.pageRows),\n    PageUp: () => list.move(-list.pageRows),\n    Home: () => list.move(-Infinity),\n    End: () => list.move(Infinity),\n    Enter: () => list.openActive(),\n    ' ': () => list.openActive(),\n  };\n  if (key === 'Escape') return () => actions.close();\n  return isInList ? inList[key] : undefined;\n}\n"
+  "text": "// The keys of the page. page.html lists them for people.\n\nimport { byId } from './dom.js';\n                                             \n\n                             \n                             \n                         \n                 \n                      \n               \n                                              \n                \n \n\nexport function listenToKeys(actions            )       {\n  document.addEventListener('keydown', event => {\n    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;\n    if (document.querySelector('dialog[open]') !== null) return;\n    const { target } = event;\n    if (target instanceof HTMLElement && target.matches('input, select, textarea'))\n      return leaveField(event, target);\n    if (actOn(event, actions)) event.preventDefault();\n  });\n}\n\n/** Esc leaves a field; all other keys are the field's own. */\nfunction leaveField({ key }               , field             )       {\n  if (key === 'Escape') field.blur();\n}\n\n/** Whether the key meant something. */\nfunction actOn({ key, target }               , actions            )          {\n  const isInList = target instanceof HTMLElement && target.role === 'listbox';\n  const isLetter = key.length === 1 && key !== ' ';\n  const action = isLetter ? letterAction(key, actions, isInList) : namedAction(key, actions, isInList);\n  action?.();\n  return action !== undefined;\n}\n\n/** Letters work everywhere, unless they are turned off: voice control types them by accident (WCAG 2.1.4). */\nfunction letterAction(key        , actions            , isInList         )                           {\n  const { list } = actions;\n  if (!byId('letters', HTMLInputElement).checked) return undefined;\n  if (key === 'j' || key === 'k') {\n    if (!actions.isListShown()) return undefined;\n    const rows = key === 'j' ? 1 : -1;\n    // The details stay where they are read, and show the next request.\n    return isInList || list.hasOpen ? () => list.move(rows) : () => list.enter(rows);\n  }\n  if (key === '/') return () => actions.search();\n  if (key === 'p') return () => actions.togglePause();\n  return key === '?' ? () => actions.help() : undefined;\n}\n\nfunction namedAction(key        , actions            , isInList         )                           {\n  const { list } = actions;\n  const inList                                       = {\n    ArrowDown: () => list.move(1),\n    ArrowUp: () => list.move(-1),\n    PageDown: () => list.move(list.pageRows),\n    PageUp: () => list.move(-list.pageRows),\n    Home: () => list.move(-Infinity),\n    End: () => list.move(Infinity),\n    Enter: () => list.openActive(),\n    ' ': () => list.openActive(),\n  };\n  if (key === 'Escape') return () => actions.close();\n  return isInList ? inList[key] : undefined;\n}\n"
  },
  "/inspector/list.js": {
   "type": "text/javascript; charset=utf-8",
-  "text": "// The list of requests, newest first. Only the rows in view are in the page, however many requests there are.\n// A listbox (WAI-ARIA): it takes the focus as a whole, and `aria-activedescendant` names the row that the keys act on.\n\nimport { el } from './dom.js';\n                                           \nimport { fillRow } from './row.js';\n\n/** As in style.css. */\nconst ROW_PX = 52;\n/** Rows beyond the visible ones, so that quick scrolling shows no gap. */\nconst MARGIN_ROWS = 8;\n\n                             \n                          \n                         \n                                       \n                             \n                                 \n \n\nexport class RequestList {\n           #box             ;\n           #events            ;\n           #rows = new Map                                                       ();\n           #spacer = el('div', { class: 'spacer', role: 'presentation' });\n  #entries                   = [];\n  #activeId                    ;\n  #openId                    ;\n  #scheduled = false;\n\n  constructor(box             , events            ) {\n    this.#box = box;\n    this.#events = events;\n    box.append(this.#spacer);\n    box.addEventListener('scroll', () => this.#schedule(), { passive: true });\n    box.addEventListener('click', event => this.#clicked(event));\n    box.addEventListener('focus', () => this.#activateSome());\n    new ResizeObserver(() => this.#schedule()).observe(box);\n  }\n\n  /** Oldest first. Rows that are being read stay where they are when new ones come above them. */\n  show(entries                  )       {\n    const top = this.#box.scrollTop;\n    const anchor = top > 0 ? this.#entryAt(Math.floor(top / ROW_PX)) : undefined;\n    const before = anchor && this.#positionOf(anchor.head.id);\n    this.#entries = entries;\n    this.#spacer.style.height = `${entries.length * ROW_PX}px`;\n    const after = anchor && this.#positionOf(anchor.head.id);\n    if (before !== undefined && after !== undefined && after >= 0 && after !== before)\n      this.#box.scrollTop = top + (after - before) * ROW_PX;\n    this.#schedule();\n  }\n\n  /** Marks the row whose request is open beside the list. */\n  markOpen(id                    )       {\n    this.#openId = id;\n    if (id !== undefined) this.#activeId = id;\n    this.#schedule();\n  }\n\n  /** Moves the active row by so many; infinite for the ends. */\n  move(rows        )       {\n    if (this.#entries.length === 0) return;\n    const from = this.#activeId === undefined ? -1 : this.#positionOf(this.#activeId);\n    const to = Math.min(Math.max(from + rows, 0), this.#entries.length - 1);\n    this.#activate(to);\n  }\n\n  /** How many rows a page up or down moves. */\n  get pageRows()         {\n    return Math.max(1, Math.floor(this.#box.clientHeight / ROW_PX) - 1);\n  }\n\n  openActive()       {\n    if (this.#activeId !== undefined && this.#positionOf(this.#activeId) >= 0)\n      this.#events.open(this.#activeId);\n  }\n\n  focus()       {\n    this.#box.focus({ preventScroll: true });\n  }\n\n  scrollToTop()       {\n    this.#box.scrollTop = 0;\n    this.focus();\n  }\n\n  #activateSome()       {\n    if (this.#activeId === undefined || this.#positionOf(this.#activeId) < 0)\n      this.#activeId = this.#entryAt(Math.ceil(this.#box.scrollTop / ROW_PX))?.head.id;\n    this.#schedule();\n  }\n\n  #activate(position        )       {\n    const entry = this.#entryAt(position);\n    if (entry === undefined) return;\n    this.#activeId = entry.head.id;\n    this.#scrollTo(position);\n    this.#draw();\n    this.#events.activate(entry.head.id);\n  }\n\n  #scrollTo(position        )       {\n    const [top, height] = [position * ROW_PX, this.#box.clientHeight];\n    if (top < this.#box.scrollTop) this.#box.scrollTop = top;\n    if (top + ROW_PX > this.#box.scrollTop + height) this.#box.scrollTop = top + ROW_PX - height;\n  }\n\n  #clicked(event            )       {\n    const row = event.target instanceof Element ? event.target.closest('[role=option]') : null;\n    const id = Number(row?.id.replace('request-', ''));\n    if (row === null || Number.isNaN(id)) return;\n    this.#activeId = id;\n    this.#events.open(id);\n  }\n\n  /** The newest one is at 0. */\n  #entryAt(position        )                    {\n    return this.#entries[this.#entries.length - 1 - position];\n  }\n\n  /** Negative if it is not in the list. */\n  #positionOf(id        )         {\n    let [low, high] = [0, this.#entries.length - 1];\n    while (low <= high) {\n      const middle = (low + high) >> 1;\n      const found = this.#entries[middle]?.head.id ?? 0;\n      if (found === id) return this.#entries.length - 1 - middle;\n      if (found < id) low = middle + 1;\n      else high = middle - 1;\n    }\n    return -1;\n  }\n\n  #schedule()       {\n    if (this.#scheduled) return;\n    this.#scheduled = true;\n    requestAnimationFrame(() => {\n      this.#scheduled = false;\n      this.#draw();\n    });\n  }\n\n  #draw()       {\n    this.#events.scroll(this.#box.scrollTop < ROW_PX);\n    const wanted = this.#positionsInView();\n    for (const [id, { element }] of this.#rows)\n      if (!wanted.has(id)) {\n        element.remove();\n        this.#rows.delete(id);\n      }\n    for (const [id, position] of wanted) this.#drawRow(id, position);\n    this.#nameActive(wanted);\n  }\n\n  /** By id. The active row is always among them: screen readers follow a reference to it. */\n  #positionsInView()                      {\n    const first = Math.floor(this.#box.scrollTop / ROW_PX) - MARGIN_ROWS;\n    const last = Math.ceil((this.#box.scrollTop + this.#box.clientHeight) / ROW_PX) + MARGIN_ROWS;\n    const positions = new Map                ();\n    for (let position = Math.max(0, first); position <= Math.min(last, this.#entries.length - 1); position++)\n      positions.set(this.#entryAt(position)?.head.id ?? 0, position);\n    const active = this.#activeId === undefined ? -1 : this.#positionOf(this.#activeId);\n    if (this.#activeId !== undefined && active >= 0) positions.set(this.#activeId, active);\n    return positions;\n  }\n\n  #drawRow(id        , position        )       {\n    const head = this.#entryAt(position)?.head;\n    if (head === undefined) return;\n    const known = this.#rows.get(id);\n    const element = known?.element ?? el('div', { role: 'option', id: `request-${id}` });\n    if (known?.head !== head) {\n      fillRow(element, head);\n      this.#rows.set(id, { element, head });\n    }\n    element.style.transform = `translateY(${position * ROW_PX}px)`;\n    element.ariaPosInSet = String(position + 1);\n    element.ariaSetSize = String(this.#entries.length);\n    element.ariaSelected = String(id === this.#openId);\n    element.classList.toggle('active', id === this.#activeId);\n    if (known === undefined) this.#spacer.append(element);\n  }\n\n  #nameActive(drawn                             )       {\n    if (this.#activeId !== undefined && drawn.has(this.#activeId))\n      this.#box.setAttribute('aria-activedescendant', `request-${this.#activeId}`);\n    else this.#box.removeAttribute('aria-activedescendant');\n  }\n}\n"
+  "text": "// The list of requests, newest first. Only the rows in view are in the page, however many requests there are.\n// A listbox (WAI-ARIA): it takes the focus as a whole, and `aria-activedescendant` names the row that the keys act on.\n\nimport { el } from './dom.js';\n                                           \nimport { fillRow } from './row.js';\n\n/** As in style.css. */\nconst ROW_PX = 52;\n/** Rows beyond the visible ones, so that quick scrolling shows no gap. */\nconst MARGIN_ROWS = 8;\n\n                             \n                          \n                         \n                                       \n                             \n                                 \n \n\nexport class RequestList {\n           #box             ;\n           #events            ;\n           #rows = new Map                                                       ();\n           #spacer = el('div', { class: 'spacer', role: 'presentation' });\n  #entries                   = [];\n  #activeId                    ;\n  #openId                    ;\n  #scheduled = false;\n\n  constructor(box             , events            ) {\n    this.#box = box;\n    this.#events = events;\n    box.append(this.#spacer);\n    box.addEventListener('scroll', () => this.#schedule(), { passive: true });\n    box.addEventListener('click', event => this.#clicked(event));\n    box.addEventListener('focus', () => this.#activateSome());\n    new ResizeObserver(() => this.#schedule()).observe(box);\n  }\n\n  /** Oldest first. Rows that are being read stay where they are when new ones come above them. */\n  show(entries                  )       {\n    const top = this.#box.scrollTop;\n    const anchor = top > 0 ? this.#entryAt(Math.floor(top / ROW_PX)) : undefined;\n    const before = anchor && this.#positionOf(anchor.head.id);\n    this.#entries = entries;\n    this.#spacer.style.height = `${entries.length * ROW_PX}px`;\n    const after = anchor && this.#positionOf(anchor.head.id);\n    if (before !== undefined && after !== undefined && after >= 0 && after !== before)\n      this.#box.scrollTop = top + (after - before) * ROW_PX;\n    this.#schedule();\n  }\n\n  /** Marks the row whose request is open beside the list. */\n  markOpen(id                    )       {\n    this.#openId = id;\n    if (id !== undefined) this.#activeId = id;\n    this.#schedule();\n  }\n\n  /** Moves the active row by so many; infinite for the ends. */\n  move(rows        )       {\n    if (this.#entries.length === 0) return;\n    const from = this.#activeId === undefined ? -1 : this.#positionOf(this.#activeId);\n    const to = Math.min(Math.max(from + rows, 0), this.#entries.length - 1);\n    this.#activate(to);\n  }\n\n  get hasOpen()          {\n    return this.#openId !== undefined;\n  }\n\n  /**\n   * As `move`, from anywhere on the page: the list takes the focus, so that Enter opens the row. The first time, the row\n   * is the first one in view.\n   */\n  enter(rows        )       {\n    const isFirst = this.#activeId === undefined || this.#positionOf(this.#activeId) < 0;\n    this.focus();\n    if (!isFirst) this.move(rows);\n  }\n\n  /** How many rows a page up or down moves. */\n  get pageRows()         {\n    return Math.max(1, Math.floor(this.#box.clientHeight / ROW_PX) - 1);\n  }\n\n  openActive()       {\n    if (this.#activeId !== undefined && this.#positionOf(this.#activeId) >= 0)\n      this.#events.open(this.#activeId);\n  }\n\n  focus()       {\n    this.#box.focus({ preventScroll: true });\n  }\n\n  scrollToTop()       {\n    this.#box.scrollTop = 0;\n    this.focus();\n  }\n\n  #activateSome()       {\n    if (this.#activeId === undefined || this.#positionOf(this.#activeId) < 0)\n      this.#activeId = this.#entryAt(Math.ceil(this.#box.scrollTop / ROW_PX))?.head.id;\n    this.#schedule();\n  }\n\n  #activate(position        )       {\n    const entry = this.#entryAt(position);\n    if (entry === undefined) return;\n    this.#activeId = entry.head.id;\n    this.#scrollTo(position);\n    this.#draw();\n    this.#events.activate(entry.head.id);\n  }\n\n  #scrollTo(position        )       {\n    const [top, height] = [position * ROW_PX, this.#box.clientHeight];\n    if (top < this.#box.scrollTop) this.#box.scrollTop = top;\n    if (top + ROW_PX > this.#box.scrollTop + height) this.#box.scrollTop = top + ROW_PX - height;\n  }\n\n  #clicked(event            )       {\n    const row = event.target instanceof Element ? event.target.closest('[role=option]') : null;\n    const id = Number(row?.id.replace('request-', ''));\n    if (row === null || Number.isNaN(id)) return;\n    this.#activeId = id;\n    this.#events.open(id);\n  }\n\n  /** The newest one is at 0. */\n  #entryAt(position        )                    {\n    return this.#entries[this.#entries.length - 1 - position];\n  }\n\n  /** Negative if it is not in the list. */\n  #positionOf(id        )         {\n    let [low, high] = [0, this.#entries.length - 1];\n    while (low <= high) {\n      const middle = (low + high) >> 1;\n      const found = this.#entries[middle]?.head.id ?? 0;\n      if (found === id) return this.#entries.length - 1 - middle;\n      if (found < id) low = middle + 1;\n      else high = middle - 1;\n    }\n    return -1;\n  }\n\n  #schedule()       {\n    if (this.#scheduled) return;\n    this.#scheduled = true;\n    requestAnimationFrame(() => {\n      this.#scheduled = false;\n      this.#draw();\n    });\n  }\n\n  #draw()       {\n    this.#events.scroll(this.#box.scrollTop < ROW_PX);\n    const wanted = this.#positionsInView();\n    for (const [id, { element }] of this.#rows)\n      if (!wanted.has(id)) {\n        element.remove();\n        this.#rows.delete(id);\n      }\n    for (const [id, position] of wanted) this.#drawRow(id, position);\n    this.#nameActive(wanted);\n  }\n\n  /** By id. The active row is always among them: screen readers follow a reference to it. */\n  #positionsInView()                      {\n    const first = Math.floor(this.#box.scrollTop / ROW_PX) - MARGIN_ROWS;\n    const last = Math.ceil((this.#box.scrollTop + this.#box.clientHeight) / ROW_PX) + MARGIN_ROWS;\n    const positions = new Map                ();\n    for (let position = Math.max(0, first); position <= Math.min(last, this.#entries.length - 1); position++)\n      positions.set(this.#entryAt(position)?.head.id ?? 0, position);\n    const active = this.#activeId === undefined ? -1 : this.#positionOf(this.#activeId);\n    if (this.#activeId !== undefined && active >= 0) positions.set(this.#activeId, active);\n    return positions;\n  }\n\n  #drawRow(id        , position        )       {\n    const head = this.#entryAt(position)?.head;\n    if (head === undefined) return;\n    const known = this.#rows.get(id);\n    const element = known?.element ?? el('div', { role: 'option', id: `request-${id}` });\n    if (known?.head !== head) {\n      fillRow(element, head);\n      this.#rows.set(id, { element, head });\n    }\n    element.style.transform = `translateY(${position * ROW_PX}px)`;\n    element.ariaPosInSet = String(position + 1);\n    element.ariaSetSize = String(this.#entries.length);\n    element.ariaSelected = String(id === this.#openId);\n    element.classList.toggle('active', id === this.#activeId);\n    if (known === undefined) this.#spacer.append(element);\n  }\n\n  #nameActive(drawn                             )       {\n    if (this.#activeId !== undefined && drawn.has(this.#activeId))\n      this.#box.setAttribute('aria-activedescendant', `request-${this.#activeId}`);\n    else this.#box.removeAttribute('aria-activedescendant');\n  }\n}\n"
  },
  "/inspector/live.js": {
   "type": "text/javascript; charset=utf-8",
@@ -31021,7 +31065,7 @@ const files = {
  },
  "/inspector/page.js": {
   "type": "text/javascript; charset=utf-8",
-  "text": "// The page once it has a key: joins the list, the details, the console and the head, and keeps them in step.\n\n                                                                  \n                                                                    \nimport { countUp, renderChart } from './chart.js';\nimport {                   ConsoleView } from './console.js';\nimport { DetailPane } from './detail-pane.js';\nimport { byId } from './dom.js';\nimport { EmptyView } from './empty.js';\nimport { FilterBar } from './filter-bar.js';\nimport { countOf, formatCount } from './format.js';\nimport { listenToKeys } from './keys.js';\nimport { RequestList } from './list.js';\nimport {                                 Live } from './live.js';\nimport { showQrCode } from './qr-code.js';\nimport { MOST_REQUESTS, Requests } from './requests.js';\nimport { StatusBar } from './status.js';\nimport { Tabs } from './tabs.js';\nimport { Toast } from './toast.js';\n\n/** Requests that come within this time change the page once. */\nconst BATCH_MS = 100;\nconst CHART_PAUSE_MS = 1_000;\n\nexport class Page                     {\n           #api     ;\n           #toast = new Toast();\n           #live      ;\n           #status           ;\n           #filter = new FilterBar(filter => {\n    this.#requests.applyFilter(filter);\n    this.#draw();\n  });\n           #requests = new Requests(this.#filter.value);\n           #list             ;\n           #detail            ;\n           #console = new ConsoleView(byId('console', HTMLElement));\n           #empty = new EmptyView({\n    resetFilter: () => this.#filter.reset(),\n    showCleared: () => this.#clear(0),\n    removeCleared: () => void this.#removeFromPreview(),\n  });\n           #pause = byId('pause', HTMLButtonElement);\n  /** By id: the latest of each. */\n           #incoming = new Map                     ();\n  #batchTimer                                           ;\n  #isPaused = false;\n  #onAccepted = () => {};\n  #document                               ;\n\n  constructor(api     ) {\n    this.#api = api;\n    this.#live = new Live(api, this);\n    this.#status = new StatusBar(this.#toast, {\n      retry: () => this.#live.hurry(),\n      showQrCode: () => void showQrCode(api),\n    });\n    this.#list = new RequestList(byId('list', HTMLElement), {\n      open: id => this.#detail.open(id, { focus: true }),\n      activate: id => this.#detail.follow(id),\n      scroll: isAtTop => this.#drawToTop(isAtTop),\n    });\n    this.#detail = new DetailPane(api, this.#toast, {\n      publicUrl: () => this.#status.publicUrl,\n      signingRules: () => this.#document?.signing_rules ?? [],\n      opened: id => this.#list.markOpen(id),\n      closed: () => {\n        this.#list.markOpen(undefined);\n        this.#list.focus();\n      },\n      readBody: (id, text) => this.#requests.addBody(id, text),\n    });\n    this.#listenToButtons();\n    setInterval(() => this.#drawChart(), CHART_PAUSE_MS);\n  }\n\n  /** Resolves when the key is refused. Calls back when it is accepted for the first time. */\n  async run(onAccepted            )                {\n    this.#onAccepted = onAccepted;\n    this.#draw();\n    this.#detail.openFromAddress();\n    await this.#live.run();\n  }\n\n  showConnection(connection            )       {\n    if (connection.kind === 'connected') {\n      this.#onAccepted();\n      void this.#readDocument();\n    }\n    this.#toast.showConnection(connection.kind);\n    this.#status.showConnection(connection);\n  }\n\n  /** Without it, the page only offers less. */\n  async #readDocument()                {\n    try {\n      this.#document = await this.#api.readDocument();\n      this.#status.showPublicInspector(this.#document.public_inspector_url);\n    } catch {\n      // The event stream notices that the preview is gone.\n    }\n  }\n\n  showState(state              )       {\n    this.#status.show(state);\n    this.#drawEmpty();\n  }\n\n  addRequest(request             )       {\n    this.#incoming.set(request.id, request);\n    // A page that is paused for hours keeps no more than others.\n    const [oldest = 0] = this.#incoming.keys();\n    if (this.#incoming.size > MOST_REQUESTS) this.#incoming.delete(oldest);\n    this.#batchTimer ??= setTimeout(() => this.#takeIncoming(), BATCH_MS);\n  }\n\n  removeRequests(upTo        )       {\n    for (const id of this.#incoming.keys()) if (id <= upTo) this.#incoming.delete(id);\n    this.#requests.remove(upTo);\n    this.#draw();\n  }\n\n  addConsoleLine(line             )       {\n    this.#console.add(line);\n  }\n\n  #takeIncoming()       {\n    this.#batchTimer = undefined;\n    if (this.#isPaused) this.#drawCount();\n    else this.#showIncoming();\n  }\n\n  #showIncoming()       {\n    const heads = [...this.#incoming.values()];\n    this.#incoming.clear();\n    this.#requests.put(heads);\n    this.#filter.offerMethods(heads.map(({ method }) => method));\n    this.#detail.update(heads);\n    this.#toast.countRequests(this.#requests.all.length);\n    this.#draw();\n  }\n\n  #listenToButtons()       {\n    this.#pause.addEventListener('click', () => this.#togglePause());\n    byId('clear', HTMLButtonElement).addEventListener('click', () => this.#clear());\n    byId('to-top', HTMLButtonElement).addEventListener('click', () => this.#list.scrollToTop());\n    const help = byId('help', HTMLDialogElement);\n    byId('help-button', HTMLButtonElement).addEventListener('click', () => help.showModal());\n    const tabs = new Tabs(name => {\n      if (name === 'console') this.#console.scrollToEnd();\n    });\n    listenToKeys({\n      list: this.#list,\n      isListShown: () => tabs.chosen === 'requests',\n      search: () => {\n        tabs.choose('requests');\n        this.#filter.focus();\n      },\n      togglePause: () => this.#togglePause(),\n      help: () => help.showModal(),\n      close: () => this.#detail.close(),\n    });\n  }\n\n  #togglePause()       {\n    this.#isPaused = !this.#isPaused;\n    this.#pause.ariaPressed = String(this.#isPaused);\n    this.#pause.textContent = this.#isPaused ? 'Go on' : 'Pause';\n    this.#toast.say(this.#isPaused ? 'Paused' : 'Live again');\n    this.#takeIncoming();\n  }\n\n  #clear(upTo = this.#requests.lastId)       {\n    this.#requests.clear(upTo);\n    this.#draw();\n  }\n\n  /** The preview then tells all pages that they are gone. */\n  async #removeFromPreview()                {\n    try {\n      await this.#api.clearRequests();\n    } catch (error) {\n      this.#toast.say(`Not removed: ${error instanceof Error ? error.message : String(error)}`);\n    }\n  }\n\n  #draw()       {\n    this.#list.show(this.#requests.shown);\n    this.#drawCount();\n    this.#drawEmpty();\n  }\n\n  #drawCount()       {\n    const { all, shown, clearedCount } = this.#requests;\n    const refused = shown.filter(({ head }) => head.refusal !== null).length;\n    const parts = [\n      shown.length === all.length - clearedCount\n        ? countOf(shown.length, 'request')\n        : `${formatCount(shown.length)} of ${countOf(all.length - clearedCount, 'request')}`,\n      ...(refused > 0 ? [`${formatCount(refused)} refused`] : []),\n      ...(this.#isPaused ? [`paused, ${formatCount(this.#incoming.size)} waiting`] : []),\n    ];\n    byId('count', HTMLElement).textContent = parts.join(' · ');\n  }\n\n  #drawToTop(isAtTop         )       {\n    byId('to-top', HTMLButtonElement).hidden = isAtTop;\n  }\n\n  #drawEmpty()       {\n    const { shown, clearedCount } = this.#requests;\n    const emptiness = {\n      isFiltering: this.#filter.isFiltering,\n      clearedCount,\n      publicUrl: this.#status.publicUrl,\n    };\n    this.#empty.show(shown.length > 0 ? undefined : emptiness);\n  }\n\n  #drawChart()       {\n    const { shown } = this.#requests;\n    const chart = byId('chart', HTMLElement);\n    chart.hidden = shown.length === 0;\n    if (!chart.hidden && !document.hidden) chart.replaceChildren(...renderChart(countUp(shown, Date.now())));\n  }\n}\n"
+  "text": "// The page once it has a key: joins the list, the details, the console and the head, and keeps them in step.\n\n                                                                  \n                                                                    \nimport { countUp, renderChart } from './chart.js';\nimport {                   ConsoleView } from './console.js';\nimport { DetailPane } from './detail-pane.js';\nimport { byId } from './dom.js';\nimport { EmptyView } from './empty.js';\nimport { FilterBar } from './filter-bar.js';\nimport { countOf, formatCount } from './format.js';\nimport { listenToKeys } from './keys.js';\nimport { RequestList } from './list.js';\nimport {                                 Live } from './live.js';\nimport { showQrCode } from './qr-code.js';\nimport { MOST_REQUESTS, Requests } from './requests.js';\nimport { StatusBar } from './status.js';\nimport { Tabs } from './tabs.js';\nimport { Toast } from './toast.js';\n\n/** Requests that come within this time change the page once. */\nconst BATCH_MS = 100;\nconst CHART_PAUSE_MS = 1_000;\n\nexport class Page                     {\n           #api     ;\n           #toast = new Toast();\n           #live      ;\n           #status           ;\n           #filter = new FilterBar(filter => {\n    this.#requests.applyFilter(filter);\n    this.#draw();\n  });\n           #requests = new Requests(this.#filter.value);\n           #list             ;\n           #detail            ;\n           #console = new ConsoleView(byId('console', HTMLElement));\n           #empty = new EmptyView({\n    resetFilter: () => this.#filter.reset(),\n    showCleared: () => this.#clear(0),\n    removeCleared: () => void this.#removeFromPreview(),\n  });\n           #pause = byId('pause', HTMLButtonElement);\n  /** By id: the latest of each. */\n           #incoming = new Map                     ();\n  #batchTimer                                           ;\n  #isPaused = false;\n  #onAccepted = () => {};\n  #document                               ;\n\n  constructor(api     ) {\n    this.#api = api;\n    this.#live = new Live(api, this);\n    this.#status = new StatusBar(this.#toast, {\n      retry: () => this.#live.hurry(),\n      showQrCode: () => void showQrCode(api),\n    });\n    this.#list = new RequestList(byId('list', HTMLElement), {\n      open: id => this.#detail.open(id, { focus: true }),\n      activate: id => this.#detail.follow(id),\n      scroll: isAtTop => this.#drawToTop(isAtTop),\n    });\n    this.#detail = new DetailPane(api, this.#toast, {\n      publicUrl: () => this.#status.publicUrl,\n      signingRules: () => this.#document?.signing_rules ?? [],\n      opened: id => this.#list.markOpen(id),\n      closed: () => {\n        this.#list.markOpen(undefined);\n        this.#list.focus();\n      },\n      readBody: (id, text) => this.#requests.addBody(id, text),\n    });\n    this.#listenToButtons();\n    setInterval(() => this.#drawChart(), CHART_PAUSE_MS);\n  }\n\n  /** Resolves when the key is refused. Calls back when it is accepted for the first time. */\n  async run(onAccepted            )                {\n    this.#onAccepted = onAccepted;\n    this.#draw();\n    this.#detail.openFromAddress();\n    await this.#live.run();\n  }\n\n  showConnection(connection            )       {\n    if (connection.kind === 'connected') {\n      this.#onAccepted();\n      void this.#readDocument();\n    }\n    this.#toast.showConnection(connection.kind);\n    this.#status.showConnection(connection);\n  }\n\n  /** Without it, the page only offers less. */\n  async #readDocument()                {\n    try {\n      this.#document = await this.#api.readDocument();\n      this.#status.showPublicInspector(this.#document.public_inspector_url);\n    } catch {\n      // The event stream notices that the preview is gone.\n    }\n  }\n\n  showState(state              )       {\n    this.#status.show(state);\n    this.#drawEmpty();\n  }\n\n  addRequest(request             )       {\n    this.#incoming.set(request.id, request);\n    // A page that is paused for hours keeps no more than others.\n    const [oldest = 0] = this.#incoming.keys();\n    if (this.#incoming.size > MOST_REQUESTS) this.#incoming.delete(oldest);\n    this.#batchTimer ??= setTimeout(() => this.#takeIncoming(), BATCH_MS);\n  }\n\n  removeRequests(upTo        )       {\n    for (const id of this.#incoming.keys()) if (id <= upTo) this.#incoming.delete(id);\n    this.#requests.remove(upTo);\n    this.#draw();\n  }\n\n  addConsoleLine(line             )       {\n    this.#console.add(line);\n  }\n\n  #takeIncoming()       {\n    this.#batchTimer = undefined;\n    if (this.#isPaused) this.#drawCount();\n    else this.#showIncoming();\n  }\n\n  #showIncoming()       {\n    const heads = [...this.#incoming.values()];\n    this.#incoming.clear();\n    this.#requests.put(heads);\n    this.#filter.offerMethods(heads.map(({ method }) => method));\n    this.#detail.update(heads);\n    this.#toast.countRequests(this.#requests.all.length);\n    this.#draw();\n  }\n\n  #listenToButtons()       {\n    this.#pause.addEventListener('click', () => this.#togglePause());\n    byId('clear', HTMLButtonElement).addEventListener('click', () => this.#clear());\n    byId('to-top', HTMLButtonElement).addEventListener('click', () => this.#list.scrollToTop());\n    const help = byId('help', HTMLDialogElement);\n    byId('help-button', HTMLButtonElement).addEventListener('click', () => help.showModal());\n    const tabs = new Tabs(name => {\n      if (name === 'console') this.#console.scrollToEnd();\n    });\n    listenToKeys({\n      list: this.#list,\n      isListShown: () => tabs.chosen === 'requests',\n      search: () => {\n        tabs.choose('requests');\n        this.#filter.focus();\n      },\n      togglePause: () => this.#togglePause(),\n      help: () => help.showModal(),\n      close: () => this.#detail.close(),\n    });\n  }\n\n  #togglePause()       {\n    this.#isPaused = !this.#isPaused;\n    this.#pause.ariaPressed = String(this.#isPaused);\n    this.#pause.textContent = this.#isPaused ? 'Go on' : 'Pause';\n    this.#toast.say(this.#isPaused ? 'Paused' : 'Live again');\n    this.#takeIncoming();\n  }\n\n  #clear(upTo = this.#requests.lastId)       {\n    this.#requests.clear(upTo);\n    this.#draw();\n  }\n\n  /** The preview then tells all pages that they are gone. */\n  async #removeFromPreview()                {\n    try {\n      await this.#api.clearRequests();\n    } catch (error) {\n      this.#toast.say(`Not removed: ${error instanceof Error ? error.message : String(error)}`);\n    }\n  }\n\n  #draw()       {\n    this.#list.show(this.#requests.shown);\n    this.#drawCount();\n    this.#drawEmpty();\n    // At once: a chart that appears later moves the rows away under a finger.\n    if (byId('chart', HTMLElement).hidden === this.#requests.shown.length > 0) this.#drawChart();\n  }\n\n  #drawCount()       {\n    const { all, shown, clearedCount } = this.#requests;\n    const refused = shown.filter(({ head }) => head.refusal !== null).length;\n    const parts = [\n      shown.length === all.length - clearedCount\n        ? countOf(shown.length, 'request')\n        : `${formatCount(shown.length)} of ${countOf(all.length - clearedCount, 'request')}`,\n      ...(refused > 0 ? [`${formatCount(refused)} refused`] : []),\n      ...(this.#isPaused ? [`paused, ${formatCount(this.#incoming.size)} waiting`] : []),\n    ];\n    byId('count', HTMLElement).textContent = parts.join(' · ');\n  }\n\n  #drawToTop(isAtTop         )       {\n    byId('to-top', HTMLButtonElement).hidden = isAtTop;\n  }\n\n  #drawEmpty()       {\n    const { shown, clearedCount } = this.#requests;\n    const emptiness = {\n      isFiltering: this.#filter.isFiltering,\n      clearedCount,\n      publicUrl: this.#status.publicUrl,\n    };\n    this.#empty.show(shown.length > 0 ? undefined : emptiness);\n  }\n\n  #drawChart()       {\n    const { shown } = this.#requests;\n    const chart = byId('chart', HTMLElement);\n    chart.hidden = shown.length === 0;\n    if (!chart.hidden && !document.hidden) chart.replaceChildren(...renderChart(countUp(shown, Date.now())));\n  }\n}\n"
  },
  "/inspector/qr-code.js": {
   "type": "text/javascript; charset=utf-8",
@@ -31037,7 +31081,7 @@ const files = {
  },
  "/inspector/row.js": {
   "type": "text/javascript; charset=utf-8",
-  "text": "// One request in words: its row in the list, and its badges.\n\n                                            \nimport { el, line } from './dom.js';\nimport { formatBytes, formatDuration, formatTime } from './format.js';\n\n                        \n                        \n                                                  \n \n\n/** Longer targets are cut in the list; the details have them whole. */\nconst LONGEST_TARGET = 300;\n\nexport function fillRow(row             , head             )       {\n  const { method, target, body_bytes, received_at, duration_ms } = head;\n  const time = Date.parse(received_at);\n  const facts = [\n    formatTime(time),\n    duration_ms === null ? undefined : formatDuration(duration_ms),\n    formatBytes(body_bytes),\n  ];\n  row.replaceChildren(\n    el(\n      'span',\n      { class: 'first' },\n      el('span', { class: 'method' }, line(method)),\n      el('bdi', { class: 'target' }, line(target.slice(0, LONGEST_TARGET))),\n      statusMark(head),\n    ),\n    el(\n      'span',\n      { class: 'second' },\n      el('span', { class: 'facts' }, facts.filter(fact => fact !== undefined).join(' · ')),\n      ...badgesOf(head).map(badge),\n    ),\n  );\n}\n\n/** The answer in words. */\nexport function nameAnswer({ status, finished }             )         {\n  if (status !== null) return `status ${status}`;\n  return finished ? 'no answer: the sender left' : 'no answer yet';\n}\n\n/** The status as a coloured number; dots until there is one, and words for screen readers. */\nexport function statusMark(head             )              {\n  const { status, finished } = head;\n  if (status === null) {\n    const sign = el('span', { 'aria-hidden': 'true' }, finished ? 'left' : '···');\n    return el('span', { class: 'status none' }, sign, el('span', { class: 'unseen' }, nameAnswer(head)));\n  }\n  const tone = status < 300 ? 'good' : status < 400 ? 'plain' : 'bad';\n  return el('span', { class: `status ${tone}` }, String(status));\n}\n\nexport function badge({ text, tone }       )              {\n  return el('span', { class: `badge ${tone}` }, line(text));\n}\n\n/** What is special about the request, the most important first. */\nexport function badgesOf(head             )          {\n  const { refusal, problem, verified, handshake, duplicate_of, replay_of } = head;\n  const badges                                = [\n    refusal !== null && { text: 'refused', tone: 'bad' },\n    problem !== null && { text: 'problem', tone: 'bad' },\n    verified !== null && { text: `verified ${verified}`, tone: 'good' },\n    handshake !== null && { text: `handshake ${handshake}`, tone: 'plain' },\n    duplicate_of !== null && { text: `duplicate of #${duplicate_of}`, tone: 'odd' },\n    replay_of !== null && { text: `replay of #${replay_of}`, tone: 'plain' },\n    deliveryBadge(head),\n  ];\n  return badges.filter(one => one !== false && one !== undefined);\n}\n\nfunction deliveryBadge({ delivery }             )                    {\n  if (delivery === null) return undefined;\n  if (delivery.dropped !== null) return { text: 'not delivered', tone: 'bad' };\n  return delivery.delivered_at === null\n    ? { text: 'queued', tone: 'odd' }\n    : { text: `delivered later: ${delivery.status}`, tone: (delivery.status ?? 0) < 400 ? 'good' : 'bad' };\n}\n"
+  "text": "// One request in words: its row in the list, and its badges.\n\n                                            \nimport { el, line } from './dom.js';\nimport { formatBytes, formatDuration, formatTime } from './format.js';\n\n                        \n                        \n                                                  \n \n\n/** Longer targets are cut in the list; the details have them whole. */\nconst LONGEST_TARGET = 300;\n\nexport function fillRow(row             , head             )       {\n  const { method, target, body_bytes, received_at, duration_ms } = head;\n  const time = Date.parse(received_at);\n  const facts = [formatTime(time), duration_ms === null ? undefined : formatDuration(duration_ms)];\n  row.replaceChildren(\n    el(\n      'span',\n      { class: 'first' },\n      el('span', { class: 'method' }, line(method)),\n      el('bdi', { class: 'target' }, line(target.slice(0, LONGEST_TARGET))),\n      statusMark(head),\n    ),\n    el(\n      'span',\n      { class: 'second' },\n      el(\n        'span',\n        { class: 'facts' },\n        facts.filter(fact => fact !== undefined).join(' · '),\n        el('span', { class: 'size' }, ` · ${formatBytes(body_bytes)}`),\n      ),\n      ...badgesOf(head).map(badge),\n    ),\n  );\n}\n\n/** The answer in words. */\nexport function nameAnswer({ status, finished }             )         {\n  if (status !== null) return `status ${status}`;\n  return finished ? 'no answer: the sender left' : 'no answer yet';\n}\n\n/** The status as a coloured number; dots until there is one, and words for screen readers. */\nexport function statusMark(head             )              {\n  const { status, finished } = head;\n  if (status === null) {\n    const sign = el('span', { 'aria-hidden': 'true' }, finished ? 'left' : '···');\n    return el('span', { class: 'status none' }, sign, el('span', { class: 'unseen' }, nameAnswer(head)));\n  }\n  const tone = status < 300 ? 'good' : status < 400 ? 'plain' : 'bad';\n  return el('span', { class: `status ${tone}` }, String(status));\n}\n\nexport function badge({ text, tone }       )              {\n  return el('span', { class: `badge ${tone}` }, line(text));\n}\n\n/** What is special about the request, the most important first. */\nexport function badgesOf(head             )          {\n  const { refusal, problem, verified, handshake, duplicate_of, replay_of } = head;\n  const badges                                = [\n    refusal !== null && { text: 'refused', tone: 'bad' },\n    problem !== null && { text: 'problem', tone: 'bad' },\n    verified !== null && { text: `verified ${verified}`, tone: 'good' },\n    handshake !== null && { text: `handshake ${handshake}`, tone: 'plain' },\n    duplicate_of !== null && { text: `duplicate of #${duplicate_of}`, tone: 'odd' },\n    replay_of !== null && { text: `replay of #${replay_of}`, tone: 'plain' },\n    deliveryBadge(head),\n  ];\n  return badges.filter(one => one !== false && one !== undefined);\n}\n\nfunction deliveryBadge({ delivery }             )                    {\n  if (delivery === null) return undefined;\n  if (delivery.dropped !== null) return { text: 'not delivered', tone: 'bad' };\n  return delivery.delivered_at === null\n    ? { text: 'queued', tone: 'odd' }\n    : { text: `delivered later: ${delivery.status}`, tone: (delivery.status ?? 0) < 400 ? 'good' : 'bad' };\n}\n"
  },
  "/inspector/server-events.js": {
   "type": "text/javascript; charset=utf-8",
@@ -31045,11 +31089,11 @@ const files = {
  },
  "/inspector/status.js": {
   "type": "text/javascript; charset=utf-8",
-  "text": "// The head of the page: how the preview is, its link with a QR code, and whether this page is connected to it.\n\n                                                                  \nimport { copyButton } from './copy.js';\nimport { button, byId, el, line } from './dom.js';\nimport { formatCount, formatMinute, formatSpan } from './format.js';\n                                            \n                                        \n\n                                            \n\n                               \n                \n                     \n \n\nexport class StatusBar {\n           #toast       ;\n           #events              ;\n           #verdict = byId('verdict', HTMLElement);\n           #link = byId('link', HTMLElement);\n           #facts = byId('facts', HTMLElement);\n           #warnings = byId('warnings', HTMLElement);\n           #offline = byId('offline', HTMLElement);\n  #state                          ;\n  #connection             = { kind: 'connecting' };\n  #isLost = false;\n  #shownLink                           ;\n\n  constructor(toast       , events              ) {\n    this.#toast = toast;\n    this.#events = events;\n    // Uptime and the time left go on between events.\n    setInterval(() => this.#draw(), 1_000);\n  }\n\n  /** Without a slash at its end; empty if there is none. */\n  get publicUrl()         {\n    return this.#state?.public_url ?? '';\n  }\n\n  show(state              )       {\n    this.#state = state;\n    this.#draw();\n  }\n\n  /** The link of this page for people away from the runner; null if there is none. */\n  showPublicInspector(url               )       {\n    const shown =\n      url === null\n        ? []\n        : [\n            copyButton(\n              'Share',\n              () => url,\n              this.#toast,\n              'Copy the link of this page for people away from the runner',\n            ),\n          ];\n    byId('share', HTMLElement).replaceChildren(...shown);\n  }\n\n  showConnection(connection            )       {\n    this.#connection = connection;\n    if (connection.kind === 'disconnected') this.#isLost = true;\n    if (connection.kind === 'connected') this.#isLost = false;\n    this.#draw();\n  }\n\n  #draw()       {\n    this.#drawConnection();\n    const state = this.#state;\n    if (state === undefined) return;\n    const { text, tone } = judge(state);\n    setText(this.#verdict, text);\n    this.#verdict.className = `pill ${tone}`;\n    document.title = `${text} · expose inspector`;\n    this.#drawLink(state.preview_url ?? state.public_url);\n    this.#drawFacts(state);\n    const warnings = state.warnings.map(warning => el('li', {}, line(warning)));\n    if (this.#warnings.childElementCount !== warnings.length) this.#warnings.replaceChildren(...warnings);\n  }\n\n  #drawConnection()       {\n    this.#offline.hidden = !this.#isLost;\n    document.body.classList.toggle('stale', this.#isLost);\n    if (!this.#isLost) return;\n    if (this.#offline.childElementCount === 0)\n      this.#offline.append(\n        el('span'),\n        button('Try now', () => this.#events.retry(), { class: 'small' }),\n      );\n    const isOver = this.#state?.exposure.phase === 'ended' || this.#state?.exposure.phase === 'failed';\n    const text = isOver\n      ? 'The preview has ended. What you see is as of then. '\n      : `Disconnected: what you see is as of then. ${describeRetry(this.#connection)}`;\n    if (this.#offline.firstElementChild !== null) setText(this.#offline.firstElementChild, text);\n  }\n\n  #drawLink(url               )       {\n    if (url === this.#shownLink) return;\n    this.#shownLink = url;\n    const shown = url === null ? [el('span', { class: 'soft' }, 'no public link')] : this.#renderLink(url);\n    this.#link.replaceChildren(...shown);\n  }\n\n  #renderLink(url        )                {\n    return [\n      // Only http and https lead anywhere: `protocol: tcp` has an address that browsers do not open.\n      /^https?:/.test(url)\n        ? el('a', { href: url, target: '_blank', rel: 'noopener noreferrer' }, line(hideKey(url)))\n        : el('code', {}, line(url)),\n      copyButton('Copy link', () => url, this.#toast),\n      button('QR code', () => this.#events.showQrCode(), { class: 'small' }),\n    ];\n  }\n\n  #drawFacts(state              )       {\n    const facts = listFacts(state, Date.now());\n    const current = [...this.#facts.querySelectorAll('dd')];\n    if (current.length !== facts.length)\n      this.#facts.replaceChildren(\n        ...facts.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, line(value)))),\n      );\n    else for (const [index, [name, value]] of facts.entries()) setFact(current[index], name, value);\n  }\n}\n\nfunction describeRetry(connection            )         {\n  if (connection.kind !== 'disconnected') return 'Connecting …';\n  return `Next try in ${Math.max(0, Math.ceil((connection.retryAt - Date.now()) / 1_000))} s.`;\n}\n\nfunction setFact(element                     , name        , value        )       {\n  if (element === undefined) return;\n  if (element.previousElementSibling !== null) setText(element.previousElementSibling, name);\n  if (element.textContent !== value) element.replaceChildren(line(value));\n}\n\n/** An element that shows the same already is left alone, so that screen readers and selections are not disturbed. */\nfunction setText(element         , text        )       {\n  if (element.textContent !== text) element.textContent = text;\n}\n\n/** The key is in the link that is copied, and not on a screen that others may see. */\nfunction hideKey(url        )         {\n  return url.replace(/([?&]expose-key=)[^&#]+/, '$1…');\n}\n\n/** The whole preview in a few words. */\nfunction judge({ exposure, status, app }              )                               {\n  if (exposure.phase === 'ended') return { text: `Ended: ${exposure.reason}`, tone: 'off' };\n  if (exposure.phase === 'failed') return { text: 'Failed', tone: 'bad' };\n  if (app.status === 'failed') return { text: 'App failed', tone: 'bad' };\n  if (status === 'Failed' || status === 'Disconnected')\n    return { text: `Tunnel ${status.toLowerCase()}`, tone: 'bad' };\n  if (status !== 'Connected') return { text: `Tunnel ${status.toLowerCase()}`, tone: 'busy' };\n  if (app.status !== 'running') return { text: `App ${app.status}`, tone: 'busy' };\n  return { text: 'Live', tone: 'good' };\n}\n\n/** Name and value in turn. */\nfunction listFacts(state              , now        )                     {\n  const { exposure, app, mode } = state;\n  const facts                                 = [\n    ['Tunnel', withReason(state.status, state.tunnel_reason)],\n    ['Up', state.connected_at === null ? undefined : formatSpan(now - Date.parse(state.connected_at))],\n    ['Address', state.verified === false ? `not verified (${state.doubt})` : undefined],\n    ['App', withReason(`${app.status} (${mode})`, app.reason)],\n    ['Restarts', state.restarts === 0 ? undefined : String(state.restarts)],\n    ['Reconnects', state.reconnects === 0 ? undefined : String(state.reconnects)],\n    ['Visits', formatCount(state.visits)],\n    ['Ends', describeEnd(exposure, now)],\n  ];\n  return facts.filter((fact)                           => fact[1] !== undefined);\n}\n\nfunction withReason(status        , reason               )         {\n  return reason === null ? status : `${status}: ${reason}`;\n}\n\nfunction describeEnd(exposure                          , now        )                     {\n  if (exposure.phase === 'failed') return exposure.reason;\n  if (exposure.phase !== 'live' || exposure.expires_at === null) return undefined;\n  const end = Date.parse(exposure.expires_at);\n  return `${formatMinute(end)}, in ${formatSpan(end - now)}`;\n}\n"
+  "text": "// The head of the page: how the preview is, its link with a QR code, and whether this page is connected to it.\n\n                                                                  \nimport { copyButton } from './copy.js';\nimport { button, byId, el, line } from './dom.js';\nimport { formatCount, formatMinute, formatSpan } from './format.js';\n                                            \n                                        \n\n                                            \n\n                               \n                \n                     \n \n\nexport class StatusBar {\n           #toast       ;\n           #events              ;\n           #verdict = byId('verdict', HTMLElement);\n           #link = byId('link', HTMLElement);\n           #facts = byId('facts', HTMLElement);\n           #warnings = byId('warnings', HTMLElement);\n           #offline = byId('offline', HTMLElement);\n  #state                          ;\n  #connection             = { kind: 'connecting' };\n  #isLost = false;\n  #shownLink                           ;\n\n  constructor(toast       , events              ) {\n    this.#toast = toast;\n    this.#events = events;\n    // Uptime and the time left go on between events.\n    setInterval(() => this.#draw(), 1_000);\n  }\n\n  /** Without a slash at its end; empty if there is none. */\n  get publicUrl()         {\n    return this.#state?.public_url ?? '';\n  }\n\n  show(state              )       {\n    this.#state = state;\n    this.#draw();\n  }\n\n  /** The link of this page for people away from the runner; null if there is none. */\n  showPublicInspector(url               )       {\n    const shown =\n      url === null\n        ? []\n        : [\n            copyButton(\n              'Share',\n              () => url,\n              this.#toast,\n              'Copy the link of this page for people away from the runner',\n            ),\n          ];\n    byId('share', HTMLElement).replaceChildren(...shown);\n  }\n\n  showConnection(connection            )       {\n    this.#connection = connection;\n    if (connection.kind === 'disconnected') this.#isLost = true;\n    if (connection.kind === 'connected') this.#isLost = false;\n    this.#draw();\n  }\n\n  #draw()       {\n    this.#drawConnection();\n    const state = this.#state;\n    if (state === undefined) return;\n    const { text, tone } = summarise(state);\n    setText(this.#verdict, text);\n    this.#verdict.className = `pill ${tone}`;\n    document.title = `${text} · expose inspector`;\n    this.#drawLink(state.preview_url ?? state.public_url);\n    this.#drawFacts(state);\n    const warnings = state.warnings.map(warning => el('li', {}, line(warning)));\n    if (this.#warnings.childElementCount !== warnings.length) this.#warnings.replaceChildren(...warnings);\n  }\n\n  #drawConnection()       {\n    this.#offline.hidden = !this.#isLost;\n    document.body.classList.toggle('stale', this.#isLost);\n    if (!this.#isLost) return;\n    if (this.#offline.childElementCount === 0)\n      this.#offline.append(\n        el('span'),\n        button('Try now', () => this.#events.retry(), { class: 'small' }),\n      );\n    const isOver = this.#state?.exposure.phase === 'ended' || this.#state?.exposure.phase === 'failed';\n    const text = isOver\n      ? 'The preview has ended. What you see is as of then. '\n      : `Disconnected: what you see is as of then. ${describeRetry(this.#connection)}`;\n    if (this.#offline.firstElementChild !== null) setText(this.#offline.firstElementChild, text);\n  }\n\n  #drawLink(url               )       {\n    if (url === this.#shownLink) return;\n    this.#shownLink = url;\n    const shown = url === null ? [el('span', { class: 'soft' }, 'no public link')] : this.#renderLink(url);\n    this.#link.replaceChildren(...shown);\n  }\n\n  #renderLink(url        )                {\n    return [\n      // Only http and https lead anywhere: `protocol: tcp` has an address that browsers do not open.\n      /^https?:/.test(url)\n        ? el('a', { href: url, target: '_blank', rel: 'noopener noreferrer' }, line(hideKey(url)))\n        : el('code', {}, line(url)),\n      copyButton('Copy link', () => url, this.#toast),\n      button('QR code', () => this.#events.showQrCode(), { class: 'small' }),\n    ];\n  }\n\n  #drawFacts(state              )       {\n    const facts = listFacts(state, Date.now());\n    const current = [...this.#facts.querySelectorAll('dd')];\n    if (current.length !== facts.length)\n      this.#facts.replaceChildren(\n        ...facts.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, line(value)))),\n      );\n    else for (const [index, [name, value]] of facts.entries()) setFact(current[index], name, value);\n  }\n}\n\nfunction describeRetry(connection            )         {\n  if (connection.kind !== 'disconnected') return 'Connecting …';\n  return `Next try in ${Math.max(0, Math.ceil((connection.retryAt - Date.now()) / 1_000))} s.`;\n}\n\nfunction setFact(element                     , name        , value        )       {\n  if (element === undefined) return;\n  if (element.previousElementSibling !== null) setText(element.previousElementSibling, name);\n  if (element.textContent !== value) element.replaceChildren(line(value));\n}\n\n/** An element that shows the same already is left alone, so that screen readers and selections are not disturbed. */\nfunction setText(element         , text        )       {\n  if (element.textContent !== text) element.textContent = text;\n}\n\n/** The key is in the link that is copied, and not on a screen that others may see. */\nfunction hideKey(url        )         {\n  return url.replace(/([?&]expose-key=)[^&#]+/, '$1…');\n}\n\n/** The whole preview in a few words. */\nfunction summarise({ exposure, status, app }              )                               {\n  if (exposure.phase === 'ended') return { text: `Ended: ${exposure.reason}`, tone: 'off' };\n  if (exposure.phase === 'failed') return { text: 'Failed', tone: 'bad' };\n  if (app.status === 'failed') return { text: 'App failed', tone: 'bad' };\n  if (status === 'Failed' || status === 'Disconnected')\n    return { text: `Tunnel ${status.toLowerCase()}`, tone: 'bad' };\n  if (status !== 'Connected') return { text: `Tunnel ${status.toLowerCase()}`, tone: 'busy' };\n  if (app.status !== 'running') return { text: `App ${app.status}`, tone: 'busy' };\n  return { text: 'Live', tone: 'good' };\n}\n\n/** Name and value in turn. */\nfunction listFacts(state              , now        )                     {\n  const { exposure, app, mode } = state;\n  const facts                                 = [\n    ['Tunnel', withReason(state.status, state.tunnel_reason)],\n    ['Up', state.connected_at === null ? undefined : formatSpan(now - Date.parse(state.connected_at))],\n    ['Address', state.verified === false ? `not verified (${state.doubt})` : undefined],\n    ['App', withReason(`${app.status} (${mode})`, app.reason)],\n    ['Restarts', state.restarts === 0 ? undefined : String(state.restarts)],\n    ['Reconnects', state.reconnects === 0 ? undefined : String(state.reconnects)],\n    ['Visits', formatCount(state.visits)],\n    ['Ends', describeEnd(exposure, now)],\n  ];\n  return facts.filter((fact)                           => fact[1] !== undefined);\n}\n\nfunction withReason(status        , reason               )         {\n  return reason === null ? status : `${status}: ${reason}`;\n}\n\nfunction describeEnd(exposure                          , now        )                     {\n  if (exposure.phase === 'failed') return exposure.reason;\n  if (exposure.phase !== 'live' || exposure.expires_at === null) return undefined;\n  const end = Date.parse(exposure.expires_at);\n  return `${formatMinute(end)}, in ${formatSpan(end - now)}`;\n}\n"
  },
  "/inspector/style.css": {
   "type": "text/css; charset=utf-8",
-  "text": "/* The look of the inspector. Colours, fonts and corners are those of the gateway's own pages (gateway/pages/page.ts). */\n/* biome-ignore-all lint/style/noDescendingSpecificity: the rules are in the order of the page's parts */\n\n:root {\n  color-scheme: light dark;\n  --ground: #f6f7f9;\n  --card: #fff;\n  --line: #dfe3e8;\n  --edge: #868fa0;\n  --text: #1d2330;\n  --soft: #566072;\n  --good: #146c43;\n  --busy: #2563eb;\n  --odd: #96470a;\n  --bad: #b42318;\n  --action: #1d4ed8;\n  --on-action: #fff;\n  --chosen: #e6edfd;\n  --hover: #f0f3f8;\n  --mono: ui-monospace, \"SF Mono\", \"Cascadia Mono\", \"DejaVu Sans Mono\", monospace;\n}\n\n@media (prefers-color-scheme: dark) {\n  :root {\n    --ground: #12151b;\n    --card: #1a1f28;\n    --line: #2c3440;\n    --edge: #6b7686;\n    --text: #e8ebf0;\n    --soft: #9ba6b6;\n    --good: #6fd39b;\n    --busy: #7aa7ff;\n    --odd: #f0b35c;\n    --bad: #ff8f82;\n    --action: #8fb4ff;\n    --on-action: #10182b;\n    --chosen: #22304d;\n    --hover: #202733;\n  }\n}\n\n* {\n  box-sizing: border-box;\n  margin: 0;\n}\n\n[hidden] {\n  /* biome-ignore lint/complexity/noImportantStyles: whatever the display of an element is, hidden is hidden */\n  display: none !important;\n}\n\nhtml,\nbody {\n  height: 100%;\n}\n\nbody {\n  background: var(--ground);\n  color: var(--text);\n  font:\n    0.9375rem / 1.5 system-ui,\n    sans-serif;\n  -webkit-text-size-adjust: 100%;\n}\n\nh1,\nh2,\nh3 {\n  line-height: 1.3;\n  font-weight: 600;\n}\n\ncode,\npre,\nkbd,\n.method,\n.target,\nh2 bdi {\n  font-family: var(--mono);\n}\n\nbdi,\ntd,\nth,\npre {\n  unicode-bidi: isolate;\n}\n\n.soft {\n  color: var(--soft);\n}\n\n.escape {\n  padding: 0 0.125rem;\n  border: 1px solid currentColor;\n  border-radius: 0.25rem;\n  color: var(--odd);\n  font: 0.75em / 1 var(--mono);\n}\n\n:focus-visible {\n  outline: 2px solid var(--action);\n  outline-offset: 2px;\n}\n\n/* Controls */\n\nbutton,\ninput,\nselect {\n  min-height: 2.5rem;\n  padding: 0.375rem 0.75rem;\n  border: 1px solid var(--line);\n  border-radius: 0.5rem;\n  background: var(--card);\n  color: inherit;\n  font: inherit;\n}\n\ninput,\nselect {\n  border-color: var(--edge);\n}\n\nbutton {\n  font-weight: 600;\n  cursor: pointer;\n}\n\nbutton:hover {\n  background: var(--hover);\n}\n\nbutton:disabled {\n  opacity: 0.6;\n  cursor: default;\n}\n\n.primary,\n.primary:hover {\n  border-color: transparent;\n  background: var(--action);\n  color: var(--on-action);\n}\n\n.small {\n  min-height: 2rem;\n  padding: 0.125rem 0.625rem;\n  font-size: 0.8125rem;\n  white-space: nowrap;\n}\n\n[aria-pressed=\"true\"] {\n  border-color: var(--action);\n  background: var(--chosen);\n}\n\n.check {\n  display: inline-flex;\n  align-items: center;\n  gap: 0.375rem;\n  min-height: 2rem;\n  font-size: 0.875rem;\n  white-space: nowrap;\n}\n\n.check input {\n  width: 1.125rem;\n  height: 1.125rem;\n  min-height: 0;\n  accent-color: var(--action);\n}\n\n.danger {\n  border-color: var(--bad);\n  color: var(--bad);\n}\n\n/* The page that asks for the key */\n\n#key-page {\n  display: grid;\n  place-items: center;\n  min-height: 100%;\n  padding: 1rem;\n}\n\n#key-form {\n  width: 100%;\n  max-width: 34rem;\n  padding: 2rem;\n  border: 1px solid var(--line);\n  border-radius: 0.75rem;\n  background: var(--card);\n}\n\n#key-form h1 {\n  margin-bottom: 0.5rem;\n  font-size: 1.375rem;\n}\n\n#key-form .mark {\n  display: block;\n  width: 2.5rem;\n  height: 0.25rem;\n  margin-bottom: 1.25rem;\n  border-radius: 1rem;\n  background: var(--soft);\n}\n\n#key-form p + p {\n  margin-top: 0.5rem;\n}\n\n#key-form label {\n  display: block;\n  margin: 1.25rem 0 0.5rem;\n  font-size: 0.875rem;\n  font-weight: 600;\n}\n\n#key-form input {\n  width: 100%;\n  margin-bottom: 0.75rem;\n  background: var(--ground);\n}\n\n/* The frame: the page itself does not scroll, its panes do. */\n\n#app {\n  display: flex;\n  flex-direction: column;\n  height: 100dvh;\n}\n\n#top {\n  display: grid;\n  grid-template-columns: auto 1fr;\n  align-items: center;\n  gap: 0.5rem 1.5rem;\n  padding: 0.75rem 1rem;\n  border-bottom: 1px solid var(--line);\n  background: var(--card);\n}\n\n.brand {\n  display: flex;\n  align-items: center;\n  gap: 0.75rem;\n}\n\nh1 {\n  font-size: 1.125rem;\n}\n\n.pill {\n  padding: 0.0625rem 0.625rem;\n  border: 1px solid currentColor;\n  border-radius: 1rem;\n  font-size: 0.8125rem;\n  font-weight: 600;\n}\n\n.pill::before {\n  content: \"\";\n  display: inline-block;\n  width: 0.5rem;\n  height: 0.5rem;\n  margin-right: 0.375rem;\n  border-radius: 50%;\n  background: currentColor;\n}\n\n.pill.good {\n  color: var(--good);\n}\n\n.pill.busy {\n  color: var(--busy);\n}\n\n.pill.bad {\n  color: var(--bad);\n}\n\n.pill.off {\n  color: var(--soft);\n}\n\n.stale #verdict {\n  color: var(--soft);\n}\n\n#link {\n  display: flex;\n  align-items: center;\n  gap: 0.5rem;\n  min-width: 0;\n}\n\n#link a,\n#link code {\n  overflow: hidden;\n  min-width: 0;\n  color: var(--action);\n  font-family: var(--mono);\n  font-size: 0.875rem;\n  text-overflow: ellipsis;\n  white-space: nowrap;\n}\n\n#facts {\n  display: flex;\n  flex-wrap: wrap;\n  grid-column: 1 / -1;\n  gap: 0.125rem 1.25rem;\n  color: var(--soft);\n  font-size: 0.8125rem;\n}\n\n#facts div {\n  display: flex;\n  gap: 0.375rem;\n  min-width: 0;\n}\n\n#facts dd {\n  overflow: hidden;\n  max-width: 40rem;\n  color: var(--text);\n  text-overflow: ellipsis;\n}\n\n#warnings {\n  grid-column: 1 / -1;\n  padding-left: 1.125rem;\n  color: var(--odd);\n  font-size: 0.8125rem;\n  overflow-wrap: anywhere;\n}\n\n#warnings:empty {\n  display: none;\n}\n\n#offline {\n  display: flex;\n  flex-wrap: wrap;\n  align-items: center;\n  gap: 0.25rem 0.75rem;\n  padding: 0.5rem 1rem;\n  border-bottom: 1px solid var(--bad);\n  background: var(--card);\n  color: var(--bad);\n  font-weight: 600;\n}\n\n#app main {\n  display: flex;\n  flex: 1;\n  flex-direction: column;\n  min-height: 0;\n}\n\n#tabs {\n  display: flex;\n  align-items: center;\n  gap: 0.5rem;\n  padding: 0 1rem;\n  border-bottom: 1px solid var(--line);\n  background: var(--card);\n}\n\n[role=\"tablist\"] {\n  flex: 1;\n  white-space: nowrap;\n}\n\n[role=\"tab\"],\n[role=\"tab\"]:hover {\n  min-height: 2.5rem;\n  border: 0;\n  border-bottom: 3px solid transparent;\n  border-radius: 0;\n  background: none;\n  color: var(--soft);\n}\n\n[role=\"tab\"][aria-selected=\"true\"] {\n  border-color: var(--action);\n  color: var(--text);\n}\n\n[role=\"tab\"]:focus-visible {\n  outline-offset: -2px;\n}\n\n[role=\"tabpanel\"] {\n  flex: 1;\n  min-height: 0;\n}\n\n#requests-view {\n  display: grid;\n  grid-template-columns: minmax(0, 1fr);\n  grid-template-rows: minmax(0, 1fr);\n}\n\n#list-pane,\n#detail {\n  grid-area: 1 / 1;\n}\n\n/* The list */\n\n#list-pane {\n  display: flex;\n  flex-direction: column;\n  min-height: 0;\n  background: var(--card);\n}\n\n#chart {\n  display: flex;\n  flex-direction: column;\n  padding: 0.5rem 0.75rem 0;\n}\n\n#chart svg {\n  width: 100%;\n  height: 3rem;\n  border-bottom: 1px solid var(--line);\n}\n\n#chart .fine {\n  fill: var(--busy);\n}\n\n#chart .bad {\n  fill: var(--bad);\n}\n\n#chart .duration {\n  stroke: var(--odd);\n  stroke-width: 2;\n  vector-effect: non-scaling-stroke;\n}\n\n#chart figcaption {\n  display: flex;\n  flex-wrap: wrap;\n  gap: 0 0.75rem;\n  padding-top: 0.125rem;\n  color: var(--soft);\n  font-size: 0.75rem;\n}\n\n.key::before {\n  content: \"\";\n  display: inline-block;\n  width: 0.625rem;\n  height: 0.625rem;\n  margin-right: 0.25rem;\n  border-radius: 0.125rem;\n  background: var(--busy);\n}\n\n.key.bad::before {\n  background: var(--bad);\n}\n\n.key.duration::before {\n  height: 0.1875rem;\n  vertical-align: middle;\n  background: var(--odd);\n}\n\n#filter {\n  display: flex;\n  flex-wrap: wrap;\n  gap: 0.5rem;\n  padding: 0.5rem 0.75rem;\n}\n\n#search {\n  flex: 1 1 100%;\n  min-width: 0;\n}\n\n#filter select {\n  flex: 1 1 6rem;\n  min-width: 0;\n  min-height: 2rem;\n  padding: 0.125rem 0.5rem;\n  font-size: 0.875rem;\n}\n\n#list-head {\n  display: flex;\n  align-items: center;\n  gap: 0.5rem;\n  padding: 0 0.75rem 0.5rem;\n  border-bottom: 1px solid var(--line);\n}\n\n#count {\n  flex: 1;\n  min-width: 0;\n  color: var(--soft);\n  font-size: 0.8125rem;\n}\n\n#list-box {\n  position: relative;\n  flex: 1;\n  min-height: 0;\n}\n\n#list {\n  height: 100%;\n  overflow-y: auto;\n  /* The list keeps its place itself when new rows come above. */\n  overflow-anchor: none;\n  overscroll-behavior: contain;\n}\n\n#list:focus-visible {\n  outline-offset: -2px;\n}\n\n.spacer {\n  position: relative;\n  overflow: hidden;\n}\n\n/* The height is ROW_PX of list.ts. */\n[role=\"option\"] {\n  position: absolute;\n  display: flex;\n  flex-direction: column;\n  justify-content: center;\n  gap: 0.0625rem;\n  width: 100%;\n  height: 52px;\n  padding: 0 0.75rem;\n  border-bottom: 1px solid var(--line);\n  contain: strict;\n  cursor: pointer;\n}\n\n[role=\"option\"]:hover {\n  background: var(--hover);\n}\n\n[role=\"option\"][aria-selected=\"true\"] {\n  background: var(--chosen);\n}\n\n#list:focus-visible .active {\n  outline: 2px solid var(--action);\n  outline-offset: -4px;\n}\n\n.first,\n.second {\n  display: flex;\n  align-items: center;\n  gap: 0.5rem;\n  min-width: 0;\n  white-space: nowrap;\n}\n\n.method {\n  font-size: 0.8125rem;\n  font-weight: 700;\n}\n\n.target {\n  flex: 1;\n  overflow: hidden;\n  font-size: 0.8125rem;\n  text-overflow: ellipsis;\n}\n\n.status {\n  font: 700 0.8125rem / 1.5 var(--mono);\n}\n\n.status.good,\n.badge.good {\n  color: var(--good);\n}\n\n.status.bad,\n.badge.bad {\n  color: var(--bad);\n}\n\n.status.none,\n.second .facts {\n  color: var(--soft);\n}\n\n.second {\n  overflow: hidden;\n  font-size: 0.75rem;\n}\n\n.second .facts {\n  font-variant-numeric: tabular-nums;\n}\n\n.badge {\n  padding: 0 0.375rem;\n  border: 1px solid currentColor;\n  border-radius: 0.25rem;\n  color: var(--soft);\n  font-size: 0.6875rem;\n  font-weight: 600;\n  white-space: nowrap;\n}\n\n.badge.odd {\n  color: var(--odd);\n}\n\n#empty {\n  position: absolute;\n  inset: 0;\n  display: flex;\n  flex-direction: column;\n  align-items: center;\n  gap: 0.75rem;\n  overflow: auto;\n  padding: 2.5rem 1.5rem;\n  background: var(--card);\n  color: var(--soft);\n  text-align: center;\n}\n\n#empty h2 {\n  color: var(--text);\n  font-size: 1.0625rem;\n}\n\n#empty pre {\n  max-width: 100%;\n  text-align: left;\n}\n\n#to-top {\n  position: absolute;\n  top: 0.5rem;\n  left: 50%;\n  transform: translateX(-50%);\n  box-shadow: 0 2px 8px rgb(0 0 0 / 20%);\n}\n\n/* The details */\n\n#detail {\n  display: none;\n  flex-direction: column;\n  gap: 0.75rem;\n  overflow-y: auto;\n  padding: 1rem;\n  background: var(--ground);\n}\n\n.is-open #detail {\n  display: flex;\n}\n\n.is-open #list-pane {\n  visibility: hidden;\n}\n\n.hint {\n  margin: auto;\n  color: var(--soft);\n}\n\n.heading {\n  display: flex;\n  align-items: flex-start;\n  justify-content: space-between;\n  gap: 0.75rem;\n}\n\n.heading h2 {\n  min-width: 0;\n  max-height: 8rem;\n  overflow: auto;\n  font-size: 1rem;\n  overflow-wrap: anywhere;\n}\n\n.heading h2:focus {\n  outline: none;\n}\n\n.heading h2 .method {\n  font-size: inherit;\n}\n\n.summary {\n  display: flex;\n  flex-direction: column;\n  align-items: flex-start;\n  gap: 0.5rem;\n}\n\n.summary .facts {\n  color: var(--soft);\n  font-size: 0.875rem;\n}\n\n.badges {\n  display: flex;\n  flex-wrap: wrap;\n  align-items: center;\n  gap: 0.375rem;\n}\n\n.badges:empty {\n  display: none;\n}\n\n.callout {\n  width: 100%;\n  padding: 0.5rem 0.75rem;\n  border-left: 3px solid var(--soft);\n  border-radius: 0.25rem;\n  background: var(--card);\n  overflow-wrap: anywhere;\n}\n\n.callout.bad {\n  border-color: var(--bad);\n}\n\n.callout.odd {\n  border-color: var(--odd);\n}\n\n.callout.good {\n  border-color: var(--good);\n}\n\n.actions {\n  display: flex;\n  flex-wrap: wrap;\n  align-items: center;\n  gap: 0.5rem;\n}\n\n.actions .primary {\n  min-height: 2rem;\n  padding: 0.125rem 0.875rem;\n  font-size: 0.8125rem;\n}\n\n.result {\n  order: 1;\n  flex: 1 0 100%;\n  min-width: 0;\n  font-size: 0.875rem;\n  overflow-wrap: anywhere;\n}\n\n.result pre {\n  margin-top: 0.5rem;\n  border: 1px solid var(--line);\n  border-radius: 0.5rem;\n  background: var(--card);\n}\n\n.result:empty {\n  display: none;\n}\n\n#detail section {\n  border: 1px solid var(--line);\n  border-radius: 0.5rem;\n  background: var(--card);\n}\n\n#detail h3 {\n  padding: 0.5rem 0.75rem;\n  border-bottom: 1px solid var(--line);\n  font-size: 0.875rem;\n}\n\n#detail section > p,\n.body > p {\n  padding: 0.5rem 0.75rem;\n  font-size: 0.8125rem;\n  overflow-wrap: anywhere;\n}\n\n.choices {\n  display: flex;\n  flex-wrap: wrap;\n  gap: 0.375rem;\n  padding: 0 0.75rem 0.5rem;\n}\n\n.choice {\n  min-height: 2rem;\n  padding: 0.125rem 0.625rem;\n  font-size: 0.8125rem;\n  font-weight: 400;\n}\n\npre {\n  overflow: auto;\n  padding: 0.75rem;\n  background: var(--ground);\n  font-size: 0.8125rem;\n  line-height: 1.5;\n  tab-size: 2;\n  white-space: pre-wrap;\n  overflow-wrap: anywhere;\n}\n\npre.dump {\n  padding: 0.75rem 0.5rem;\n  font-size: 0.75rem;\n  white-space: pre;\n  overflow-wrap: normal;\n}\n\n.shown pre {\n  max-height: 70vh;\n}\n\n.more {\n  margin: 0.5rem 0.75rem;\n}\n\npre .name {\n  color: var(--action);\n}\n\npre .string {\n  color: var(--good);\n}\n\npre .literal {\n  color: var(--odd);\n}\n\ntable {\n  width: 100%;\n  border-collapse: collapse;\n  table-layout: fixed;\n  font-size: 0.8125rem;\n}\n\nth,\ntd {\n  padding: 0.375rem 0.75rem;\n  text-align: left;\n  vertical-align: top;\n  overflow-wrap: anywhere;\n}\n\nthead th {\n  color: var(--soft);\n  font-weight: 400;\n}\n\ntbody th,\ntbody td {\n  border-top: 1px solid var(--line);\n}\n\ntbody th {\n  font-weight: 600;\n}\n\nth:first-child {\n  width: 34%;\n}\n\ntd > bdi,\nth > bdi {\n  font-family: var(--mono);\n  font-size: 0.75rem;\n}\n\n/* The console */\n\n#console-view {\n  padding: 0.75rem;\n}\n\n#console {\n  height: 100%;\n  overflow: auto;\n  padding: 0.75rem;\n  border: 1px solid var(--line);\n  border-radius: 0.5rem;\n  background: var(--card);\n  font: 0.8125rem / 1.5 var(--mono);\n  white-space: pre-wrap;\n  overflow-wrap: anywhere;\n}\n\n#console:empty::before {\n  content: \"The app has printed nothing yet.\";\n  color: var(--soft);\n}\n\n#console .mark {\n  margin: 0.25rem 0;\n  border-top: 1px dashed var(--soft);\n  color: var(--soft);\n}\n\n/* On top of all */\n\n#said {\n  position: fixed;\n  bottom: 1rem;\n  left: 50%;\n  max-width: calc(100% - 2rem);\n  padding: 0.5rem 1rem;\n  border-radius: 0.5rem;\n  background: var(--text);\n  color: var(--card);\n  transform: translateX(-50%);\n}\n\n#said:empty {\n  clip-path: inset(50%);\n}\n\n/* For screen readers only. */\n.unseen,\n#said.unseen {\n  position: absolute;\n  overflow: hidden;\n  width: 1px;\n  height: 1px;\n  padding: 0;\n  clip-path: inset(50%);\n}\n\ndialog {\n  max-width: min(26rem, calc(100% - 2rem));\n  margin: auto;\n  padding: 1.5rem;\n  border: 1px solid var(--line);\n  border-radius: 0.75rem;\n  background: var(--card);\n  color: inherit;\n}\n\ndialog::backdrop {\n  background: rgb(0 0 0 / 45%);\n}\n\ndialog .check {\n  margin-top: 0.75rem;\n  white-space: normal;\n}\n\ndialog form {\n  margin-top: 1.25rem;\n}\n\ndialog h2 {\n  margin-bottom: 0.75rem;\n  font-size: 1.125rem;\n}\n\nkbd {\n  padding: 0 0.375rem;\n  border: 1px solid var(--line);\n  border-radius: 0.25rem;\n  background: var(--ground);\n  font-size: 0.8125rem;\n  font-weight: 400;\n}\n\n.qr {\n  display: block;\n  width: min(18rem, 70vw);\n  border-radius: 0.5rem;\n}\n\n.qr .light {\n  fill: #fff;\n}\n\n.qr .dark {\n  fill: #000;\n}\n\n.notice {\n  padding: 2rem;\n}\n\n@media (min-width: 900px) {\n  #requests-view {\n    grid-template-columns: minmax(22rem, 2fr) 3fr;\n  }\n\n  #detail,\n  .is-open #detail {\n    display: flex;\n    grid-area: 1 / 2;\n    border-left: 1px solid var(--line);\n  }\n\n  .is-open #list-pane {\n    visibility: visible;\n  }\n}\n\n@media (max-width: 640px) {\n  #top {\n    grid-template-columns: minmax(0, 1fr);\n    padding: 0.5rem 0.75rem;\n  }\n\n  #link a,\n  #link code {\n    flex: 1;\n  }\n\n  .is-open #facts,\n  .is-open #link {\n    display: none;\n  }\n\n  #tabs {\n    padding: 0 0.75rem;\n  }\n\n  #detail,\n  #console-view {\n    padding: 0.75rem;\n  }\n}\n\n/* A phone that lies, or a zoom of 400 %: the page scrolls as a whole. */\n@media (max-height: 32rem) {\n  #app {\n    height: auto;\n    min-height: 100dvh;\n  }\n\n  #requests-view {\n    grid-template-rows: auto;\n  }\n\n  #list-box,\n  #console {\n    flex: none;\n    height: 80dvh;\n  }\n\n  #list-pane {\n    justify-content: start;\n  }\n}\n\n@media (hover: none) and (pointer: coarse) {\n  #help-button {\n    display: none;\n  }\n}\n\n@media (prefers-reduced-motion: no-preference) {\n  .pill.busy::before {\n    animation: pulse 1.5s ease-in-out infinite;\n  }\n\n  @keyframes pulse {\n    50% {\n      opacity: 0.25;\n    }\n  }\n}\n\n@media (forced-colors: active) {\n  [role=\"option\"][aria-selected=\"true\"],\n  [aria-pressed=\"true\"] {\n    outline: 2px solid Highlight;\n  }\n}\n"
+  "text": "/* The look of the inspector. Colours, fonts and corners are those of the gateway's own pages (gateway/pages/page.ts). */\n/* biome-ignore-all lint/style/noDescendingSpecificity: the rules are in the order of the page's parts */\n\n:root {\n  color-scheme: light dark;\n  --ground: #f6f7f9;\n  --card: #fff;\n  --line: #dfe3e8;\n  --edge: #868fa0;\n  --text: #1d2330;\n  --soft: #566072;\n  --good: #146c43;\n  --busy: #2563eb;\n  --odd: #96470a;\n  --bad: #b42318;\n  --action: #1d4ed8;\n  --on-action: #fff;\n  --chosen: #e6edfd;\n  --hover: #f0f3f8;\n  --mono: ui-monospace, \"SF Mono\", \"Cascadia Mono\", \"DejaVu Sans Mono\", monospace;\n}\n\n@media (prefers-color-scheme: dark) {\n  :root {\n    --ground: #12151b;\n    --card: #1a1f28;\n    --line: #2c3440;\n    --edge: #6b7686;\n    --text: #e8ebf0;\n    --soft: #9ba6b6;\n    --good: #6fd39b;\n    --busy: #7aa7ff;\n    --odd: #f0b35c;\n    --bad: #ff8f82;\n    --action: #8fb4ff;\n    --on-action: #10182b;\n    --chosen: #22304d;\n    --hover: #202733;\n  }\n}\n\n* {\n  box-sizing: border-box;\n  margin: 0;\n}\n\n[hidden] {\n  /* biome-ignore lint/complexity/noImportantStyles: whatever the display of an element is, hidden is hidden */\n  display: none !important;\n}\n\nhtml,\nbody {\n  height: 100%;\n}\n\nbody {\n  background: var(--ground);\n  color: var(--text);\n  font:\n    0.9375rem / 1.5 system-ui,\n    sans-serif;\n  -webkit-text-size-adjust: 100%;\n}\n\nh1,\nh2,\nh3 {\n  line-height: 1.3;\n  font-weight: 600;\n}\n\ncode,\npre,\nkbd,\n.method,\n.target,\nh2 bdi {\n  font-family: var(--mono);\n}\n\nbdi,\ntd,\nth,\npre {\n  unicode-bidi: isolate;\n}\n\n.soft {\n  color: var(--soft);\n}\n\n.escape {\n  padding: 0 0.125rem;\n  border: 1px solid currentColor;\n  border-radius: 0.25rem;\n  color: var(--odd);\n  font: 0.75em / 1 var(--mono);\n}\n\n:focus-visible {\n  outline: 2px solid var(--action);\n  outline-offset: 2px;\n}\n\n/* Controls */\n\nbutton,\ninput,\nselect {\n  min-height: 2.5rem;\n  padding: 0.375rem 0.75rem;\n  border: 1px solid var(--line);\n  border-radius: 0.5rem;\n  background: var(--card);\n  color: inherit;\n  font: inherit;\n}\n\ninput,\nselect {\n  border-color: var(--edge);\n}\n\nbutton {\n  font-weight: 600;\n  cursor: pointer;\n}\n\nbutton:hover {\n  background: var(--hover);\n}\n\nbutton:disabled {\n  opacity: 0.6;\n  cursor: default;\n}\n\n.primary,\n.primary:hover {\n  border-color: transparent;\n  background: var(--action);\n  color: var(--on-action);\n}\n\n.small {\n  min-height: 2rem;\n  padding: 0.125rem 0.625rem;\n  font-size: 0.8125rem;\n  white-space: nowrap;\n}\n\n[aria-pressed=\"true\"] {\n  border-color: var(--action);\n  background: var(--chosen);\n}\n\n.check {\n  display: inline-flex;\n  align-items: center;\n  gap: 0.375rem;\n  min-height: 2rem;\n  font-size: 0.875rem;\n  white-space: nowrap;\n}\n\n.check input {\n  width: 1.125rem;\n  height: 1.125rem;\n  min-height: 0;\n  accent-color: var(--action);\n}\n\n.danger {\n  border-color: var(--bad);\n  color: var(--bad);\n}\n\n/* The page that asks for the key */\n\n#key-page {\n  display: grid;\n  place-items: center;\n  min-height: 100%;\n  padding: 1rem;\n}\n\n#key-form {\n  width: 100%;\n  max-width: 34rem;\n  padding: 2rem;\n  border: 1px solid var(--line);\n  border-radius: 0.75rem;\n  background: var(--card);\n}\n\n#key-form h1 {\n  margin-bottom: 0.5rem;\n  font-size: 1.375rem;\n}\n\n#key-form .mark {\n  display: block;\n  width: 2.5rem;\n  height: 0.25rem;\n  margin-bottom: 1.25rem;\n  border-radius: 1rem;\n  background: var(--soft);\n}\n\n#key-form p + p {\n  margin-top: 0.5rem;\n}\n\n#key-form label {\n  display: block;\n  margin: 1.25rem 0 0.5rem;\n  font-size: 0.875rem;\n  font-weight: 600;\n}\n\n#key-form input {\n  width: 100%;\n  margin-bottom: 0.75rem;\n  background: var(--ground);\n}\n\n/* The frame: the page itself does not scroll, its panes do. */\n\n#app {\n  display: flex;\n  flex-direction: column;\n  height: 100dvh;\n}\n\n#top {\n  display: grid;\n  grid-template-columns: auto 1fr;\n  align-items: center;\n  gap: 0.5rem 1.5rem;\n  padding: 0.75rem 1rem;\n  border-bottom: 1px solid var(--line);\n  background: var(--card);\n}\n\n.brand {\n  display: flex;\n  align-items: center;\n  gap: 0.75rem;\n}\n\nh1 {\n  font-size: 1.125rem;\n}\n\n.pill {\n  padding: 0.0625rem 0.625rem;\n  border: 1px solid currentColor;\n  border-radius: 1rem;\n  font-size: 0.8125rem;\n  font-weight: 600;\n}\n\n.pill::before {\n  content: \"\";\n  display: inline-block;\n  width: 0.5rem;\n  height: 0.5rem;\n  margin-right: 0.375rem;\n  border-radius: 50%;\n  background: currentColor;\n}\n\n.pill.good {\n  color: var(--good);\n}\n\n.pill.busy {\n  color: var(--busy);\n}\n\n.pill.bad {\n  color: var(--bad);\n}\n\n.pill.off {\n  color: var(--soft);\n}\n\n.stale #verdict {\n  color: var(--soft);\n}\n\n#link {\n  display: flex;\n  align-items: center;\n  gap: 0.5rem;\n  min-width: 0;\n}\n\n#link a,\n#link code {\n  overflow: hidden;\n  min-width: 0;\n  color: var(--action);\n  font-family: var(--mono);\n  font-size: 0.875rem;\n  text-overflow: ellipsis;\n  white-space: nowrap;\n}\n\n#facts {\n  display: flex;\n  flex-wrap: wrap;\n  grid-column: 1 / -1;\n  gap: 0.125rem 1.25rem;\n  color: var(--soft);\n  font-size: 0.8125rem;\n}\n\n#facts div {\n  display: flex;\n  gap: 0.375rem;\n  min-width: 0;\n}\n\n#facts dd {\n  overflow: hidden;\n  max-width: 40rem;\n  color: var(--text);\n  text-overflow: ellipsis;\n}\n\n#warnings {\n  grid-column: 1 / -1;\n  padding-left: 1.125rem;\n  color: var(--odd);\n  font-size: 0.8125rem;\n  overflow-wrap: anywhere;\n}\n\n#warnings:empty {\n  display: none;\n}\n\n#offline {\n  display: flex;\n  flex-wrap: wrap;\n  align-items: center;\n  gap: 0.25rem 0.75rem;\n  padding: 0.5rem 1rem;\n  border-bottom: 1px solid var(--bad);\n  background: var(--card);\n  color: var(--bad);\n  font-weight: 600;\n}\n\n#app main {\n  display: flex;\n  flex: 1;\n  flex-direction: column;\n  min-height: 0;\n}\n\n#tabs {\n  display: flex;\n  align-items: center;\n  gap: 0.5rem;\n  padding: 0 1rem;\n  border-bottom: 1px solid var(--line);\n  background: var(--card);\n}\n\n[role=\"tablist\"] {\n  flex: 1;\n  white-space: nowrap;\n}\n\n[role=\"tab\"],\n[role=\"tab\"]:hover {\n  min-height: 2.5rem;\n  border: 0;\n  border-bottom: 3px solid transparent;\n  border-radius: 0;\n  background: none;\n  color: var(--soft);\n}\n\n[role=\"tab\"][aria-selected=\"true\"] {\n  border-color: var(--action);\n  color: var(--text);\n}\n\n[role=\"tab\"]:focus-visible {\n  outline-offset: -2px;\n}\n\n[role=\"tabpanel\"] {\n  flex: 1;\n  min-height: 0;\n}\n\n#requests-view {\n  display: grid;\n  grid-template-columns: minmax(0, 1fr);\n  grid-template-rows: minmax(0, 1fr);\n}\n\n#list-pane,\n#detail {\n  grid-area: 1 / 1;\n}\n\n/* The list */\n\n#list-pane {\n  display: flex;\n  flex-direction: column;\n  min-height: 0;\n  background: var(--card);\n}\n\n#chart {\n  display: flex;\n  flex-direction: column;\n  padding: 0.5rem 0.75rem 0;\n}\n\n#chart svg {\n  width: 100%;\n  height: 3rem;\n  border-bottom: 1px solid var(--line);\n}\n\n#chart .fine {\n  fill: var(--busy);\n}\n\n#chart .bad {\n  fill: var(--bad);\n}\n\n#chart .duration {\n  stroke: var(--odd);\n  stroke-width: 2;\n  vector-effect: non-scaling-stroke;\n}\n\n#chart figcaption {\n  display: flex;\n  flex-wrap: wrap;\n  gap: 0 0.75rem;\n  padding-top: 0.125rem;\n  color: var(--soft);\n  font-size: 0.75rem;\n}\n\n.key::before {\n  content: \"\";\n  display: inline-block;\n  width: 0.625rem;\n  height: 0.625rem;\n  margin-right: 0.25rem;\n  border-radius: 0.125rem;\n  background: var(--busy);\n}\n\n.key.bad::before {\n  background: var(--bad);\n}\n\n.key.duration::before {\n  height: 0.1875rem;\n  vertical-align: middle;\n  background: var(--odd);\n}\n\n#filter {\n  display: flex;\n  flex-wrap: wrap;\n  gap: 0.5rem;\n  padding: 0.5rem 0.75rem;\n}\n\n#search {\n  flex: 1 1 100%;\n  min-width: 0;\n}\n\n#filter select {\n  flex: 1 1 6rem;\n  min-width: 0;\n  min-height: 2rem;\n  padding: 0.125rem 0.5rem;\n  font-size: 0.875rem;\n}\n\n#list-head {\n  display: flex;\n  align-items: center;\n  gap: 0.5rem;\n  padding: 0 0.75rem 0.5rem;\n  border-bottom: 1px solid var(--line);\n}\n\n#count {\n  flex: 1;\n  min-width: 0;\n  color: var(--soft);\n  font-size: 0.8125rem;\n}\n\n#list-box {\n  position: relative;\n  flex: 1;\n  min-height: 0;\n}\n\n#list {\n  height: 100%;\n  overflow-y: auto;\n  /* The list keeps its place itself when new rows come above. */\n  overflow-anchor: none;\n  overscroll-behavior: contain;\n}\n\n#list:focus-visible {\n  outline-offset: -2px;\n}\n\n.spacer {\n  position: relative;\n  overflow: hidden;\n}\n\n/* The height is ROW_PX of list.ts. */\n[role=\"option\"] {\n  position: absolute;\n  display: flex;\n  flex-direction: column;\n  justify-content: center;\n  gap: 0.0625rem;\n  width: 100%;\n  height: 52px;\n  padding: 0 0.75rem;\n  border-bottom: 1px solid var(--line);\n  contain: strict;\n  cursor: pointer;\n}\n\n[role=\"option\"]:hover {\n  background: var(--hover);\n}\n\n[role=\"option\"][aria-selected=\"true\"] {\n  background: var(--chosen);\n}\n\n#list:focus-visible .active {\n  outline: 2px solid var(--action);\n  outline-offset: -4px;\n}\n\n.first,\n.second {\n  display: flex;\n  align-items: center;\n  gap: 0.5rem;\n  min-width: 0;\n  white-space: nowrap;\n}\n\n.method {\n  font-size: 0.8125rem;\n  font-weight: 700;\n}\n\n.target {\n  flex: 1;\n  overflow: hidden;\n  font-size: 0.8125rem;\n  text-overflow: ellipsis;\n}\n\n.status {\n  font: 700 0.8125rem / 1.5 var(--mono);\n}\n\n.status.good,\n.badge.good {\n  color: var(--good);\n}\n\n.status.bad,\n.badge.bad {\n  color: var(--bad);\n}\n\n.status.none,\n.second .facts {\n  color: var(--soft);\n}\n\n.second {\n  overflow: hidden;\n  font-size: 0.75rem;\n}\n\n.second .facts {\n  flex: none;\n  font-variant-numeric: tabular-nums;\n}\n\n.second .badge {\n  overflow: hidden;\n  text-overflow: ellipsis;\n}\n\n.badge {\n  padding: 0 0.375rem;\n  border: 1px solid currentColor;\n  border-radius: 0.25rem;\n  color: var(--soft);\n  font-size: 0.6875rem;\n  font-weight: 600;\n  white-space: nowrap;\n}\n\n.badge.odd {\n  color: var(--odd);\n}\n\n#empty {\n  position: absolute;\n  inset: 0;\n  display: flex;\n  flex-direction: column;\n  align-items: center;\n  gap: 0.75rem;\n  overflow: auto;\n  padding: 2.5rem 1.5rem;\n  background: var(--card);\n  color: var(--soft);\n  text-align: center;\n}\n\n#empty h2 {\n  color: var(--text);\n  font-size: 1.0625rem;\n}\n\n#empty pre {\n  max-width: 100%;\n  text-align: left;\n}\n\n#to-top {\n  position: absolute;\n  top: 0.5rem;\n  left: 50%;\n  transform: translateX(-50%);\n  box-shadow: 0 2px 8px rgb(0 0 0 / 20%);\n}\n\n/* The details */\n\n#detail {\n  display: none;\n  flex-direction: column;\n  gap: 0.75rem;\n  overflow-y: auto;\n  padding: 1rem;\n  background: var(--ground);\n}\n\n.is-open #detail {\n  display: flex;\n}\n\n.is-open #list-pane {\n  visibility: hidden;\n}\n\n.hint {\n  margin: auto;\n  color: var(--soft);\n}\n\n.heading {\n  display: flex;\n  align-items: flex-start;\n  justify-content: space-between;\n  gap: 0.75rem;\n}\n\n.heading h2 {\n  min-width: 0;\n  max-height: 8rem;\n  overflow: auto;\n  font-size: 1rem;\n  overflow-wrap: anywhere;\n}\n\n.heading h2:focus {\n  outline: none;\n}\n\n.heading h2 .method {\n  font-size: inherit;\n}\n\n.summary {\n  display: flex;\n  flex-direction: column;\n  align-items: flex-start;\n  gap: 0.5rem;\n}\n\n.summary .facts {\n  color: var(--soft);\n  font-size: 0.875rem;\n}\n\n.badges {\n  display: flex;\n  flex-wrap: wrap;\n  align-items: center;\n  gap: 0.375rem;\n}\n\n.badges:empty {\n  display: none;\n}\n\n.callout {\n  width: 100%;\n  padding: 0.5rem 0.75rem;\n  border-left: 3px solid var(--soft);\n  border-radius: 0.25rem;\n  background: var(--card);\n  overflow-wrap: anywhere;\n}\n\n.callout.bad {\n  border-color: var(--bad);\n}\n\n.callout.odd {\n  border-color: var(--odd);\n}\n\n.callout.good {\n  border-color: var(--good);\n}\n\n.actions {\n  display: flex;\n  flex-wrap: wrap;\n  align-items: center;\n  gap: 0.5rem;\n}\n\n.actions .primary {\n  min-height: 2rem;\n  padding: 0.125rem 0.875rem;\n  font-size: 0.8125rem;\n}\n\n.result {\n  order: 1;\n  flex: 1 0 100%;\n  min-width: 0;\n  font-size: 0.875rem;\n  overflow-wrap: anywhere;\n}\n\n.result pre {\n  margin-top: 0.5rem;\n  border: 1px solid var(--line);\n  border-radius: 0.5rem;\n  background: var(--card);\n}\n\n.result:empty {\n  display: none;\n}\n\n#detail section {\n  border: 1px solid var(--line);\n  border-radius: 0.5rem;\n  background: var(--card);\n}\n\n#detail h3 {\n  padding: 0.5rem 0.75rem;\n  border-bottom: 1px solid var(--line);\n  font-size: 0.875rem;\n}\n\n#detail section > p,\n.body > p {\n  padding: 0.5rem 0.75rem;\n  font-size: 0.8125rem;\n  overflow-wrap: anywhere;\n}\n\n.choices {\n  display: flex;\n  flex-wrap: wrap;\n  gap: 0.375rem;\n  padding: 0 0.75rem 0.5rem;\n}\n\n.choice {\n  min-height: 2rem;\n  padding: 0.125rem 0.625rem;\n  font-size: 0.8125rem;\n  font-weight: 400;\n}\n\npre {\n  overflow: auto;\n  padding: 0.75rem;\n  background: var(--ground);\n  font-size: 0.8125rem;\n  line-height: 1.5;\n  tab-size: 2;\n  white-space: pre-wrap;\n  overflow-wrap: anywhere;\n}\n\npre.dump {\n  padding: 0.75rem 0.5rem;\n  font-size: 0.75rem;\n  white-space: pre;\n  overflow-wrap: normal;\n}\n\n.shown pre {\n  max-height: 70vh;\n}\n\n.more {\n  margin: 0.5rem 0.75rem;\n}\n\npre .name {\n  color: var(--action);\n}\n\npre .string {\n  color: var(--good);\n}\n\npre .literal {\n  color: var(--odd);\n}\n\ntable {\n  width: 100%;\n  border-collapse: collapse;\n  table-layout: fixed;\n  font-size: 0.8125rem;\n}\n\nth,\ntd {\n  padding: 0.375rem 0.75rem;\n  text-align: left;\n  vertical-align: top;\n  overflow-wrap: anywhere;\n}\n\nthead th {\n  color: var(--soft);\n  font-weight: 400;\n}\n\ntbody th,\ntbody td {\n  border-top: 1px solid var(--line);\n}\n\ntbody th {\n  font-weight: 600;\n}\n\nth:first-child {\n  width: 34%;\n}\n\ntd > bdi,\nth > bdi {\n  font-family: var(--mono);\n  font-size: 0.75rem;\n}\n\n/* The console */\n\n#console-view {\n  padding: 0.75rem;\n}\n\n#console {\n  height: 100%;\n  overflow: auto;\n  padding: 0.75rem;\n  border: 1px solid var(--line);\n  border-radius: 0.5rem;\n  background: var(--card);\n  font: 0.8125rem / 1.5 var(--mono);\n  white-space: pre-wrap;\n  overflow-wrap: anywhere;\n}\n\n#console:empty::before {\n  content: \"The app has printed nothing yet.\";\n  color: var(--soft);\n}\n\n#console .mark {\n  margin: 0.25rem 0;\n  border-top: 1px dashed var(--soft);\n  color: var(--soft);\n}\n\n/* On top of all */\n\n#said {\n  position: fixed;\n  bottom: 1rem;\n  left: 50%;\n  max-width: calc(100% - 2rem);\n  padding: 0.5rem 1rem;\n  border-radius: 0.5rem;\n  background: var(--text);\n  color: var(--card);\n  transform: translateX(-50%);\n}\n\n#said:empty {\n  clip-path: inset(50%);\n}\n\n/* For screen readers only. */\n.unseen,\n#said.unseen {\n  position: absolute;\n  overflow: hidden;\n  width: 1px;\n  height: 1px;\n  padding: 0;\n  clip-path: inset(50%);\n}\n\ndialog {\n  max-width: min(26rem, calc(100% - 2rem));\n  margin: auto;\n  padding: 1.5rem;\n  border: 1px solid var(--line);\n  border-radius: 0.75rem;\n  background: var(--card);\n  color: inherit;\n}\n\ndialog::backdrop {\n  background: rgb(0 0 0 / 45%);\n}\n\ndialog .check {\n  margin-top: 0.75rem;\n  white-space: normal;\n}\n\ndialog form {\n  margin-top: 1.25rem;\n}\n\ndialog h2 {\n  margin-bottom: 0.75rem;\n  font-size: 1.125rem;\n}\n\nkbd {\n  padding: 0 0.375rem;\n  border: 1px solid var(--line);\n  border-radius: 0.25rem;\n  background: var(--ground);\n  font-size: 0.8125rem;\n  font-weight: 400;\n}\n\n.qr {\n  display: block;\n  width: min(18rem, 70vw);\n  border-radius: 0.5rem;\n}\n\n.qr .light {\n  fill: #fff;\n}\n\n.qr .dark {\n  fill: #000;\n}\n\n.notice {\n  padding: 2rem;\n}\n\n@media (min-width: 900px) {\n  #requests-view {\n    grid-template-columns: minmax(22rem, 2fr) 3fr;\n  }\n\n  #detail,\n  .is-open #detail {\n    display: flex;\n    grid-area: 1 / 2;\n    border-left: 1px solid var(--line);\n  }\n\n  .is-open #list-pane {\n    visibility: visible;\n  }\n}\n\n@media (max-width: 640px) {\n  /* The badges need its place. The details have it. */\n  .second .size {\n    display: none;\n  }\n\n  #top {\n    grid-template-columns: minmax(0, 1fr);\n    padding: 0.5rem 0.75rem;\n  }\n\n  #link a,\n  #link code {\n    flex: 1;\n  }\n\n  .is-open #facts,\n  .is-open #link {\n    display: none;\n  }\n\n  #tabs {\n    padding: 0 0.75rem;\n  }\n\n  #detail,\n  #console-view {\n    padding: 0.75rem;\n  }\n}\n\n/* A phone that lies, or a zoom of 400 %: the page scrolls as a whole. */\n@media (max-height: 32rem) {\n  #app {\n    height: auto;\n    min-height: 100dvh;\n  }\n\n  #requests-view {\n    grid-template-rows: auto;\n  }\n\n  #list-box,\n  #console {\n    flex: none;\n    height: 80dvh;\n  }\n\n  #list-pane {\n    justify-content: start;\n  }\n}\n\n@media (hover: none) and (pointer: coarse) {\n  #help-button {\n    display: none;\n  }\n}\n\n@media (prefers-reduced-motion: no-preference) {\n  .pill.busy::before {\n    animation: pulse 1.5s ease-in-out infinite;\n  }\n\n  @keyframes pulse {\n    50% {\n      opacity: 0.25;\n    }\n  }\n}\n\n@media (forced-colors: active) {\n  [role=\"option\"][aria-selected=\"true\"],\n  [aria-pressed=\"true\"] {\n    outline: 2px solid Highlight;\n  }\n}\n"
  },
  "/inspector/tabs.js": {
   "type": "text/javascript; charset=utf-8",
@@ -31100,9 +31144,9 @@ function sendPage(request, response, path) {
     return true;
 }
 
-;// CONCATENATED MODULE: ./build/js/control/request-feed.js
+;// CONCATENATED MODULE: ./build/js/control/requests/feed.js
 // The captured requests in the order in which they came or changed last, so that a client can go on where it was. Used
-// by events.ts.
+// by endpoint.ts and events.ts.
 /** Entries that may be superseded, beyond half of all, before they are dropped. */
 const MAX_STALE = 1_000;
 /** Keeps numbers only, however slowly its readers read: the requests are looked up when they are read. */
@@ -31554,16 +31598,16 @@ function hasSecretName(text, quote) {
 
 ;// CONCATENATED MODULE: ./build/js/shared/redaction.js
 // Blanks the credentials and signatures of a captured request, for pages and files that people see. Used by
-// gateway/webhooks/requests-file.ts and control/. Conditions of a wait, and the app, see the request as it came.
+// gateway/webhooks/record/requests-file.ts and control/. Conditions of a wait, and the app, see the request as it came.
 //
 // What is blanked: headers, fields of the query (also of addresses in headers), user and password of addresses, and
 // fields of JSON and form bodies, by their names. What no name shows cannot be found: a secret in a path, in other text,
 // or in a compressed or multipart body.
 
 /** Headers with one of these in their names. */
-const SECRET_HEADER = /authorization|cookie|signature|token|secret|passw(?:or)?d|hmac|credential|jwt|api-?key|access-?key|auth-?key|private-?key|function-?key|functions-key|subscription-key|(?:^|-)auth(?:-|$)|(?:^|-)sig(?:-|$)/;
+const SECRET_HEADER = /authorization|authentication$|session-?id$|cookie|signature|token|secret|passw(?:or)?d|hmac|credential|jwt|api-?key|access-?key|auth-?key|private-?key|function-?key|functions-key|subscription-key|(?:^|-)auth(?:-|$)|(?:^|-)sig(?:-|$)/;
 /** Fields of a query or a form with one of these in their names, in lower case and without `-`, `_` and `.`. */
-const SECRET_PARAMETER = /token|secret|passw(?:or)?d|passphrase|signature|hmac|credential|jwt|assertion|authorization|^(?:auth|code|sig|sign|pwd|pin|otp|sid|session|sessionid)$|key$/;
+const SECRET_PARAMETER = /token|secret|passw(?:or)?d|passphrase|signature|hmac|credential|jwt|assertion|authorization|sess(?:ion)?id$|^(?:auth|code|sig|sign|pwd|pin|otp|sid|session)$|key$/;
 /** The schemes of IANA's "HTTP Authentication Schemes", and others in use. Any other first word may be a secret. */
 const SCHEMES = new Set([
     ...[
@@ -31594,8 +31638,9 @@ const SCHEMES = new Set([
 ]);
 /** `user:password@` behind the scheme of an address. */
 const USERINFO = /(:\/\/)[^\s/?#"'<>]*@/g;
-/** `name=value` of a query, a fragment or a matrix parameter. */
-const PARAMETER = /([?&#;])([^=&#;?\s"'<>]+)=([^&#;\s"'<>]*)/g;
+/** `name=` of a query, a fragment or a matrix parameter. It may stand in the value of another one: `;v=1?token=x`. */
+const PARAMETER = /[?&#;]([^=&#;?\s"'<>]+)=/g;
+const PARAMETER_END = /[&#;\s"'<>]|$/g;
 /** `headers`: further names of headers with credentials or signatures, in any case. */
 function createRedactor(headers = []) {
     const named = new Set([...headers].map(name => name.toLowerCase()));
@@ -31647,9 +31692,28 @@ function nameKey(key) {
 function redactAddresses(text) {
     if (!text.includes('=') && !text.includes('@'))
         return text;
-    return text
-        .replaceAll(USERINFO, `$1${REDACTED}@`)
-        .replaceAll(PARAMETER, (whole, before, name, value) => value !== '' && isSecretParameter(name) ? `${before}${name}=${REDACTED}` : whole);
+    return redactParameters(text.replaceAll(USERINFO, `$1${REDACTED}@`));
+}
+function redactParameters(text) {
+    const parts = [];
+    let done = 0;
+    const parameter = new RegExp(PARAMETER);
+    for (let found = parameter.exec(text); found !== null; found = parameter.exec(text)) {
+        if (!isSecretParameter(found[1] ?? ''))
+            continue;
+        const start = parameter.lastIndex;
+        const end = findFrom(text, PARAMETER_END, start);
+        if (end === start)
+            continue;
+        parts.push(text.slice(done, start), REDACTED);
+        [done, parameter.lastIndex] = [end, end];
+    }
+    return parts.length === 0 ? text : [...parts, text.slice(done)].join('');
+}
+function findFrom(text, pattern, start) {
+    const search = new RegExp(pattern);
+    search.lastIndex = start;
+    return search.exec(text)?.index ?? text.length;
 }
 function redactBody(message) {
     const { body, body_encoding } = message;
@@ -31832,7 +31896,7 @@ function describeReplay(answer) {
     };
 }
 
-;// CONCATENATED MODULE: ./build/js/control/description.js
+;// CONCATENATED MODULE: ./build/js/control/requests/description.js
 // How requests are shown to a client: whole, or without credentials and signatures. Used by every route that sends some.
 
 
@@ -31888,6 +31952,8 @@ const OPTIONS = {
 function findPatternProblem(pattern) {
     if (!pattern.startsWith('/'))
         return 'does not begin with /';
+    if (/\?[^/?]*=/.test(pattern))
+        return 'has a query: write the path before the ? alone';
     if (/[\s\\;%#]|\/\/|\/\.{1,2}(?:\/|$)/.test(pattern))
         return 'is not a plain path';
     if (pattern.split('/').some(name => name !== '**' && name.split('*').length - 1 > MAX_STARS_IN_NAME))
@@ -31911,25 +31977,23 @@ function compilePatterns(patterns) {
         return !isDoubtful && readings.every(reading => matches(reading));
     };
 }
-/**
- * Returns a function: could an app read a request's path (target without query) as one that matches one of the patterns?
- * For paths that need a signature, doubt must count against the request: another spelling of the path must not lead
- * around the check. So letter case, a slash at the end and the format that some frameworks take from the end of a path
- * (`.json`) make no difference here.
- */
-function compileAnySpelling(patterns) {
-    if (patterns.length === 0)
-        return () => false;
+/** Returns a function: does a spelling, one of `listSpellings`, match one of the patterns? */
+function compileSpelling(patterns) {
     const compiled = patterns.map(pattern => splitNames(pattern.toLowerCase()).map(compileName));
-    return path => {
-        const readings = listLooseReadings(path);
-        return readings?.some(names => compiled.some(pattern => matchNames(pattern, names))) ?? true;
-    };
+    return names => compiled.some(pattern => matchNames(pattern, names));
 }
 /** A path is rarely encoded twice; if it is still encoded after so many rounds, somebody is trying something. */
 const MAX_LOOSE_DECODINGS = 8;
-/** Every way to read the path, as lists of names; undefined if there are too many. */
-function listLooseReadings(path) {
+/** Of all readings of a path together: twice what a head may hold. More would take long to match. */
+const MAX_READ_LENGTH = 32 * 1024;
+/**
+ * Every way in which an app could read a request's path (target without query), as lists of names. For paths that need a
+ * signature, doubt must count against the request: another spelling of the path must not lead around the check. So letter case, a slash at the end and the format that some frameworks take from the end of a path (`.json`) make no difference.
+ *
+ * Undefined if there are too many ways, or if it has dot segments: apps resolve them before or after they decode, and with
+ * or without empty names. No client sends such a path.
+ */
+function listSpellings(path) {
     const texts = [path.toLowerCase()];
     for (let round = 0;; round += 1) {
         const decoded = decodeLeniently(texts.at(-1) ?? '').toLowerCase();
@@ -31939,11 +32003,20 @@ function listLooseReadings(path) {
             return undefined;
         texts.push(decoded);
     }
-    return texts
+    const readings = new Set(texts
+        .flatMap(text => [text, cutEnd(text)])
         .flatMap(text => [text, text.replaceAll(/;[^/\\]*/g, '')])
-        .map(text => splitNames(mergeSlashes(text)))
-        .flatMap(names => [names, resolveDots(names)])
-        .flatMap(names => [names, dropFormat(names)]);
+        .flatMap(text => [text, mergeSlashes(text)]));
+    if ([...readings].reduce((length, text) => length + text.length, 0) > MAX_READ_LENGTH)
+        return undefined;
+    const spellings = [...readings].map(splitNames);
+    if (spellings.some(names => names.includes('.') || names.includes('..')))
+        return undefined;
+    return spellings.flatMap(names => [names, ...dropFormat(names)]);
+}
+/** Without what comes after a decoded end: `$` of many regular expressions matches before a line break, too. */
+function cutEnd(text) {
+    return (text.split(/[?#\n\r\0]/, 1)[0] ?? '').trimEnd();
 }
 /** Decodes what can be decoded, and leaves the rest: some servers do. */
 function decodeLeniently(text) {
@@ -31952,26 +32025,23 @@ function decodeLeniently(text) {
 function splitNames(path) {
     return path.split('/').filter(name => name !== '');
 }
-function resolveDots(names) {
-    const resolved = [];
-    for (const name of names)
-        if (name === '..')
-            resolved.pop();
-        else if (name !== '.')
-            resolved.push(name);
-    return resolved;
-}
+/** The same without a format at its end; nothing if it has none. */
 function dropFormat(names) {
-    return names.length === 0 ? [] : names.with(-1, (names.at(-1) ?? '').replace(/(?<=.)\.\w+$/, ''));
+    const last = names.at(-1) ?? '';
+    const short = last.replace(/(?<=.)\.\w+$/, '');
+    return short === last ? [] : [names.with(-1, short)];
 }
-function compileName(name) {
-    if (name === '**')
+function compileName(pattern) {
+    if (pattern === '**')
         return undefined;
-    const source = name
+    if (!/[*?]/.test(pattern))
+        return name => name === pattern;
+    const source = pattern
         .replaceAll(/[.+^$|]/g, '\\$&')
         .replaceAll('?', '.')
         .replace('*', '.*');
-    return new RegExp(`^${source}$`, 's');
+    const wanted = new RegExp(`^${source}$`, 's');
+    return name => wanted.test(name);
 }
 /** If a name does not match, the last `**` takes one more: no path takes more than its length times the pattern's. */
 function matchNames(pattern, names) {
@@ -31982,7 +32052,7 @@ function matchNames(pattern, names) {
             next += 1;
             [from, taken] = [next, index];
         }
-        else if (wanted?.test(names[index] ?? '')) {
+        else if (wanted?.(names[index] ?? '')) {
             next += 1;
             index += 1;
         }
@@ -32061,9 +32131,11 @@ function hasDotSegment(path) {
     return /\/\.{1,2}(?:\/|$)/.test(path);
 }
 
-;// CONCATENATED MODULE: ./build/js/control/request-filter.js
+;// CONCATENATED MODULE: ./build/js/control/requests/filter.js
 // Chooses among the captured requests by path, method and id: the parameters that listing and waiting have in common.
-// Used by requests.ts.
+// Used by routes.ts, events.ts and wait/.
+
+
 
 
 const FILTER_PARAMETERS = ['path', 'method', 'since'];
@@ -32077,14 +32149,14 @@ function readFilter(query, lastId) {
     }
     const methods = readList(query, 'method')?.map(method => method.toUpperCase());
     for (const method of methods ?? [])
-        if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(method))
-            throw new errors_InputError(`\`method\` has '${method}': write POST, or PUT,POST`);
+        if (!external_node_http_.METHODS.includes(method))
+            throw new errors_InputError(`\`method\` has '${method}', which is not a method of HTTP: write POST, or PUT,POST`);
     const matches = patterns && compileLoosePatterns(patterns);
     return {
         patterns,
         methods,
         since: readSince(query, lastId),
-        hasPath: request => matches?.(request.target.split('?', 1)[0] ?? '') ?? true,
+        hasPath: request => matches?.(cutQuery(request.target)) ?? true,
         hasMethod: request => methods?.includes(request.method.toUpperCase()) ?? true,
     };
 }
@@ -32122,6 +32194,7 @@ function readList(query, name) {
 // A stream has no queue. Each of its sources knows how far the client has read, and is asked for the next event when the
 // connection can take one: a client that reads slowly gets the latest state, requests as they are by then, and the
 // lines of the console that are still kept.
+
 
 
 
@@ -32220,7 +32293,7 @@ function firstOf(sources) {
 }
 function renderEvent(type, data, id) {
     const idLine = id === undefined ? '' : `id: ${id.change}-${id.line}\n`;
-    return `event: ${type}\n${idLine}data: ${JSON.stringify(data)}\n\n`;
+    return `event: ${type}\n${idLine}data: ${renderJson(data)}\n\n`;
 }
 /** The current state first, and then every later one. */
 function followState(controls) {
@@ -33098,9 +33171,10 @@ class ReplayError extends Error {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/control/request-list.js
+;// CONCATENATED MODULE: ./build/js/control/requests/list.js
 // Sends a list of captured requests in parts: 64 MB of bodies as one text would need twice their memory, and would stop
-// all other work. Used by requests.ts and wait/.
+// all other work. Used by routes.ts and wait/.
+
 
 /** So much is written before other work gets its turn: about a millisecond. */
 const PART_LENGTH = 256 * 1024;
@@ -33108,7 +33182,7 @@ const PART_LENGTH = 256 * 1024;
 function* renderList(requests, fields, describe = request => describeRequest(request)) {
     let part = '{"success":true,"requests":[';
     for (const [index, request] of requests.entries()) {
-        part += `${index === 0 ? '' : ','}${JSON.stringify(describe(request))}`;
+        part += `${index === 0 ? '' : ','}${renderJson(describe(request))}`;
         if (part.length < PART_LENGTH)
             continue;
         yield part;
@@ -33138,8 +33212,8 @@ function write(response, part) {
     });
 }
 
-;// CONCATENATED MODULE: ./build/js/control/requests.js
-// The routes of the captured requests. Used by api.ts.
+;// CONCATENATED MODULE: ./build/js/control/requests/routes.js
+// The routes that list, show and remove captured requests. Used by api.ts.
 
 
 
@@ -33186,7 +33260,7 @@ function clearRequests({ controls, query, response }) {
     send(response, 200, { success: true, message: 'Requests removed' });
 }
 
-;// CONCATENATED MODULE: ./build/js/control/replay.js
+;// CONCATENATED MODULE: ./build/js/control/requests/replay.js
 // The route that sends a captured request again. Used by api.ts.
 
 
@@ -33276,8 +33350,18 @@ const SignatureAnswerSchema = object({
     /** What is wrong; null if it is right. */
     reason: nullable(string()),
 });
+/**
+ * The origin of a URL that was called, and the request's target, letter by letter, because some providers sign it so;
+ * undefined if it is no http or https URL.
+ */
+function splitUrl(url) {
+    const [, origin, target = ''] = /^(https?:\/\/[^/?#]+)([^#]*)$/i.exec(url) ?? [];
+    return origin === undefined
+        ? undefined
+        : { origin, target: target.startsWith('/') ? target : `/${target}` };
+}
 
-;// CONCATENATED MODULE: ./build/js/control/signature.js
+;// CONCATENATED MODULE: ./build/js/control/requests/signature.js
 // The route that says whether a request is signed rightly. Used by api.ts.
 
 
@@ -33293,7 +33377,7 @@ async function checkSignature({ controls, query, request, response }) {
     const at = order.at === undefined ? undefined : new Date(order.at);
     const question = order.request !== undefined
         ? readSent(order.request)
-        : readCaptured(findCaptured(controls.requests, id ?? 0));
+        : readCaptured(findRequest(controls.requests, String(id)));
     send(response, 200, controls.checkSignature({ ...question, rule, at: at ?? question.at }));
 }
 /** What is wrong is not quoted: the order may hold a secret. */
@@ -33308,24 +33392,20 @@ function signature_parseOrder(text) {
     return order.output;
 }
 function readSent({ method, url, headers, body, body_encoding }) {
-    const parts = /^(https?:\/\/[^/?#]+)([^#]*)$/i.exec(url);
-    if (parts === null)
+    const parts = splitUrl(url);
+    if (parts === undefined)
         throw new errors_InputError('`url` is not a URL like https://preview.example/webhooks/github');
-    const [, origin, target = ''] = parts;
+    const { origin, target } = parts;
     return {
         request: {
             method,
-            // As it was written: some providers sign the URL letter by letter.
-            target: target.startsWith('/') ? target : `/${target}`,
+            target,
             rawHeaders: headers.flat(),
             body: Buffer.from(body, body_encoding),
         },
         origin,
         at: new Date(),
     };
-}
-function findCaptured(requests, id) {
-    return findRequest(requests, String(id));
 }
 function readCaptured({ id, method, target, rawHeaders, body, bodyBytes, receivedAt, }) {
     if (body.length < bodyBytes)
@@ -33601,6 +33681,7 @@ function decompress(body, coding) {
 // Paths into a JSON document, such as `$.data.items[0].id`: the part of JSONPath (RFC 9535) that names values, without
 // its filters. Used by conditions.ts.
 
+
 /** A name behind a dot: more than RFC 9535 allows there, such as `object-id`, but nothing that looks like a comparison. */
 const SHORT_NAME = /^\.([^\s.[\]='"!~<>*()?@,|&]+)/;
 const QUOTED_NAME = /^\[\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*\]/s;
@@ -33634,7 +33715,9 @@ function readStep(text) {
     const quoted = QUOTED_NAME.exec(text);
     if (quoted)
         return { step: { name: readEscapes(quoted[1] ?? quoted[2] ?? '') }, length: quoted[0].length };
-    throw new errors_InputError(`its path cannot be read from '${text}' on: write .name, ['any name'], [0] or [*]`);
+    // Without VALUE, which may be a secret.
+    const shown = sanitise_sanitise(text.replace(/=.*/s, '=…'));
+    throw new errors_InputError(`its path cannot be read from '${shown}' on: write .name, ['any name'], [0] or [*]`);
 }
 const ESCAPES = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
 function readEscapes(text) {
@@ -33739,7 +33822,7 @@ function conditions_parseJson(rest) {
     if (behind === '')
         throw new errors_InputError('it has no =VALUE');
     if (!behind.startsWith('='))
-        throw new errors_InputError(`'=' is expected after '${pathText}', not '${sanitise_sanitise(behind, 20)}'`);
+        throw new errors_InputError(`'=' is expected after '${pathText}', not '${sanitise_sanitise(behind.replace(/=.*/s, '=…'), 20)}'`);
     if (behind.startsWith('=='))
         throw new errors_InputError('write one = only, or json:$.a="=…" for a text that begins with =');
     const wanted = parseWanted(behind.slice(1));
@@ -33944,6 +34027,7 @@ function count_renderCount(count, noun) {
 
 
 
+
 /** Requests of each kind in the text; the JSON has more. */
 const MAX_LISTED = 10;
 const MAX_PATH_LENGTH = 80;
@@ -33958,20 +34042,20 @@ function renderTimeout(query, wait, before, now) {
         ...report_listRequests('refused, so the app did not get them', counts.refused, wait.refused.map(renderMiss)),
         ...(matched.length + counts.other + counts.refused === 0 ? [describeSilence(query, before, now)] : []),
         ...describeTunnel(before, now),
-        ...(wait.refused.some(({ verdict }) => verdict.reason.includes('public-paths'))
+        ...(wait.refused.some(({ result }) => result.reason.includes('public-paths'))
             ? ['A service that cannot send the key needs its path in `public-paths`, or a rule in `verify`.']
             : []),
     ];
     return lines.join('\n');
 }
-/** `2 requests: POST to /hooks/** with json:$.action=closed, after request 4`. */
+/** `2 POST to /hooks/** with json:$.action=closed, after request 4`. */
 function describeQuery({ filter, conditions, count }) {
-    const methods = filter.methods?.join(' or ') ?? (count === 1 ? 'a request' : 'requests');
+    const methods = filter.methods?.join(' or ');
+    const wantedKind = count === 1 ? (methods ?? 'a request') : `${count} ${methods ?? 'requests'}`;
     const paths = filter.patterns?.join(' or ') ?? 'any captured path';
     const wanted = conditions.map(({ text }) => text).join(' and ');
     return [
-        count === 1 ? '' : `${count} of: `,
-        `${methods} to ${paths}`,
+        `${wantedKind} to ${paths}`,
         wanted === '' ? '' : ` with ${wanted}`,
         filter.since === 0 ? '' : `, after request ${filter.since}`,
     ].join('');
@@ -33986,12 +34070,12 @@ function report_listRequests(title, total, lines) {
 function renderMatch(request) {
     return `${renderRequest(request)}${request.isFinished ? '' : ': the app has not answered it yet'}`;
 }
-function renderMiss({ request, verdict }) {
-    return `${renderRequest(request)}: ${verdict.reason}`;
+function renderMiss({ request, result }) {
+    return `${renderRequest(request)}: ${result.reason}`;
 }
 /** Without the query of its target, which may hold a secret. */
 function renderRequest({ id, method, target, answer }) {
-    const path = sanitise_sanitise(target.split('?', 1)[0] ?? '', MAX_PATH_LENGTH);
+    const path = sanitise_sanitise(cutQuery(target), MAX_PATH_LENGTH);
     return `${id} ${sanitise_sanitise(method, 20)} ${path}${answer === undefined ? '' : ` → ${answer.status}`}`;
 }
 function describeSilence({ filter }, before, now) {
@@ -34020,18 +34104,17 @@ function describeMatch(request) {
     const status = answer?.status ?? null;
     return { id, received_at: receivedAt.toISOString(), method, target, status, matched: true, reason: null };
 }
-function describeMiss({ request, verdict }) {
-    return { ...describeMatch(request), matched: false, reason: verdict.reason };
+function describeMiss({ request, result }) {
+    return { ...describeMatch(request), matched: false, reason: result.reason };
 }
 
-;// CONCATENATED MODULE: ./build/js/control/wait/judge.js
+;// CONCATENATED MODULE: ./build/js/control/wait/matching.js
 // Whether a captured request counts for a wait and matches it; if not, why. Used by wait.ts.
 
 
-/** With these a sender only asks whether the address exists. */
-const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
+
 /** A request was let in, is no handshake, and is no unsigned GET, HEAD or OPTIONS unless the wait names that method. */
-function judge(request, query) {
+function matchRequest(request, query) {
     const { filter } = query;
     const { method, handshake } = request;
     if (request.refusal !== undefined)
@@ -34043,7 +34126,8 @@ function judge(request, query) {
             kind: 'other',
             reason: `its method is ${sanitise_sanitise(method, 20)}, not ${filter.methods?.join(' or ')}`,
         };
-    const isSafe = SAFE_METHODS.includes(method);
+    // With these a sender only asks whether the address exists.
+    const isSafe = SAFE_METHODS.has(method);
     const isNamed = isSafe && filter.methods !== undefined;
     if (handshake !== undefined && !isNamed)
         return { kind: 'other', reason: `it is a handshake (${handshake}), which does not count` };
@@ -34104,7 +34188,6 @@ class Wait {
     #next;
     #isTimeUp = false;
     #isOver = false;
-    #onProgress = () => { };
     /** Begins at once. `ending`: aborted when the exposure ends; its reason is why. */
     constructor(query, log, ending) {
         const { promise, resolve } = Promise.withResolvers();
@@ -34148,10 +34231,6 @@ class Wait {
     get counts() {
         return this.#counts;
     }
-    /** Calls back when a request was looked at, or a matched one has its answer. */
-    watch(onProgress) {
-        this.#onProgress = onProgress;
-    }
     /** Nobody wants the outcome any more. */
     drop() {
         this.#end({ kind: 'given up', error: new Error('nobody waits any more') });
@@ -34189,7 +34268,6 @@ class Wait {
                 break;
             this.#lookAt(request);
         }
-        this.#onProgress();
         if (this.#isFull && this.matched.every(({ isFinished }) => isFinished))
             this.#end({ kind: 'matched' });
         else if (!this.#isFull && this.#pending.length > 0)
@@ -34198,17 +34276,17 @@ class Wait {
             this.#end({ kind: 'timed out' });
     }
     #lookAt(request) {
-        const verdict = judge(request, this.#query);
-        if (verdict.kind === 'match') {
+        const result = matchRequest(request, this.#query);
+        if (result.kind === 'match') {
             this.#keep(request);
             return;
         }
-        const misses = verdict.kind === 'refused' ? this.#refused : this.#others;
+        const misses = result.kind === 'refused' ? this.#refused : this.#others;
         // Without the body: newer requests may take its place in the log, and 40 bodies may have a gigabyte.
-        misses.push({ request: { ...request, body: NO_BODY }, verdict });
+        misses.push({ request: { ...request, body: NO_BODY }, result });
         if (misses.length > MAX_REMEMBERED)
             misses.shift();
-        this.#counts[verdict.kind] += 1;
+        this.#counts[result.kind] += 1;
     }
     #keep(request) {
         this.#matched.set(request.id, request);
@@ -34220,9 +34298,9 @@ class Wait {
             });
     }
     /** With its answer, which may have come since. */
-    #refresh({ request, verdict }) {
+    #refresh({ request, result }) {
         const { answer, isFinished } = this.#log.find(request.id) ?? request;
-        return { request: { ...request, answer, isFinished }, verdict };
+        return { request: { ...request, answer, isFinished }, result };
     }
     #end(outcome) {
         if (this.#isOver)
@@ -34236,6 +34314,7 @@ class Wait {
 ;// CONCATENATED MODULE: ./build/js/control/wait/route.js
 // `GET /api/requests/wait`: answers when the requests have come that a client waits for, or when the time is up. Used by
 // api.ts.
+
 
 
 
@@ -34297,7 +34376,7 @@ function sendEvents(response, readProgress) {
         },
         fail: failure => {
             clearInterval(timer);
-            response.end(`event: error\ndata: ${JSON.stringify(failure)}\n\n`);
+            response.end(`event: error\ndata: ${renderJson(failure)}\n\n`);
         },
     };
 }
@@ -38843,7 +38922,7 @@ async function files_findFile(root, urlPath) {
     const segments = decodeSegments(urlPath);
     if (isHidden(segments))
         return { kind: 'refused' };
-    for (const spelling of listSpellings(segments)) {
+    for (const spelling of files_listSpellings(segments)) {
         const found = await findSpelling(root, spelling);
         if (found.kind !== 'missing')
             return found;
@@ -38869,7 +38948,7 @@ async function findSpelling(root, segments) {
 /** Whether `findFile` would find a file there now; for checks before the start. Never throws. */
 function files_hasFile(root, urlPath) {
     const segments = decodeSegments(urlPath);
-    return !isHidden(segments) && listSpellings(segments).some(spelling => hasSpelling(root, spelling));
+    return !isHidden(segments) && files_listSpellings(segments).some(spelling => hasSpelling(root, spelling));
 }
 function hasSpelling(root, segments) {
     try {
@@ -38924,7 +39003,7 @@ function isHidden(segments) {
  * How the names of a path may be stored: macOS and its archives have decomposed umlauts, where pages have composed
  * ones. None if a name cannot be a file's, like those of routers with an encoded separator.
  */
-function listSpellings(segments) {
+function files_listSpellings(segments) {
     const forbidden = process.platform === 'win32' ? /[/\\:]/ : SEPARATOR;
     if (segments.some(segment => forbidden.test(segment)))
         return [];
@@ -40521,922 +40600,55 @@ function dropOwnCookies(request) {
         request.headers.cookie = rest;
 }
 
-// EXTERNAL MODULE: external "node:https"
-var external_node_https_ = __nccwpck_require__(4708);
-;// CONCATENATED MODULE: ./build/js/gateway/probe-tls.js
-// Opens the probe's TLS connection to an address where TLS ends at our own gateway: this machine may not trust its
-// certificate. Used by probe.ts.
+;// CONCATENATED MODULE: ./build/js/exposure/end.js
+// How an exposure ends, in words for people and for its last state. Pure. Used by exposure.ts.
 
 
-
-/** Another program answered: with another certificate, or without TLS. */
-class ForeignPeerError extends Error {
-    name = 'ForeignPeerError';
-}
-/**
- * Opens a TLS connection. The server must have the certificate with this SHA-256 fingerprint, or, because a proxy may
- * be in between, one that the machine trusts for this name. Rejects with ForeignPeerError if it has neither.
- */
-function connectTls(url, fingerprint, signal) {
-    const { hostname, port } = new URL(url);
-    const host = stripBrackets(hostname);
-    return new Promise((resolve, reject) => {
-        signal.throwIfAborted();
-        const socket = (0,external_node_tls_.connect)({
-            host,
-            port: Number(port || 443),
-            ...((0,external_node_net_.isIP)(host) === 0 && { servername: host }),
-            ALPNProtocols: ['http/1.1'],
-            // The certificate is checked below, before the request is sent.
-            rejectUnauthorized: false,
-        });
-        const giveUp = () => socket.destroy(new Error('no answer in time'));
-        signal.addEventListener('abort', giveUp, { once: true });
-        socket.once('close', () => signal.removeEventListener('abort', giveUp));
-        socket.on('error', error => reject(isNoTls(error) ? new ForeignPeerError(error.message) : error));
-        socket.once('secureConnect', () => {
-            if (socket.authorized || socket.getPeerX509Certificate()?.fingerprint256 === fingerprint) {
-                resolve(socket);
-                return;
-            }
-            socket.destroy();
-            reject(new ForeignPeerError(`a certificate that is not ours (${socket.authorizationError})`));
-        });
-    });
-}
-/** OpenSSL's own errors: the bytes received are not a TLS handshake. */
-function isNoTls(error) {
-    return 'code' in error && /^(?:EPROTO|ERR_SSL_)/.test(String(error.code));
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/probe.js
-// The probe proves that a public address leads to this exposure: it sends a challenge, and only this exposure has the
-// key to sign it. Sent by exposure/ before a URL is published, answered by passes.ts.
-
-
-
-
-
-
-
-/** Path of the probe on every exposure. */
-const PROBE_PATH = '/__expose/probe';
-/** A proof has 64 characters. A much longer answer is some other page, and is not read to its end. */
-const MAX_ANSWER_BYTES = 4_096;
-const CHALLENGE = /^[0-9a-f]{32,128}$/;
-/** The keyed answer to a challenge (lower-case hex, 16 to 64 bytes), or undefined if it is not one. */
-function renderProof(proofKey, challenge) {
-    if (!CHALLENGE.test(challenge))
-        return undefined;
-    return (0,external_node_crypto_.createHmac)('sha256', proofKey).update(`expose probe\n${challenge}`).digest('hex');
-}
-/**
- * Sends one challenge to `url` (no trailing slash), over a new connection, and follows no redirect. `certificate`: the
- * SHA-256 fingerprint of ours, if the gateway speaks TLS. Never rejects.
- */
-async function probeHttp(url, proofKey, signal, certificate) {
-    const challenge = (0,external_node_crypto_.randomBytes)(32).toString('hex');
-    try {
-        const response = await probe_openPage(`${url}${PROBE_PATH}?challenge=${challenge}`, signal, certificate);
-        const body = await readStart(response);
-        const status = response.statusCode ?? 0;
-        if (isProof(body, renderProof(proofKey, challenge)))
-            return { kind: 'proved' };
-        if (status >= 500)
-            return { kind: 'silent', detail: `the answer was ${status}` };
-        return { kind: 'unproved', detail: `the answer was ${status}, without the proof of this exposure` };
-    }
-    catch (error) {
-        return probe_describeFailure(error, signal);
-    }
-}
-async function probe_openPage(url, signal, certificate) {
-    const get = url.startsWith('https:') ? external_node_https_.get : external_node_http_.get;
-    const socket = certificate === undefined ? undefined : await connectTls(url, certificate, signal);
-    // No agent: a kept-alive connection could still lead to an earlier target of the address.
-    const options = socket
-        ? { createConnection: () => socket, signal }
-        : { agent: false, signal };
-    return new Promise((resolve, reject) => {
-        get(url, options, resolve).once('error', reject);
-    });
-}
-/** Reads at most the first few KB, then closes the connection. */
-async function readStart(response) {
-    const chunks = [];
-    let length = 0;
-    for await (const chunk of response) {
-        if (!Buffer.isBuffer(chunk))
-            break;
-        chunks.push(chunk);
-        length += chunk.length;
-        if (length > MAX_ANSWER_BYTES)
-            break;
-    }
-    return Buffer.concat(chunks).toString('latin1');
-}
-function isProof(body, proof) {
-    return proof !== undefined && isSame(body, proof);
-}
-function probe_describeFailure(error, signal) {
-    if (signal.aborted)
-        return { kind: 'silent', detail: 'no answer in time' };
-    const detail = sanitise_sanitise(errors_describeError(error));
-    if (error instanceof ForeignPeerError)
-        return { kind: 'unproved', detail: `the answer was not our TLS: ${detail}` };
-    // llhttp's own errors: the bytes received are not HTTP.
-    const isForeign = error instanceof Error && 'code' in error && String(error.code).startsWith('HPE_');
-    return isForeign
-        ? { kind: 'unproved', detail: `the answer was not HTTP: ${detail}` }
-        : { kind: 'silent', detail };
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/own-pages.js
-// The gateway's own paths under /__expose/, apart from the sign-in (access.ts), and its short answers in plain text. No
-// page there accepts a cookie as authorization, because the app shares the origin. Used by passes.ts, and `sendText` by
-// others.
-
-
-const OWN_FOLDER = '/__expose';
-/** The answer to a probe (see probe.ts); undefined if the request is not a probe. */
-function readProof(request, proofKey) {
-    if (request.method !== 'GET' || readPath(request) !== PROBE_PATH)
-        return undefined;
-    const query = new URLSearchParams(readTarget(request).slice(PROBE_PATH.length));
-    return renderProof(proofKey, query.get('challenge') ?? '');
-}
-/** Whether the gateway answers this path itself. */
-function isOwnPath(path) {
-    return path === OWN_FOLDER || path.startsWith(`${OWN_FOLDER}/`);
-}
-/** Sends a short answer in plain text, which is not cached. */
-function sendText({ response }, status, text, headers = {}) {
-    response.writeHead(status, {
-        'content-type': 'text/plain; charset=utf-8',
-        'content-length': Buffer.byteLength(text),
-        'cache-control': 'no-store',
-        'x-content-type-options': 'nosniff',
-        ...headers,
-    });
-    response.end(text);
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/webhooks/arriving-body.js
-// Keeps the bodies of captured requests while they arrive, within a budget for all of them. Used by recorder.ts.
-/**
- * The longest body that is kept whole. GitHub's payloads are the largest of the known senders, and it sends none above
- * 25 MB ("Webhook events and payloads", GitHub Docs).
- */
-const arriving_body_MAX_BODY_BYTES = 25 * 1024 ** 2;
-/** Most webhooks take a few KB. */
-const FIRST_BLOCK_BYTES = 4 * 1024;
-/** Blocks grow with the body, so that a large one has few of them. */
-const MAX_BLOCK_BYTES = 1024 ** 2;
-/** A body that is announced as this long at most gets one block of its length; who announces more need not send it. */
-const MAX_ANNOUNCED_BYTES = 64 * 1024;
-/** What a network buffer takes at most: the first piece of a body is held with all of it. */
-const MAX_HELD_BYTES = 64 * 1024;
-/** Bodies up to this length share blocks of memory once they are kept. */
-const MAX_SHARED_BYTES = 16 * 1024;
-const SHARED_BLOCK_BYTES = 128 * 1024;
-/** If less is left for a body, the rest of it is not kept. */
-const MIN_BLOCK_BYTES = 256;
-/** Longer bodies leave room for the first bytes of 2,000 others: most webhooks are no longer than that. */
-const SHORT_BYTES = 8 * 1024;
-const SHORT_ROOM_BYTES = 2_000 * SHORT_BYTES;
-/** How much memory the bodies that arrive at the moment may take together. */
-class BodyBudget {
-    #maxBytes;
-    #usedBytes = 0;
-    constructor(maxBytes) {
-        this.#maxBytes = maxBytes;
-    }
-    get usedBytes() {
-        return this.#usedBytes;
-    }
-    /**
-     * Takes up to `wanted` bytes for a body that has `owned` already, and returns how many. A long body may have no more
-     * than is left for all others then: so a thousand that come at once take no short one its place.
-     */
-    take(owned, wanted) {
-        const left = this.#maxBytes - this.#usedBytes;
-        const asShort = Math.min(left, SHORT_BYTES - owned);
-        const asLong = Math.min(left - SHORT_ROOM_BYTES, Math.floor((left - owned) / 2));
-        const granted = Math.min(wanted, Math.max(asShort, asLong));
-        if (granted < Math.min(wanted, MIN_BLOCK_BYTES))
-            return 0;
-        this.#usedBytes += granted;
-        return granted;
-    }
-    giveBack(bytes) {
-        this.#usedBytes -= bytes;
-    }
-}
-/**
- * Memory for bodies that are kept: short ones share blocks, because ten thousand buffers of their own would cost more
- * time than all else. The oldest bodies are forgotten first, so a block is free soon after its first body is. Node's own
- * pool is no choice: there, others would keep a block in memory.
- */
-class BodyStore {
-    #block = Buffer.alloc(0);
-    #usedBytes = 0;
-    /** The parts, one behind the other, up to `length`. */
-    keep(parts, length) {
-        const body = this.#allocate(length);
-        let offset = 0;
-        for (const part of parts)
-            offset += part.copy(body, offset, 0, Math.min(part.length, length - offset));
-        return body;
-    }
-    #allocate(length) {
-        if (length > MAX_SHARED_BYTES)
-            return Buffer.allocUnsafeSlow(length);
-        if (this.#usedBytes + length > this.#block.length) {
-            this.#block = Buffer.allocUnsafeSlow(SHARED_BLOCK_BYTES);
-            this.#usedBytes = 0;
-        }
-        this.#usedBytes += length;
-        return this.#block.subarray(this.#usedBytes - length, this.#usedBytes);
-    }
-}
-/**
- * The body of one request. If it comes in one piece, that is held until `take`. Otherwise its bytes are copied: a piece
- * of one byte may keep a whole network buffer in memory. Once the budget is short, or the body too long, the beginning
- * stays and the rest is only counted.
- */
-class ArrivingBody {
-    #budget;
-    /** As `Content-Length` says. */
-    #announced;
-    /** The only piece so far. */
-    #first;
-    #blocks = [];
-    #ownedBytes = 0;
-    #keptBytes = 0;
-    #isCut = false;
-    /** How many bytes have come. */
-    bytes = 0;
-    constructor(budget, announced) {
-        this.#budget = budget;
-        this.#announced = announced;
-    }
-    add(chunk) {
-        const isFirst = this.bytes === 0;
-        this.bytes += chunk.length;
-        if (isFirst && this.#hold(chunk))
-            return;
-        const first = this.#first;
-        if (first !== undefined) {
-            this.#first = undefined;
-            this.#release();
-            this.#copy(first);
-        }
-        this.#copy(chunk);
-    }
-    /** Returns what was kept, at most `maxBytes`, and gives its share of the budget back. */
-    take(store, maxBytes = arriving_body_MAX_BODY_BYTES) {
-        const parts = this.#first === undefined ? this.#blocks : [this.#first];
-        const kept = this.#first?.length ?? this.#keptBytes;
-        const body = store.keep(parts, Math.min(kept, maxBytes));
-        this.#release();
-        this.#first = undefined;
-        this.#blocks = [];
-        this.#keptBytes = 0;
-        this.#isCut = true;
-        return body;
-    }
-    #hold(chunk) {
-        const bytes = chunk.buffer.byteLength;
-        if (bytes > MAX_HELD_BYTES)
-            return false;
-        this.#ownedBytes = this.#budget.take(0, bytes);
-        if (this.#ownedBytes === bytes)
-            this.#first = chunk;
-        else
-            this.#release();
-        return this.#first !== undefined;
-    }
-    #release() {
-        this.#budget.giveBack(this.#ownedBytes);
-        this.#ownedBytes = 0;
-    }
-    #copy(chunk) {
-        for (let done = 0; done < chunk.length && !this.#isCut;) {
-            const free = this.#ownedBytes - this.#keptBytes;
-            const block = free > 0 ? this.#blocks.at(-1) : this.#open(chunk.length - done);
-            if (block === undefined)
-                return;
-            const copied = chunk.copy(block, free > 0 ? block.length - free : 0, done);
-            done += copied;
-            this.#keptBytes += copied;
-        }
-    }
-    #open(arrived) {
-        const room = arriving_body_MAX_BODY_BYTES - this.#ownedBytes;
-        const granted = this.#budget.take(this.#ownedBytes, Math.min(room, this.#chooseLength(arrived)));
-        if (granted === 0) {
-            this.#isCut = true;
-            return undefined;
-        }
-        // Not from Node's pool, in which a few bytes would keep 8 KB in memory.
-        const block = Buffer.allocUnsafeSlow(granted);
-        this.#blocks.push(block);
-        this.#ownedBytes += granted;
-        return block;
-    }
-    #chooseLength(arrived) {
-        const usual = Math.max(FIRST_BLOCK_BYTES, arrived, Math.min(this.#ownedBytes, MAX_BLOCK_BYTES));
-        const rest = (this.#announced ?? Number.POSITIVE_INFINITY) - this.#ownedBytes;
-        return rest > 0 && rest <= MAX_ANNOUNCED_BYTES ? rest : Math.min(usual, Math.max(rest, arrived));
-    }
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/webhooks/capture.js
-// Which requests are recorded. Used by recorder.ts, and by inputs/ and exposure/config.ts for the type.
-
-/** Absolute-form (RFC 9112, 3.2.2): the guard refuses it, which should be seen. */
-const ORIGIN = /^https?:\/\/[^/?#]*/i;
-/** Matching a path costs more than all else that the recorder does; webhooks come to few paths. */
-const capture_MAX_REMEMBERED = 256;
-const capture_SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
-/** Returns a function: is a request with this method and path (target without its query) recorded? */
-function compileCapture(capture) {
-    switch (capture.kind) {
-        case 'none':
-            return () => false;
-        case 'unsafe methods':
-            return method => !capture_SAFE_METHODS.has(method);
-        case 'paths': {
-            const matches = remember(compileLoosePatterns(capture.patterns));
-            return (_, path) => matches(path);
-        }
-    }
-}
-function remember(matches) {
-    const known = new Map();
-    return path => {
-        const before = known.get(path);
-        if (before !== undefined)
-            return before;
-        const found = matches(path.replace(ORIGIN, ''));
-        // Other paths come only from those who try all of them.
-        if (known.size >= capture_MAX_REMEMBERED)
-            known.clear();
-        known.set(path, found);
-        return found;
+const end_MAX_LINE_LENGTH = 1_000;
+/** The last state of an exposure that ended in this phase, because of this error if there was one. */
+function end_describeEnd(phase, error) {
+    const connectedAt = undefined;
+    if (phase.kind !== 'failed')
+        return { phase, tunnel: { status: 'Disconnected' }, connectedAt, app: { status: 'stopped' } };
+    const { reason, lastLines } = phase;
+    return {
+        phase,
+        tunnel: { status: 'Failed', reason },
+        connectedAt,
+        app: error instanceof TunnelError ? { status: 'stopped' } : { status: 'failed', reason, lastLines },
     };
 }
-
-;// CONCATENATED MODULE: ./build/js/gateway/webhooks/deliveries.js
-// Remembers which request carried a delivery first: senders repeat a delivery, with the same id, until it is answered
-// with 2xx. Used by recorder.ts.
-/** Providers repeat within minutes to days; a job sees far fewer deliveries than this. */
-const MAX_DELIVERIES = 10_000;
-/** Ids are sent by whoever has a secret; no provider's is longer. */
-const MAX_KEY_LENGTH = 512;
-class Deliveries {
-    /** Delivery → id of its first request; the oldest first. */
-    #first = new Map();
-    /** The id of the first request with this delivery; undefined if it is this one, or if there is no delivery. */
-    findFirst(delivery, id) {
-        if (delivery === undefined || delivery.length > MAX_KEY_LENGTH)
-            return undefined;
-        const first = this.#first.get(delivery);
-        if (first !== undefined)
-            return first;
-        this.#first.set(delivery, id);
-        const [oldest] = this.#first.keys();
-        if (this.#first.size > MAX_DELIVERIES && oldest !== undefined)
-            this.#first.delete(oldest);
-        return undefined;
-    }
+/** A longer line is data, and nobody reads that in a comment. */
+function shortenLine(line) {
+    return line.length > end_MAX_LINE_LENGTH ? `${line.slice(0, end_MAX_LINE_LENGTH)}…` : line;
+}
+/** If the time limit ended the start: an error that says so, with the given one as its cause. */
+function explainStart(error, timeout, timeoutMs) {
+    if (!timeout.aborted)
+        return error;
+    const message = `not ready within ${duration_formatDuration(timeoutMs)}, the \`startup-timeout\``;
+    if (error instanceof TunnelError)
+        return new TunnelError(message, { cause: error, retryable: false });
+    return new AppError(message, { cause: error, lastLines: error instanceof AppError ? error.lastLines : [] });
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/webhooks/request-ring.js
-// A list of captured requests that forgets the oldest when it has too many, or too many bytes. Used by recorder.ts.
-/** What an object, its strings and its list cost beside their text. */
-const RECORD_BYTES = 512;
-const FIELD_BYTES = 32;
-class RequestRing {
-    #maxCount;
-    /** In the order of ids; those before `#first` are forgotten. */
-    #entries = [];
-    #first = 0;
-    #bytes = 0;
-    constructor(maxCount) {
-        this.#maxCount = maxCount;
-    }
-    /** How much memory the requests take, about. */
-    get bytes() {
-        return this.#bytes;
-    }
-    /** The id must be larger than those before. The caller limits the bytes with `trim`. */
-    add(request) {
-        const bytes = measure(request);
-        this.#entries.push({ request, bytes });
-        this.#bytes += bytes;
-        if (this.#entries.length - this.#first > this.#maxCount)
-            this.#forgetOldest();
-    }
-    /** Forgets the oldest requests until the others take at most this much memory. */
-    trim(maxBytes) {
-        while (this.#bytes > maxBytes)
-            this.#forgetOldest();
-    }
-    find(id) {
-        const found = this.#entries[this.#indexAfter(id - 1)]?.request;
-        return found?.id === id ? found : undefined;
-    }
-    /** The requests with larger ids, in the order of ids. */
-    listAfter(id) {
-        return this.#entries.slice(this.#indexAfter(id)).flatMap(entry => entry?.request ?? []);
-    }
-    clear() {
-        this.#entries = [];
-        this.#first = 0;
-        this.#bytes = 0;
-    }
-    #forgetOldest() {
-        this.#bytes -= this.#entries[this.#first]?.bytes ?? 0;
-        this.#entries[this.#first] = undefined;
-        this.#first += 1;
-        if (this.#first < this.#entries.length / 2)
-            return;
-        this.#entries = this.#entries.slice(this.#first);
-        this.#first = 0;
-    }
-    /** Where the requests with larger ids begin. */
-    #indexAfter(id) {
-        let [low, high] = [this.#first, this.#entries.length];
-        while (low < high) {
-            const middle = (low + high) >>> 1;
-            if ((this.#entries[middle]?.request.id ?? 0) > id)
-                high = middle;
-            else
-                low = middle + 1;
-        }
-        return low;
-    }
-}
-function measure({ target, rawHeaders, body }) {
-    const fields = rawHeaders.reduce((sum, text) => sum + text.length + FIELD_BYTES, 0);
-    return RECORD_BYTES + target.length + fields + body.length;
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/webhooks/recorder.js
-// Records the requests on captured paths: the newest in memory, each with its answer. Never delays or changes a request.
-// The exposure owns it; passes.ts starts a recording for each request.
-
-
-
-
-
-
-
-/** A test waits for a handful, a load test for thousands. */
-const MAX_REQUESTS = 10_000;
-/** With the bodies that still arrive. The runner's memory is the app's, and its smallest has 7 GB. */
-const recorder_MAX_BYTES = 64 * 1024 ** 2;
-/** Of that, for bodies that still arrive: a body may have half of it at most. */
-const MAX_ARRIVING_BYTES = 2 * arriving_body_MAX_BODY_BYTES;
-/** Refused requests are kept apart: whoever sends without a key pushes out no request that was let in. */
-const MAX_REFUSED = 500;
-const MAX_REFUSED_BYTES = 4 * 1024 ** 2;
-/** Of the body of a refused request: enough to see what it was. */
-const MAX_REFUSED_BODY_BYTES = 256 * 1024;
-/** How long the rest of a body may come after its answer; the servers of downstream/ read no longer either. */
-const REST_MS = 5_000;
-/** Shorter texts may occur anywhere. */
-const recorder_MIN_HIDDEN_LENGTH = 8;
-class RequestRecorder {
-    capture;
-    isCaptured;
-    signatureHeaders;
-    #secrets;
-    #onError;
-    #listeners = new Set();
-    #clearListeners = new Set();
-    #deliveries = new Deliveries();
-    #arriving = new BodyBudget(MAX_ARRIVING_BYTES);
-    #letIn = new RequestRing(MAX_REQUESTS);
-    #refused = new RequestRing(MAX_REFUSED);
-    #book = {
-        budget: this.#arriving,
-        store: new BodyStore(),
-        onGrowth: () => this.#limitMemory(),
-        hide: text => this.#hide(text),
-        hideAll: texts => (this.#secrets.length === 0 ? texts : texts.map(text => this.#hide(text))),
-        add: request => this.#add(request),
-        announce: request => this.#announce(request),
+;// CONCATENATED MODULE: ./build/js/exposure/end-clock.js
+// Says when the time of an exposure is over. Used by exposure.ts.
+/** How often two clocks are compared with the end: after a laptop has slept, an exposure past its end must stop. */
+const CHECK_MS = 1_000;
+/** Calls back once, when the first of the two clocks has reached the end. Returns the function that stops it. */
+function startEndClock(durationMs, onEnd) {
+    const [wallEnd, monotonicEnd] = [Date.now() + durationMs, performance.now() + durationMs];
+    let timer;
+    const check = () => {
+        const leftMs = Math.min(wallEnd - Date.now(), monotonicEnd - performance.now());
+        if (leftMs <= 0)
+            onEnd();
+        else
+            timer = setTimeout(check, Math.min(leftMs, CHECK_MS));
     };
-    #lastId = 0;
-    constructor(capture, { secrets = [], signatureHeaders = [], onError = () => { } } = {}) {
-        this.capture = capture;
-        const isCaptured = compileCapture(capture);
-        this.isCaptured = (method, path) => isCaptured(method, path) && !isOwnPath(path);
-        this.#secrets = secrets.filter(secret => secret.length >= recorder_MIN_HIDDEN_LENGTH);
-        this.signatureHeaders = signatureHeaders;
-        this.#onError = onError;
-    }
-    get lastId() {
-        return this.#lastId;
-    }
-    list(since = 0) {
-        return mergeById(this.#letIn.listAfter(since), this.#refused.listAfter(since));
-    }
-    find(id) {
-        return this.#letIn.find(id) ?? this.#refused.find(id);
-    }
-    clear() {
-        this.#letIn.clear();
-        this.#refused.clear();
-        for (const listener of this.#clearListeners)
-            listener();
-    }
-    subscribe(listener) {
-        this.#listeners.add(listener);
-        return () => this.#listeners.delete(listener);
-    }
-    subscribeToClear(listener) {
-        this.#clearListeners.add(listener);
-        return () => this.#clearListeners.delete(listener);
-    }
-    /** Undefined if the request is not on a captured path. */
-    start(visit) {
-        if (!this.isCaptured(visit.request.method ?? '', readPath(visit.request)))
-            return undefined;
-        return new VisitRecording(visit, this.#book);
-    }
-    /**
-     * Records a request that is sent again, as `sent`; `refusal` if it does not go to the app. The function is to be called
-     * once with its end: the answer, or what went wrong.
-     */
-    startReplay(original, sent, refusal) {
-        const request = this.#add({
-            receivedAt: new Date(),
-            method: sent.method,
-            target: sent.target,
-            httpVersion: original.httpVersion,
-            rawHeaders: [...sent.rawHeaders],
-            body: sent.body,
-            bodyBytes: sent.body.length,
-            refusal,
-            verified: original.verified,
-            handshake: original.handshake,
-            delivery: undefined,
-            problem: undefined,
-            answer: undefined,
-            isFinished: false,
-            replayOf: original.id,
-        });
-        this.#announce(request);
-        const end = ({ answer, problem }) => {
-            Object.assign(request, { answer, problem, isFinished: true });
-            this.#announce(request);
-        };
-        return { id: request.id, end };
-    }
-    #add(found) {
-        this.#lastId += 1;
-        const { delivery, ...request } = found;
-        const duplicateOf = this.#deliveries.findFirst(delivery, this.#lastId);
-        const added = { id: this.#lastId, ...request, duplicateOf };
-        if (added.refusal === undefined)
-            this.#letIn.add(added);
-        else
-            this.#refused.add(added);
-        this.#limitMemory();
-        return added;
-    }
-    #limitMemory() {
-        this.#refused.trim(MAX_REFUSED_BYTES);
-        this.#letIn.trim(recorder_MAX_BYTES - MAX_REFUSED_BYTES - this.#arriving.usedBytes);
-    }
-    #hide(text) {
-        let hidden = text;
-        for (const secret of this.#secrets)
-            if (hidden.includes(secret))
-                hidden = hidden.replaceAll(secret, '[redacted]');
-        return hidden;
-    }
-    #announce(request) {
-        for (const listener of this.#listeners) {
-            try {
-                listener(request);
-            }
-            catch (error) {
-                this.#onError(error);
-            }
-        }
-    }
-}
-class VisitRecording {
-    #visit;
-    #book;
-    #receivedAt = new Date();
-    /** A time of performance.now(). */
-    #begun = performance.now();
-    #body;
-    #identity = {};
-    #problem;
-    #answer;
-    #isFinished = false;
-    #isBroken = false;
-    /** Undefined until it is visible. */
-    #request;
-    constructor(visit, book) {
-        this.#visit = visit;
-        this.#book = book;
-        const { 'content-length': length } = visit.request.headers;
-        this.#body = new ArrivingBody(book.budget, length === undefined ? undefined : Number(length));
-        visit.response.once('finish', () => this.#finish());
-        visit.response.once('close', () => this.#close());
-    }
-    take(chunk) {
-        if (this.#request !== undefined)
-            return;
-        this.#body.add(chunk);
-        this.#book.onGrowth();
-    }
-    identify(identity) {
-        this.#identity = identity;
-    }
-    complete() {
-        this.#show(undefined);
-    }
-    refuse(reason) {
-        this.#show(reason);
-    }
-    note(problem) {
-        this.#problem ??= problem;
-        this.#change({ problem: this.#problem });
-    }
-    upgrade() {
-        this.#end(101);
-    }
-    deliver(delivery) {
-        this.#change({ delivery });
-    }
-    #show(refusal) {
-        if (this.#request !== undefined)
-            return;
-        const { request } = this.#visit;
-        const { hide, hideAll } = this.#book;
-        const { bytes } = this.#body;
-        const whole = {
-            method: request.method ?? '',
-            // Only now: the passes have removed the key.
-            target: hide(readTarget(request)),
-            rawHeaders: hideAll(request.rawHeaders),
-            body: this.#body.take(this.#book.store, refusal === undefined ? undefined : MAX_REFUSED_BODY_BYTES),
-        };
-        this.#request = this.#book.add({
-            ...whole,
-            receivedAt: this.#receivedAt,
-            httpVersion: request.wireVersion ?? request.httpVersion,
-            bodyBytes: bytes,
-            ...(this.#isBroken && { isBroken: true }),
-            refusal,
-            verified: this.#identity.verified,
-            handshake: this.#identity.handshake ?? findUnruledHandshake(whole),
-            delivery: this.#identity.delivery,
-            problem: this.#problem,
-            answer: this.#answer,
-            isFinished: this.#isFinished,
-        });
-        this.#book.announce(this.#request);
-    }
-    /** The answer is sent. */
-    #finish() {
-        const { request, response, awaitsContinue } = this.#visit;
-        this.#end(response.statusCode);
-        if (this.#request !== undefined)
-            return;
-        if (!hasBody(request))
-            this.refuse(`the gateway answered it itself (${response.statusCode})`);
-        // The app, or a static file, has answered before the end of the body.
-        else if (awaitsContinue && this.#body.bytes === 0)
-            this.#endBody();
-        else
-            this.#awaitRest();
-    }
-    #awaitRest() {
-        const { request } = this.#visit;
-        const stop = () => {
-            clearTimeout(timer);
-            request.off('end', stop);
-            request.socket.off('close', stop);
-            this.#endBody();
-        };
-        const timer = setTimeout(stop, REST_MS);
-        request.once('end', stop);
-        request.socket.once('close', stop);
-    }
-    /** No more of the body will come. Nothing changes if all of it has. */
-    #endBody() {
-        if (this.#request !== undefined)
-            return;
-        this.#isBroken = !this.#visit.request.readableEnded;
-        if (this.#isBroken)
-            this.note('it was answered before the end of its body, and the rest was not read');
-        this.complete();
-    }
-    /** The answer is complete, or the connection (HTTP/2: the stream) is closed. */
-    #close() {
-        if (this.#isFinished)
-            return;
-        const { statusCode, headersSent } = this.#visit.response;
-        this.#isBroken = true;
-        if (this.#request === undefined)
-            this.refuse(`the sender left after ${this.#body.bytes} bytes of its body, before the end`);
-        else
-            this.note(headersSent ? 'the answer broke off before its end' : 'its sender left before the answer');
-        this.#end(headersSent ? statusCode : undefined);
-    }
-    #end(status) {
-        const durationMs = Math.round(performance.now() - this.#begun);
-        this.#answer = status === undefined ? undefined : { status, durationMs };
-        this.#isFinished = true;
-        this.#change({ answer: this.#answer, isFinished: true });
-    }
-    #change(change) {
-        if (this.#request === undefined)
-            return;
-        Object.assign(this.#request, change);
-        this.#book.announce(this.#request);
-    }
-}
-/** On paths without a rule: a GET only looks like a handshake there, and nobody waits for one by default. */
-function findUnruledHandshake(request) {
-    return request.method === 'POST' ? findHandshake(request) : undefined;
-}
-function mergeById(some, others) {
-    if (others.length === 0)
-        return some;
-    return [...some, ...others].sort((one, other) => one.id - other.id);
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/webhooks/requests-file.js
-// The output `requests-file`: each captured request as one line of JSON (NDJSON), for the steps that follow. Written by
-// this process alone, in the background. Made by exposure/.
-//
-//   {"id":1,"method":"POST", …}      a RequestMessage (shared/request-json.ts), once the request is finished
-//   {"id":1, …,"delivery":{…}}       again, if something has changed since
-//   {"missing":{"count":3, …}}       so many could not be written here
-//   {"cut":{"max_bytes":…, …}}       the last line of a file that has become too long
-
-
-
-
-
-/** A file that is uploaded as an artifact, and searched by people. */
-const requests_file_MAX_FILE_BYTES = 256 * 1024 ** 2;
-/** Room for the last line. */
-const CUT_LINE_BYTES = 1024;
-/** Of one body: to render more would stop all other work for a tenth of a second. The API has all of it. */
-const MAX_LINE_BODY_BYTES = 1024 ** 2;
-/** So much is rendered and written at a time. */
-const BATCH_LENGTH = 256 * 1024;
-/** Between two writes: each costs about as much as ten lines. If the process is killed, the lines since then are lost. */
-const PAUSE_MS = 20;
-/** The end of the preview must not wait longer. */
-const CLOSE_LIMIT_MS = 3_000;
-/** What may wait for a slow disk, in bodies and with this for each head. */
-const requests_file_MAX_WAITING_BYTES = 16 * 1024 ** 2;
-const HEAD_BYTES = 1024;
-class RequestsFile {
-    #options;
-    #maxBytes;
-    #unsubscribe;
-    #handle;
-    #waiting = [];
-    #waitingBytes = 0;
-    #writing;
-    /** Of the file: whole lines. */
-    #bytes = 0;
-    #missing = 0;
-    #isCut = false;
-    #isClosing = false;
-    /** Makes the file, empty, for this user alone. Throws if that is not possible. */
-    constructor(options) {
-        this.#options = options;
-        this.#maxBytes = (options.maxBytes ?? requests_file_MAX_FILE_BYTES) - CUT_LINE_BYTES;
-        (0,external_node_fs_.closeSync)((0,external_node_fs_.openSync)(options.path, 'w', 0o600));
-        this.#unsubscribe = options.requests.subscribe(request => {
-            if (request.isFinished)
-                this.#add(request);
-        });
-    }
-    /** Writes what is left, also of requests that are not finished; gives up on a disk that hangs. Never rejects. */
-    async close() {
-        this.#isClosing = true;
-        this.#unsubscribe();
-        for (const request of this.#options.requests.list())
-            if (!request.isFinished)
-                this.#add(request);
-        await Promise.race([this.#finish(), (0,promises_namespaceObject.setTimeout)(CLOSE_LIMIT_MS, undefined, { ref: false })]);
-    }
-    async #finish() {
-        await this.#writing;
-        if (this.#missing > 0)
-            await this.#writeBatch();
-        await this.#handle?.close().catch(() => { }); // nothing is left to write
-    }
-    #add(request) {
-        if (this.#isCut)
-            return;
-        const bytes = requests_file_measure(request);
-        if (this.#waitingBytes + bytes > requests_file_MAX_WAITING_BYTES && this.#waiting.length > 0) {
-            this.#miss(1, 'the disk is too slow');
-            return;
-        }
-        this.#waiting.push(request);
-        this.#waitingBytes += bytes;
-        this.#writing ??= this.#write();
-    }
-    /** Ends when nothing waits. */
-    async #write() {
-        await (0,promises_namespaceObject.setImmediate)();
-        while (this.#waiting.length > 0 && !this.#isCut) {
-            await this.#writeBatch();
-            if (!this.#isClosing && this.#waitingBytes < BATCH_LENGTH)
-                await (0,promises_namespaceObject.setTimeout)(PAUSE_MS);
-        }
-        this.#writing = undefined;
-    }
-    async #writeBatch() {
-        const missing = this.#missing;
-        const { lines, count } = this.#takeBatch();
-        const bytes = Buffer.from(lines);
-        try {
-            if (this.#bytes + bytes.length > this.#maxBytes)
-                await this.#cut();
-            else
-                await this.#append(bytes);
-            this.#missing -= missing;
-        }
-        catch (error) {
-            this.#miss(count, errors_describeError(error));
-        }
-    }
-    #takeBatch() {
-        let lines = this.#missing === 0 ? '' : `${JSON.stringify({ missing: { count: this.#missing } })}\n`;
-        let count = 0;
-        while (lines.length < BATCH_LENGTH || count === 0) {
-            const request = this.#waiting[count];
-            if (request === undefined)
-                break;
-            lines += `${this.#render(request)}\n`;
-            this.#waitingBytes -= requests_file_measure(request);
-            count += 1;
-        }
-        this.#waiting.splice(0, count);
-        return { lines, count };
-    }
-    /** A bug in here must not end the preview. */
-    #render(request) {
-        try {
-            const body = request.body.subarray(0, MAX_LINE_BODY_BYTES);
-            return JSON.stringify(this.#options.redact(describeRequest({ ...request, body })));
-        }
-        catch (error) {
-            this.#options.onProblem(`requests-file misses a request that cannot be written: ${errors_describeError(error)}`);
-            return JSON.stringify({ missing: { count: 1 } });
-        }
-    }
-    async #cut() {
-        this.#isCut = true;
-        this.#waiting = [];
-        this.#unsubscribe();
-        const cut = { at: new Date().toISOString(), max_bytes: this.#options.maxBytes ?? requests_file_MAX_FILE_BYTES };
-        await this.#append(Buffer.from(`${JSON.stringify({ cut })}\n`));
-        this.#options.onProblem(`requests-file has reached ${cut.max_bytes} bytes, and ends there: later requests are in the control API only`);
-    }
-    /** Writes all of it, or nothing. */
-    async #append(bytes) {
-        this.#handle ??= await (0,promises_.open)(this.#options.path, 'r+');
-        try {
-            for (let done = 0; done < bytes.length;) {
-                const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, this.#bytes + done);
-                if (bytesWritten === 0)
-                    throw new Error('no space is left');
-                done += bytesWritten;
-            }
-            this.#bytes += bytes.length;
-        }
-        catch (error) {
-            await this.#handle.truncate(this.#bytes).catch(() => { }); // the next line overwrites the rest
-            throw error;
-        }
-    }
-    #miss(count, reason) {
-        if (this.#missing === 0)
-            this.#options.onProblem(`requests-file misses requests, which the control API may still have: ${reason}`);
-        this.#missing += count;
-    }
-}
-function requests_file_measure({ body }) {
-    return HEAD_BYTES + Math.min(body.length, MAX_LINE_BODY_BYTES);
+    check();
+    return () => clearTimeout(timer);
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/pages/notice.js
@@ -41746,7 +40958,7 @@ function renderText({ title, what, nextForScripts, detail, retryAfterS }) {
  * JSON, for a program: `{"error","detail"?,"status","retry_after"?}`; `retry_after` in seconds, if trying again may
  * help.
  */
-function renderJson(notice) {
+function page_renderJson(notice) {
     const { title, what, detail, status, retryAfterS } = notice;
     return `${JSON.stringify({ error: `${title}: ${what}`, detail, status, retry_after: retryAfterS })}\n`;
 }
@@ -41786,7 +40998,7 @@ function render(request, notice) {
     if (wantsPage(request))
         return ['text/html; charset=utf-8', renderPage(notice)];
     if (/\bapplication\/(?:[\w.-]+\+)?json\b/i.test(request.headers.accept ?? ''))
-        return ['application/json', renderJson(notice)];
+        return ['application/json', page_renderJson(notice)];
     return ['text/plain; charset=utf-8', renderText(notice)];
 }
 
@@ -42334,7 +41546,7 @@ function sendTooLarge(visit, maxBytes) {
     sendNotice(visit, describeTooLarge(maxBytes), { connection: 'close' });
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/webhooks/refusals.js
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/record/refusals.js
 // Why a captured request did not reach the app, and what to do, in sentences for the record. Used by passes.ts and by
 // those who refuse a body.
 
@@ -43757,6 +42969,166 @@ function withOtherPort(name, protocol) {
     return plain === name ? `${name}:${DEFAULT_PORTS[protocol]}` : plain;
 }
 
+// EXTERNAL MODULE: external "node:https"
+var external_node_https_ = __nccwpck_require__(4708);
+;// CONCATENATED MODULE: ./build/js/gateway/probe-tls.js
+// Opens the probe's TLS connection to an address where TLS ends at our own gateway: this machine may not trust its
+// certificate. Used by probe.ts.
+
+
+
+/** Another program answered: with another certificate, or without TLS. */
+class ForeignPeerError extends Error {
+    name = 'ForeignPeerError';
+}
+/**
+ * Opens a TLS connection. The server must have the certificate with this SHA-256 fingerprint, or, because a proxy may
+ * be in between, one that the machine trusts for this name. Rejects with ForeignPeerError if it has neither.
+ */
+function connectTls(url, fingerprint, signal) {
+    const { hostname, port } = new URL(url);
+    const host = stripBrackets(hostname);
+    return new Promise((resolve, reject) => {
+        signal.throwIfAborted();
+        const socket = (0,external_node_tls_.connect)({
+            host,
+            port: Number(port || 443),
+            ...((0,external_node_net_.isIP)(host) === 0 && { servername: host }),
+            ALPNProtocols: ['http/1.1'],
+            // The certificate is checked below, before the request is sent.
+            rejectUnauthorized: false,
+        });
+        const giveUp = () => socket.destroy(new Error('no answer in time'));
+        signal.addEventListener('abort', giveUp, { once: true });
+        socket.once('close', () => signal.removeEventListener('abort', giveUp));
+        socket.on('error', error => reject(isNoTls(error) ? new ForeignPeerError(error.message) : error));
+        socket.once('secureConnect', () => {
+            if (socket.authorized || socket.getPeerX509Certificate()?.fingerprint256 === fingerprint) {
+                resolve(socket);
+                return;
+            }
+            socket.destroy();
+            reject(new ForeignPeerError(`a certificate that is not ours (${socket.authorizationError})`));
+        });
+    });
+}
+/** OpenSSL's own errors: the bytes received are not a TLS handshake. */
+function isNoTls(error) {
+    return 'code' in error && /^(?:EPROTO|ERR_SSL_)/.test(String(error.code));
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/probe.js
+// The probe proves that a public address leads to this exposure: it sends a challenge, and only this exposure has the
+// key to sign it. Sent by exposure/ before a URL is published, answered by passes.ts.
+
+
+
+
+
+
+
+/** Path of the probe on every exposure. */
+const PROBE_PATH = '/__expose/probe';
+/** A proof has 64 characters. A much longer answer is some other page, and is not read to its end. */
+const MAX_ANSWER_BYTES = 4_096;
+const CHALLENGE = /^[0-9a-f]{32,128}$/;
+/** The keyed answer to a challenge (lower-case hex, 16 to 64 bytes), or undefined if it is not one. */
+function renderProof(proofKey, challenge) {
+    if (!CHALLENGE.test(challenge))
+        return undefined;
+    return (0,external_node_crypto_.createHmac)('sha256', proofKey).update(`expose probe\n${challenge}`).digest('hex');
+}
+/**
+ * Sends one challenge to `url` (no trailing slash), over a new connection, and follows no redirect. `certificate`: the
+ * SHA-256 fingerprint of ours, if the gateway speaks TLS. Never rejects.
+ */
+async function probeHttp(url, proofKey, signal, certificate) {
+    const challenge = (0,external_node_crypto_.randomBytes)(32).toString('hex');
+    try {
+        const response = await probe_openPage(`${url}${PROBE_PATH}?challenge=${challenge}`, signal, certificate);
+        const body = await readStart(response);
+        const status = response.statusCode ?? 0;
+        if (isProof(body, renderProof(proofKey, challenge)))
+            return { kind: 'proved' };
+        if (status >= 500)
+            return { kind: 'silent', detail: `the answer was ${status}` };
+        return { kind: 'unproved', detail: `the answer was ${status}, without the proof of this exposure` };
+    }
+    catch (error) {
+        return probe_describeFailure(error, signal);
+    }
+}
+async function probe_openPage(url, signal, certificate) {
+    const get = url.startsWith('https:') ? external_node_https_.get : external_node_http_.get;
+    const socket = certificate === undefined ? undefined : await connectTls(url, certificate, signal);
+    // No agent: a kept-alive connection could still lead to an earlier target of the address.
+    const options = socket
+        ? { createConnection: () => socket, signal }
+        : { agent: false, signal };
+    return new Promise((resolve, reject) => {
+        get(url, options, resolve).once('error', reject);
+    });
+}
+/** Reads at most the first few KB, then closes the connection. */
+async function readStart(response) {
+    const chunks = [];
+    let length = 0;
+    for await (const chunk of response) {
+        if (!Buffer.isBuffer(chunk))
+            break;
+        chunks.push(chunk);
+        length += chunk.length;
+        if (length > MAX_ANSWER_BYTES)
+            break;
+    }
+    return Buffer.concat(chunks).toString('latin1');
+}
+function isProof(body, proof) {
+    return proof !== undefined && isSame(body, proof);
+}
+function probe_describeFailure(error, signal) {
+    if (signal.aborted)
+        return { kind: 'silent', detail: 'no answer in time' };
+    const detail = sanitise_sanitise(errors_describeError(error));
+    if (error instanceof ForeignPeerError)
+        return { kind: 'unproved', detail: `the answer was not our TLS: ${detail}` };
+    // llhttp's own errors: the bytes received are not HTTP.
+    const isForeign = error instanceof Error && 'code' in error && String(error.code).startsWith('HPE_');
+    return isForeign
+        ? { kind: 'unproved', detail: `the answer was not HTTP: ${detail}` }
+        : { kind: 'silent', detail };
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/own-pages.js
+// The gateway's own paths under /__expose/, apart from the sign-in (access.ts), and its short answers in plain text. No
+// page there accepts a cookie as authorization, because the app shares the origin. Used by passes.ts, and `sendText` by
+// others.
+
+
+const OWN_FOLDER = '/__expose';
+/** The answer to a probe (see probe.ts); undefined if the request is not a probe. */
+function readProof(request, proofKey) {
+    if (request.method !== 'GET' || readPath(request) !== PROBE_PATH)
+        return undefined;
+    const query = new URLSearchParams(readTarget(request).slice(PROBE_PATH.length));
+    return renderProof(proofKey, query.get('challenge') ?? '');
+}
+/** Whether the gateway answers this path itself. */
+function isOwnPath(path) {
+    return path === OWN_FOLDER || path.startsWith(`${OWN_FOLDER}/`);
+}
+/** Sends a short answer in plain text, which is not cached. */
+function sendText({ response }, status, text, headers = {}) {
+    response.writeHead(status, {
+        'content-type': 'text/plain; charset=utf-8',
+        'content-length': Buffer.byteLength(text),
+        'cache-control': 'no-store',
+        'x-content-type-options': 'nosniff',
+        ...headers,
+    });
+    response.end(text);
+}
+
 ;// CONCATENATED MODULE: ./build/js/gateway/guard.js
 // The first pass: refuses every request that two HTTP implementations could read differently. Node's parser refuses the
 // rest (two lengths, bare LF, folded lines, a space before the colon). Used by passes.ts.
@@ -44662,7 +44034,7 @@ class LocalNames {
      * becomes `disguised`, which any page can make its browser send: so such a page gains nothing.
      */
     #mapSource(value, disguised) {
-        const start = names_ORIGIN.exec(value)?.[0] ?? '';
+        const start = ORIGIN.exec(value)?.[0] ?? '';
         if (this.#address?.origins.has(start.toLowerCase()))
             return `http://${this.host}${value.slice(start.length)}`;
         return this.#namesApp(value) ? disguised : value;
@@ -44673,7 +44045,7 @@ class LocalNames {
         return url !== null && url.host === URL.parse(`${url.protocol}//${this.host}`)?.host;
     }
 }
-const names_ORIGIN = /^https?:\/\/[^/?#]*/i;
+const ORIGIN = /^https?:\/\/[^/?#]*/i;
 /** The fields of an answer in which apps name their own address. */
 const ANSWER_FIELDS = new Map([
     ['location', mapUrl],
@@ -45002,8 +44374,159 @@ function joinStreams(visitor, app) {
 }
 function ignore() { }
 
-;// CONCATENATED MODULE: ./build/js/gateway/webhooks/delivery.js
-// Sends a request that was kept to the app, as if its sender had sent it just now. Used by queue.ts, and for replays.
+;// CONCATENATED MODULE: ./build/js/gateway/whole-body.js
+// Reads the body of a request whole, for the passes that must see all of it before they decide. Used by passes.ts and
+// webhooks/.
+
+/**
+ * Resolves with the body, and keeps it in `visit.body`. `mayGrow` gets the length of each piece, and the length so far
+ * with it; if it returns false, this resolves with 'too long', and the rest is dropped: the caller answers. Resolves
+ * with 'sender left' if the connection, or the HTTP/2 stream, ends before the body. Never rejects.
+ *
+ * A sender who waits for a 100 (Continue) gets it.
+ */
+function readWhole(visit, mayGrow) {
+    const { request, response } = visit;
+    if (visit.body !== undefined) {
+        const { length } = visit.body;
+        return Promise.resolve(mayGrow(length, length) ? visit.body : 'too long');
+    }
+    if (!hasBody(request)) {
+        visit.body = Buffer.alloc(0);
+        return Promise.resolve(visit.body);
+    }
+    const { promise, resolve } = Promise.withResolvers();
+    const collected = new GrowingBuffer();
+    let total = 0;
+    const onData = (chunk) => {
+        total += chunk.length;
+        visit.recording?.take(chunk);
+        if (mayGrow(chunk.length, total))
+            collected.add(chunk);
+        else
+            finish('too long');
+    };
+    const onEnd = () => {
+        visit.body = collected.take();
+        finish(visit.body);
+    };
+    const onClose = () => finish('sender left');
+    const finish = (result) => {
+        request.off('data', onData).off('end', onEnd).off('close', onClose);
+        response.off('close', onClose);
+        // Without a listener for its data, a stream would stand still.
+        request.resume();
+        resolve(result);
+    };
+    if (visit.awaitsContinue)
+        response.writeContinue();
+    request.on('data', onData).once('end', onEnd).once('close', onClose);
+    response.once('close', onClose);
+    // It is paused if a pass had begun to forward it.
+    request.resume();
+    return promise;
+}
+const FIRST_BYTES = 4 * 1024;
+/** Copies each piece: as a buffer of its own, a piece of one byte costs 200 times as much, and anybody can send those. */
+class GrowingBuffer {
+    #bytes = Buffer.alloc(0);
+    #length = 0;
+    add(piece) {
+        const needed = this.#length + piece.length;
+        if (needed > this.#bytes.length) {
+            const larger = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, needed, 2 * this.#length));
+            this.#bytes.copy(larger, 0, 0, this.#length);
+            this.#bytes = larger;
+        }
+        this.#length += piece.copy(this.#bytes, this.#length);
+    }
+    /** All of it, in a buffer that is no longer: it may be kept. */
+    take() {
+        if (this.#length === this.#bytes.length)
+            return this.#bytes;
+        const whole = Buffer.allocUnsafeSlow(this.#length);
+        this.#bytes.copy(whole, 0, 0, this.#length);
+        return whole;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/queue/pass.js
+// Decides which requests are kept while the app is away, reads them, and answers them. Used by passes.ts.
+
+
+
+
+
+
+
+/** The methods of webhooks. Everything else asks for something that only the app can answer. */
+const KEPT_METHODS = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
+/** A full queue stays full until the app is back, which takes seconds or minutes. */
+const FULL_RETRY_S = 30;
+/**
+ * Whether a request of this kind may be kept: it is on a captured path, and its sender can do without the app's answer.
+ * A page of a browser cannot: browsers send `Origin` with these methods.
+ */
+function mayKeep({ request, recording, upgrade }) {
+    return (recording !== undefined &&
+        upgrade === undefined &&
+        KEPT_METHODS.has(request.method ?? '') &&
+        request.headers.origin === undefined);
+}
+/**
+ * Keeps the request, and answers 202; 503 if the queue is full. Resolves with false if the app or the next pass must
+ * answer: its body shows that it is a handshake, or it is no longer needed to keep it.
+ */
+async function keepForLater(visit, options) {
+    const { room } = options.queue;
+    const reservation = room.reserve(pass_measureHead(visit));
+    if (reservation === undefined)
+        return sendFull(visit);
+    // Before a 100 (Continue).
+    if (room.has(Number(visit.request.headers['content-length'] ?? 0)))
+        return await keepBody(visit, reservation, options);
+    reservation.release();
+    return sendFull(visit);
+}
+async function keepBody(visit, reservation, { queue, maxBodyBytes, isStillNeeded }) {
+    let isTooLarge = false;
+    const body = await readWhole(visit, (bytes, total) => {
+        isTooLarge = total > maxBodyBytes;
+        return !isTooLarge && reservation.grow(bytes);
+    });
+    const request = readRequest(visit);
+    if (!Buffer.isBuffer(body) || findHandshake(request) !== undefined || !isStillNeeded()) {
+        reservation.release();
+        if (body === 'too long')
+            return isTooLarge ? refuseTooLarge(visit, maxBodyBytes) : sendFull(visit);
+        return body === 'sender left';
+    }
+    const { recording, address, isPublicOnly = false } = visit;
+    recording?.complete();
+    const rawHeaders = [...request.rawHeaders];
+    queue.add({ request: { ...request, rawHeaders }, address, isPublicOnly, recording }, reservation);
+    sendText(visit, 202, 'The app is away. This request is kept, and sent to the app when it is back.\n');
+    return true;
+}
+function pass_measureHead({ request }) {
+    return request.rawHeaders.reduce((bytes, part) => bytes + part.length, readTarget(request).length);
+}
+function refuseTooLarge(visit, maxBodyBytes) {
+    visit.recording?.refuse(describeRefusedBody(new BodyTooLarge(maxBodyBytes)));
+    sendTooLarge(visit, maxBodyBytes);
+    return true;
+}
+function sendFull(visit) {
+    visit.recording?.refuse('the app was not running, and no more requests could be kept for it: the sender must send it again when it is');
+    sendText(visit, 503, 'The app is away, and no more requests can be kept for it. Send this one again later.\n', {
+        'retry-after': String(FULL_RETRY_S),
+    });
+    return true;
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/sending.js
+// Sends a whole request to the app, as if its sender had sent it just now, or to another server. Used by queue/ and
+// replay.ts.
 
 
 
@@ -45051,10 +44574,10 @@ function isUnsendable(error) {
 /** Never rejects. */
 function sendMessage(connections, message, { timeoutMs, keepBytes, signal }) {
     return new Promise(resolve => {
-        const reader = new AnswerReader(keepBytes, delivery => {
+        const reader = new AnswerReader(keepBytes, result => {
             clearTimeout(timer);
             signal?.removeEventListener('abort', abort);
-            resolve(delivery);
+            resolve(result);
         });
         const isLate = new DOMException('no answer in time', 'TimeoutError');
         const timer = setTimeout(() => reader.cut(isLate), timeoutMs);
@@ -45126,139 +44649,12 @@ class AnswerReader {
             durationMs: Math.round(performance.now() - this.#begun),
         };
     }
-    #finish(delivery) {
+    #finish(result) {
         if (this.#isOver)
             return;
         this.#isOver = true;
-        this.#onEnd(delivery);
+        this.#onEnd(result);
     }
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/whole-body.js
-// Reads the body of a request whole, for the passes that must see all of it before they decide. Used by passes.ts and
-// webhooks/.
-
-/**
- * Resolves with the body, and keeps it in `visit.body`. `mayGrow` gets the length of each piece, and the length so far
- * with it; if it returns false, this resolves with 'too long', and the rest is dropped: the caller answers. Resolves
- * with 'sender left' if the connection, or the HTTP/2 stream, ends before the body. Never rejects.
- *
- * A sender who waits for a 100 (Continue) gets it.
- */
-function readWhole(visit, mayGrow) {
-    const { request, response } = visit;
-    if (visit.body !== undefined) {
-        const { length } = visit.body;
-        return Promise.resolve(mayGrow(length, length) ? visit.body : 'too long');
-    }
-    if (!hasBody(request)) {
-        visit.body = Buffer.alloc(0);
-        return Promise.resolve(visit.body);
-    }
-    const { promise, resolve } = Promise.withResolvers();
-    const chunks = [];
-    let total = 0;
-    const onData = (chunk) => {
-        total += chunk.length;
-        visit.recording?.take(chunk);
-        if (mayGrow(chunk.length, total))
-            chunks.push(chunk);
-        else
-            finish('too long');
-    };
-    const onEnd = () => {
-        visit.body = Buffer.concat(chunks);
-        finish(visit.body);
-    };
-    const onClose = () => finish('sender left');
-    const finish = (result) => {
-        request.off('data', onData).off('end', onEnd).off('close', onClose);
-        response.off('close', onClose);
-        // Without a listener for its data, a stream would stand still.
-        request.resume();
-        resolve(result);
-    };
-    if (visit.awaitsContinue)
-        response.writeContinue();
-    request.on('data', onData).once('end', onEnd).once('close', onClose);
-    response.once('close', onClose);
-    // It is paused if a pass had begun to forward it.
-    request.resume();
-    return promise;
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/webhooks/queue-pass.js
-// Decides which requests are kept while the app is away, reads them, and answers them. Used by passes.ts.
-
-
-
-
-
-
-
-/** The methods of webhooks. Everything else asks for something that only the app can answer. */
-const KEPT_METHODS = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
-/** A full queue stays full until the app is back, which takes seconds or minutes. */
-const FULL_RETRY_S = 30;
-/**
- * Whether a request of this kind may be kept: it is on a captured path, and its sender can do without the app's answer.
- * A page of a browser cannot: browsers send `Origin` with these methods.
- */
-function mayKeep({ request, recording, upgrade }) {
-    return (recording !== undefined &&
-        upgrade === undefined &&
-        KEPT_METHODS.has(request.method ?? '') &&
-        request.headers.origin === undefined);
-}
-/**
- * Keeps the request, and answers 202; 503 if the queue is full. Resolves with false if the app or the next pass must
- * answer: its body shows that it is a handshake, or it is no longer needed to keep it.
- */
-async function keepForLater(visit, options) {
-    const { room } = options.queue;
-    const reservation = room.reserve(queue_pass_measureHead(visit));
-    if (reservation === undefined)
-        return sendFull(visit);
-    // Before a 100 (Continue).
-    if (room.has(Number(visit.request.headers['content-length'] ?? 0)))
-        return await keepBody(visit, reservation, options);
-    reservation.release();
-    return sendFull(visit);
-}
-async function keepBody(visit, reservation, { queue, maxBodyBytes, isStillNeeded }) {
-    let isTooLarge = false;
-    const body = await readWhole(visit, (bytes, total) => {
-        isTooLarge = total > maxBodyBytes;
-        return !isTooLarge && reservation.grow(bytes);
-    });
-    const request = readRequest(visit);
-    if (!Buffer.isBuffer(body) || findHandshake(request) !== undefined || !isStillNeeded()) {
-        reservation.release();
-        if (body === 'too long')
-            return isTooLarge ? refuseTooLarge(visit, maxBodyBytes) : sendFull(visit);
-        return body === 'sender left';
-    }
-    const { recording, address, isPublicOnly = false } = visit;
-    recording?.complete();
-    const rawHeaders = [...request.rawHeaders];
-    queue.add({ request: { ...request, rawHeaders }, address, isPublicOnly, recording }, reservation);
-    sendText(visit, 202, 'The app is away. This request is kept, and sent to the app when it is back.\n');
-    return true;
-}
-function queue_pass_measureHead({ request }) {
-    return request.rawHeaders.reduce((bytes, part) => bytes + part.length, readTarget(request).length);
-}
-function refuseTooLarge(visit, maxBodyBytes) {
-    visit.recording?.refuse(describeRefusedBody(new BodyTooLarge(maxBodyBytes)));
-    sendTooLarge(visit, maxBodyBytes);
-    return true;
-}
-function sendFull(visit) {
-    visit.recording?.refuse('the app was not running, and no more requests could be kept for it: the sender must send it again when it is');
-    sendText(visit, 503, 'The app is away, and no more requests can be kept for it. Send this one again later.\n', {
-        'retry-after': String(FULL_RETRY_S),
-    });
-    return true;
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/passes.js
@@ -45358,8 +44754,14 @@ function recordAccessRefusal(visit, { access }) {
     access.removeCredentials(visit.request);
     visit.recording.refuse(describeAccessRefusal(visit.response.statusCode));
 }
+/** Before the body is awaited: if its sender leaves, the request is recorded as it is then. */
+function hideCredentials({ request, recording }, { access }) {
+    if (recording !== undefined && hasBody(request))
+        access.removeCredentials(request);
+}
 /** As on a path of `verify`, so that nobody can find out which paths these are. */
 async function refuseLikeSigned(visit, context, signedPaths) {
+    hideCredentials(visit, context);
     const { kind } = await signedPaths.examine(visit);
     if (kind === 'left')
         return true;
@@ -45370,10 +44772,9 @@ async function refuseLikeSigned(visit, context, signedPaths) {
     recordAccessRefusal(visit, context);
     return true;
 }
-async function verifyPath(visit, { access }, signedPaths) {
+async function verifyPath(visit, context, signedPaths) {
+    hideCredentials(visit, context);
     const examined = await signedPaths.examine(visit);
-    if (visit.recording !== undefined && examined.kind !== 'admitted')
-        access.removeCredentials(visit.request);
     switch (examined.kind) {
         case 'admitted':
             visit.recording?.identify(examined.identity);
@@ -45385,9 +44786,11 @@ async function verifyPath(visit, { access }, signedPaths) {
             sendNotice(visit, NOT_CHECKED, { connection: 'close' });
             return true;
         case 'refused':
+            if (visit.recording !== undefined)
+                context.access.removeCredentials(visit.request);
             visit.recording?.refuse(examined.reason);
             if (visit.isPublicOnly)
-                access.refuse(visit);
+                context.access.refuse(visit);
             else
                 sendNotice(visit, NOT_SIGNED, { connection: 'close', 'www-authenticate': 'Signature' });
             return true;
@@ -45621,7 +45024,7 @@ function openPool(origin, pipelining) {
     });
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/webhooks/queue-limits.js
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/queue/limits.js
 // How much the queue keeps, and for how long. Used by queue.ts.
 /**
  * More than any provider sends while a preview restarts, and little memory for a runner. After a quarter of an hour the
@@ -45678,9 +45081,9 @@ class QueueRoom {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/webhooks/queue.js
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/queue/queue.js
 // Keeps requests on captured paths while the app is away, and sends them to it, one after the other, when it is back.
-// Made by gateway.ts; queue-pass.ts puts requests into it.
+// Made by gateway.ts; pass.ts puts requests into it.
 
 
 
@@ -45829,10 +45232,10 @@ class DeliveryQueue {
         const rules = { timeoutMs: this.#limits.answerMs, keepBytes: 0, signal };
         return sendMessage(this.#link.selectFresh(app) ?? kept, message, rules);
     }
-    #settle(entry, delivery) {
-        switch (delivery.kind) {
+    #settle(entry, result) {
+        switch (result.kind) {
             case 'answered': {
-                const { status, durationMs } = delivery;
+                const { status, durationMs } = result;
                 this.#end(entry, { kind: 'delivered', at: new Date(), status, durationMs });
                 this.#delivered += 1;
                 this.#pauseMs = this.#limits.pauseMs;
@@ -45842,7 +45245,7 @@ class DeliveryQueue {
                 this.#waiting.unshift(entry);
                 return this.#limits.retryMs;
             case 'no answer': {
-                this.#drop(entry, this.#describeLoss(delivery.error));
+                this.#drop(entry, this.#describeLoss(result.error));
                 const pauseMs = this.#pauseMs;
                 this.#pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
                 return pauseMs;
@@ -45913,20 +45316,20 @@ function isSameAddress(one, other) {
     return one.host === other?.host && one.port === other.port;
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/body-budget.js
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/body-reader.js
 // Reads bodies whole for the check of their signatures, within limits: anybody can send some. Used by signed-paths.ts.
 
 /** Of one body. Webhooks have a few KB; GitHub's longest are rarely near this. */
-const body_budget_MAX_BODY_BYTES = 1024 ** 2;
+const body_reader_MAX_BODY_BYTES = 1024 ** 2;
 /** Of all bodies that are being read. */
-const body_budget_MAX_TOTAL_BYTES = 64 * 1024 ** 2;
-class body_budget_BodyBudget {
+const body_reader_MAX_TOTAL_BYTES = 64 * 1024 ** 2;
+class BodyReader {
     /** Those that began first come first. */
     #readings = new Set();
     #heldBytes = 0;
     /** Keeps the body in `visit.body`, too. The caller answers if it is not read. Never rejects. */
     async read(visit) {
-        if (Number(visit.request.headers['content-length'] ?? 0) > body_budget_MAX_BODY_BYTES)
+        if (Number(visit.request.headers['content-length'] ?? 0) > body_reader_MAX_BODY_BYTES)
             return 'too long';
         const { promise: cut, resolve } = Promise.withResolvers();
         const reading = {
@@ -45940,7 +45343,7 @@ class body_budget_BodyBudget {
         };
         this.#readings.add(reading);
         const mayGrow = (bytes, total) => {
-            if (reading.isCut || total > body_budget_MAX_BODY_BYTES)
+            if (reading.isCut || total > body_reader_MAX_BODY_BYTES)
                 return false;
             reading.bytes = total;
             this.#grow(bytes);
@@ -45957,7 +45360,7 @@ class body_budget_BodyBudget {
     #grow(bytes) {
         this.#heldBytes += bytes;
         for (const oldest of this.#readings) {
-            if (this.#heldBytes <= body_budget_MAX_TOTAL_BYTES)
+            if (this.#heldBytes <= body_reader_MAX_TOTAL_BYTES)
                 return;
             oldest.cut();
         }
@@ -46040,7 +45443,7 @@ function signGitHub(secret) {
         },
         sign: ({ body }) => [['X-Hub-Signature-256', render(body)]],
         // Two hooks get the same event with the same delivery id, if each belongs to another App (github/docs #32822).
-        findDelivery: ({ rawHeaders }) => {
+        findDeliveryId: ({ rawHeaders }) => {
             const delivery = readValue(rawHeaders, 'x-github-delivery');
             return delivery && `${delivery} ${readValue(rawHeaders, 'x-github-hook-id') ?? ''}`;
         },
@@ -46070,7 +45473,7 @@ function signShopify(secret) {
             ],
         ],
         // Several subscriptions of one topic share the event's id.
-        findDelivery: ({ rawHeaders }) => ['x-shopify-webhook-id', 'shopify-webhook-id', 'x-shopify-event-id'].reduce((found, name) => found ?? readValue(rawHeaders, name), undefined),
+        findDeliveryId: ({ rawHeaders }) => ['x-shopify-webhook-id', 'shopify-webhook-id', 'x-shopify-event-id'].reduce((found, name) => found ?? readValue(rawHeaders, name), undefined),
     };
 }
 /** Any provider that puts the HMAC of the body into a header of its own. */
@@ -46096,7 +45499,7 @@ function signBody(secret, algorithm, { header, encoding, prefix, separator }) {
             return signatures.some(one => isSame(normalise(one.slice(prefix.length)), wanted)) ? RIGHT : MISMATCH;
         },
         sign: ({ body }) => [[header, `${prefix}${render(body)}`]],
-        findDelivery: () => undefined,
+        findDeliveryId: () => undefined,
     };
 }
 /** Providers write hex in either case. */
@@ -46137,7 +45540,7 @@ function signStripe(secret) {
             return signatures.some(one => isSame(one, wanted)) ? checkAge(timestamp, nowS, true) : MISMATCH;
         },
         sign: ({ body }, nowS) => [['Stripe-Signature', `t=${nowS},v1=${render(nowS, body)}`]],
-        findDelivery: ({ body }) => timestamped_readText(body, 'id'),
+        findDeliveryId: ({ body }) => timestamped_readText(body, 'id'),
     };
 }
 /** A part that is malformed is skipped (stripe-go, pull request 413); the last time counts, as in stripe-node. */
@@ -46172,7 +45575,7 @@ function signSlack(secret) {
             [SLACK_TIME, `${nowS}`],
             [SLACK_SIGNATURE, `v0=${render(`${nowS}`, body)}`],
         ],
-        findDelivery: ({ body }) => timestamped_readText(body, 'event_id'),
+        findDeliveryId: ({ body }) => timestamped_readText(body, 'event_id'),
     };
 }
 /** Both families of names; Svix, who began it, still sends the second. */
@@ -46214,7 +45617,7 @@ function signStandardWebhooks(secret) {
                 [`${family}-signature`, `v1,${render(id, nowS, body)}`],
             ];
         },
-        findDelivery: ({ rawHeaders }) => readMessage(rawHeaders, findFamily(rawHeaders)).id || undefined,
+        findDeliveryId: ({ rawHeaders }) => readMessage(rawHeaders, findFamily(rawHeaders)).id || undefined,
     };
 }
 /** The base64 of a secret, which is written with `whsec_` before it, by Supabase even with `v1,whsec_`. */
@@ -46260,7 +45663,7 @@ function signSquare(secret) {
             return urls.some(url => isSame(given, render(url, body))) ? RIGHT : MISMATCH;
         },
         sign: ({ body, origins, target }) => [[SQUARE_HEADER, render(`${origins[0] ?? ''}${target}`, body)]],
-        findDelivery: ({ body }) => {
+        findDeliveryId: ({ body }) => {
             const id = parseObject(body)?.event_id;
             return typeof id === 'string' && id !== '' ? id : undefined;
         },
@@ -46300,7 +45703,7 @@ function signTwilio(secret) {
             const parts = [url, typeof content === 'string' ? content : ''];
             return [[TWILIO_HEADER, sign(algorithm, secret, parts, 'base64')]];
         },
-        findDelivery: ({ rawHeaders }) => readValue(rawHeaders, 'i-twilio-idempotency-token'),
+        findDeliveryId: ({ rawHeaders }) => readValue(rawHeaders, 'i-twilio-idempotency-token'),
     };
 }
 function findAlgorithm(settings) {
@@ -46339,14 +45742,17 @@ function url_hmac_readContent({ rawHeaders, target, body }) {
 function url_hmac_parseForm(text) {
     return new URLSearchParams(`?${text}`);
 }
-/** Each name with its values, sorted; a value that is there twice counts once, as in Twilio's own library. */
+/**
+ * Each name with its values, sorted; a value that is there twice counts once, as in Twilio's own library. Strangers send
+ * forms of a hundred thousand names: to look for the values of each would block the gateway for minutes.
+ */
 function url_hmac_renderForm(form) {
-    return [...new Set(form.keys())]
+    const fields = new Map();
+    for (const [name, value] of form)
+        fields.set(name, (fields.get(name) ?? new Set()).add(value));
+    return [...fields.keys()]
         .sort()
-        .map(name => unique(form.getAll(name))
-        .sort()
-        .map(value => `${name}${value}`)
-        .join(''))
+        .flatMap(name => [...(fields.get(name) ?? [])].sort().map(value => `${name}${value}`))
         .join('');
 }
 /**
@@ -46435,32 +45841,38 @@ function findBase64Problem(secret) {
 
 
 
+
 class Verifier {
     /** Whether a path (target without its query) is one of a rule in every reading: then it needs no key. */
     needsNoKey;
-    /** Whether only signed requests may reach the app on this path: some reading of it is a path of a rule. */
-    covers;
     #rules;
     #headers;
+    #latest;
     constructor(rules) {
         const paths = rules.map(({ path }) => path);
         const isCovered = compilePatterns(paths);
-        this.covers = compileAnySpelling(paths);
         this.needsNoKey = path => isCovered(path) && !isOwnPath(path);
         this.#rules = rules.map(rule => ({
             rule,
             signer: openSigner(rule),
-            mayCover: compileAnySpelling([rule.path]),
+            covers: compileSpelling([rule.path]),
         }));
         this.#headers = new Set(this.#rules.flatMap(({ signer }) => signer.headers));
+    }
+    /** Whether only signed requests may reach the app on this path: some reading of it is a path of a rule. */
+    covers(path) {
+        const own = this.#select(path);
+        return this.#rules.length > 0 && (own.isDoubtful || own.rules.length > 0);
     }
     /** Whether the request has a signature of any rule: only then is its body read. */
     hasSignature(raw) {
         return [...this.#headers].some(name => listValues(raw, name).length > 0);
     }
-    /** Which unsigned handshake it is, if a rule for the path lets that through. */
+    /** Which unsigned handshake it is, if the rules for the path let that through. */
     findHandshake(path, request) {
-        const allowed = this.#select(path).flatMap(({ rule }) => rule.handshakes);
+        const own = this.#select(path);
+        const words = new Set(own.rules.flatMap(({ rule }) => rule.handshakes));
+        const allowed = [...words].filter(word => own.suffices(({ rule }) => rule.handshakes.includes(word)));
         return findUnsignedHandshake(request, allowed);
     }
     /**
@@ -46469,35 +45881,59 @@ class Verifier {
      */
     check(path, request, now) {
         const nowS = Math.floor(now.getTime() / 1000);
-        const checked = this.#rules.map(open => ({ ...open, verdict: open.signer.check(request, nowS) }));
-        const own = checked.filter(({ mayCover }) => mayCover(path));
-        const right = own.findIndex(({ verdict }) => verdict.kind === 'right');
-        const found = own[right];
+        const verdicts = new Map(this.#rules.map(open => [open, open.signer.check(request, nowS)]));
+        const isRight = (open) => verdicts.get(open)?.kind === 'right';
+        const own = this.#select(path);
+        const found = own.rules.find(isRight);
         if (found === undefined) {
-            const elsewhere = checked.find(({ verdict }) => verdict.kind === 'right');
-            return { kind: 'wrong', reason: verifier_explain(own, elsewhere?.rule) };
+            const checked = own.rules.map(open => ({ ...open, verdict: verdicts.get(open) ?? MISMATCH }));
+            return {
+                kind: 'wrong',
+                reason: own.isDoubtful ? verifier_DOUBTFUL : verifier_explain(checked, this.#rules.find(isRight)?.rule),
+                isStale: checked.some(({ verdict }) => verdict.kind === 'stale'),
+            };
         }
-        const delivery = found.signer.findDelivery(request);
+        if (!own.suffices(isRight))
+            return { kind: 'wrong', reason: AMBIGUOUS, isStale: false };
+        const id = found.signer.findDeliveryId(request);
         return {
             kind: 'right',
             provider: found.rule.provider,
-            delivery: delivery && `${found.rule.provider} ${checked.indexOf(found)} ${delivery}`,
+            deliveryId: id && `${found.rule.provider} ${this.#rules.indexOf(found)} ${id}`,
             handshake: findSignedHandshake(request),
         };
     }
     /**
-     * The fields of a new signature, by the first rule for the path, or by that for `provider` if there is one; undefined
-     * if no rule is for the path. They take the place of the request's fields of the same names.
+     * The fields of a new signature, by the first rule for the path, or by that for `provider` if there is one, and the
+     * provider of the rule; undefined if no rule is for the path. They take the place of the request's fields of the same
+     * names.
      */
     sign(path, request, now, provider) {
-        const own = this.#select(path);
-        const chosen = own.find(({ rule }) => rule.provider === provider) ?? own[0];
-        return chosen?.signer.sign(request, Math.floor(now.getTime() / 1000));
+        const { rules } = this.#select(path);
+        const { signer, rule } = rules.find(one => one.rule.provider === provider) ?? rules[0] ?? {};
+        if (signer === undefined || rule === undefined)
+            return undefined;
+        return { fields: signer.sign(request, Math.floor(now.getTime() / 1000)), provider: rule.provider };
     }
+    /** The rules for the path, in any spelling; none if it is doubtful how an app reads it. */
     #select(path) {
-        return this.#rules.filter(({ mayCover }) => mayCover(path));
+        // Each request asks several times.
+        if (this.#latest?.path !== path)
+            this.#latest = { path, own: this.#find(path) };
+        return this.#latest.own;
+    }
+    #find(path) {
+        const spellings = listSpellings(path);
+        const sets = (spellings ?? []).map(spelling => this.#rules.filter(({ covers }) => covers(spelling)));
+        return {
+            rules: this.#rules.filter(rule => sets.some(set => set.includes(rule))),
+            isDoubtful: spellings === undefined,
+            suffices: isRight => sets.every(set => set.length === 0 || set.some(isRight)),
+        };
     }
 }
+const verifier_DOUBTFUL = 'its path has dot segments, or is encoded many times, so that the app could read it as another one: send it to the plain path';
+const AMBIGUOUS = 'its path can also be read as one of another rule, whose secret has not signed it: send it to the plain path';
 /** The reason that helps most: a right signature that is too old says more than one that is missing. */
 function verifier_explain(checked, elsewhere) {
     const verdicts = checked.map(({ verdict }) => verdict);
@@ -46535,7 +45971,7 @@ function explainMismatch(rules) {
 
 class SignedPaths {
     #verifier;
-    #bodies = new body_budget_BodyBudget();
+    #bodies = new BodyReader();
     constructor(rules) {
         this.#verifier = new Verifier(rules);
     }
@@ -46568,26 +46004,27 @@ class SignedPaths {
         const found = this.#verifier.check(path, readSigned(visit), new Date());
         if (found.kind === 'wrong')
             return { kind: 'refused', reason: found.reason };
-        const { provider: verified, delivery, handshake: signed } = found;
-        return { kind: 'admitted', identity: { verified, delivery, handshake: signed } };
+        const { provider: verified, deliveryId, handshake: signed } = found;
+        return { kind: 'admitted', identity: { verified, deliveryId, handshake: signed } };
     }
     /**
      * The request with a new signature, made with the secret of a rule for the path: of that for `provider`, if there is
-     * one. Undefined if no rule is for the path.
+     * one. `verified` is the provider of that rule. Undefined if no rule is for the path.
      */
     sign(path, request, provider) {
-        const fields = this.#verifier.sign(path, request, new Date(), provider);
-        if (fields === undefined)
+        const signed = this.#verifier.sign(path, request, new Date(), provider);
+        if (signed === undefined)
             return undefined;
+        const { fields, provider: verified } = signed;
         const rawHeaders = [...request.rawHeaders];
         for (const [name] of fields)
             rewriteFields(rawHeaders, name.toLowerCase(), () => '');
-        return { ...request, rawHeaders: [...rawHeaders, ...fields.flat()] };
+        return { ...request, rawHeaders: [...rawHeaders, ...fields.flat()], verified };
     }
-    /** Whether the request was rightly signed for this path at that time, and is refused now: its timestamp is too old. */
-    isStale(path, request, cameAt) {
-        return (this.#verifier.check(path, request, new Date()).kind === 'wrong' &&
-            this.#verifier.check(path, request, cameAt).kind === 'right');
+    /** Whether the request is rightly signed for this path, but its timestamp is too old now. */
+    isStale(path, request) {
+        const found = this.#verifier.check(path, request, new Date());
+        return found.kind === 'wrong' && found.isStale;
     }
 }
 function describeUnread(why) {
@@ -46597,7 +46034,7 @@ function describeUnread(why) {
         case 'too long':
             return {
                 kind: 'busy',
-                reason: `its body is longer than the ${body_budget_MAX_BODY_BYTES} bytes that are read to check a signature`,
+                reason: `its body is longer than the ${body_reader_MAX_BODY_BYTES} bytes that are read to check a signature`,
             };
         case 'too many':
             return {
@@ -46634,11 +46071,12 @@ function listOrigins(address, host) {
 
 
 
+
 /** As for the queue. Somebody waits for this answer, so it is also long enough. */
 const replay_ANSWER_MS = 60_000;
 /** How much of the answer is shown. */
 const replay_MAX_ANSWER_BYTES = 1024 ** 2;
-/** The records of such replays are no requests to the app: they count for nobody who waits. */
+/** Such a replay is no request to the app, so no wait counts it. */
 const TO_ANOTHER = 'it is a replay that was sent to another address, not to the app';
 const STALE = 'the signature of this request is older than 5 minutes, and receivers refuse such signatures: add --re-sign (`re_sign` in the API) for a new one';
 class Replayer {
@@ -46653,19 +46091,19 @@ class Replayer {
         checkWhole(captured);
         const { recorder, signedPaths } = this.#options;
         const original = this.#address(captured, to);
-        const request = reSign ? this.#sign(original, captured) : original;
+        const request = reSign ? this.#sign(original, captured) : { ...original, verified: captured.verified };
         const passage = to === undefined ? this.#openToApp(request) : openToUrl(to, request);
         const record = recorder?.startReplay(captured, request, to && TO_ANOTHER);
-        const delivery = await this.#send(passage);
-        if (delivery.kind !== 'answered') {
-            const loss = explainLoss(delivery, to);
+        const result = await this.#send(passage);
+        if (result.kind !== 'answered') {
+            const loss = explainLoss(result, to);
             record?.end({ problem: loss.message });
             throw loss;
         }
-        const { status, durationMs } = delivery;
+        const { status, durationMs } = result;
         record?.end({ answer: { status, durationMs } });
-        const isStale = !reSign && signedPaths?.isStale(readPathOf(captured), original, captured.receivedAt);
-        return { ...delivery, id: record?.id, hint: isStale ? STALE : undefined };
+        const isStale = !reSign && signedPaths?.isStale(cutQuery(captured.target), original);
+        return { ...result, id: record?.id, hint: isStale ? STALE : undefined };
     }
     /** Ends the replays that are under way. */
     async stop() {
@@ -46685,7 +46123,7 @@ class Replayer {
     }
     #sign(request, captured) {
         const { id, verified } = captured;
-        const signed = this.#options.signedPaths?.sign(readPathOf(captured), request, verified);
+        const signed = this.#options.signedPaths?.sign(cutQuery(captured.target), request, verified);
         if (signed !== undefined)
             return signed;
         throw new ReplayError('impossible', `request ${id} cannot be signed: no rule of \`verify\` is for its path`);
@@ -46711,10 +46149,6 @@ class Replayer {
             await close();
         }
     }
-}
-/** The path on which it came: the rules of `verify` are for that, wherever it is sent now. */
-function readPathOf({ target }) {
-    return target.split('?', 1)[0] ?? '';
 }
 function openToUrl(url, request) {
     const pool = openPool(url.origin, 0);
@@ -50010,11 +49444,11 @@ class InspectorPort {
     #released;
     constructor(options) {
         this.#options = options;
-        const { config, handle } = options;
+        const { config, inspector } = options;
         const logger = prefixLines(options.logger);
         this.#ingress = openIngress({
             protocol: 'http',
-            app: () => ({ status: 'running', upstream: { kind: 'handler', handle } }),
+            app: () => ({ status: 'running', upstream: { kind: 'handler', handle: inspector.handle } }),
             publicAddress: () => this.#tunnel.lastAddress,
             endsAt: () => undefined,
             // The inspector asks for its key itself, in every request for data.
@@ -50029,13 +49463,13 @@ class InspectorPort {
             tls: config.tls,
             logger,
         });
-        const { tunnel, inspector } = config;
+        const { tunnel } = config;
         this.#tunnel = new PublicTunnel({
             config: {
                 ...tunnel,
                 // Another port than the preview's, and the same in every run.
                 identity: JSON.stringify(['inspector', tunnel.identity]),
-                remotePort: inspector?.remotePort ?? tunnel.remotePort,
+                remotePort: config.inspector?.remotePort ?? tunnel.remotePort,
                 spareConnections: false,
             },
             ingress: this.#ingress,
@@ -50071,6 +49505,7 @@ class InspectorPort {
     /** May be called twice. */
     async stop() {
         this.release();
+        this.#options.inspector.endStreams();
         await this.#ingress.stop(inspector_port_DRAIN_MS);
         await this.#released;
     }
@@ -50106,8 +49541,837 @@ function prefixLines(logger) {
     };
 }
 
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/record/arriving-body.js
+// Keeps the bodies of captured requests while they arrive, within a budget for all of them. Used by recorder.ts
+// and visit-recording.ts.
+/**
+ * The longest body that is kept whole. GitHub's payloads are the largest of the known senders, and it sends none above
+ * 25 MB ("Webhook events and payloads", GitHub Docs).
+ */
+const arriving_body_MAX_BODY_BYTES = 25 * 1024 ** 2;
+/** Most webhooks take a few KB. */
+const FIRST_BLOCK_BYTES = 4 * 1024;
+/** Blocks grow with the body, so that a large one has few of them. */
+const MAX_BLOCK_BYTES = 1024 ** 2;
+/** A body that is announced as this long at most gets one block of its length; who announces more need not send it. */
+const MAX_ANNOUNCED_BYTES = 64 * 1024;
+/** What a network buffer takes at most: the first piece of a body is held with all of it. */
+const MAX_HELD_BYTES = 64 * 1024;
+/** Bodies up to this length share blocks of memory once they are kept. */
+const MAX_SHARED_BYTES = 16 * 1024;
+const SHARED_BLOCK_BYTES = 128 * 1024;
+/** If less is left for a body, the rest of it is not kept. */
+const MIN_BLOCK_BYTES = 256;
+/** Longer bodies leave room for the first bytes of 2,000 others: most webhooks are no longer than that. */
+const SHORT_BYTES = 8 * 1024;
+const SHORT_ROOM_BYTES = 2_000 * SHORT_BYTES;
+/** How much memory the bodies that arrive at the moment may take together. */
+class BodyBudget {
+    #maxBytes;
+    #usedBytes = 0;
+    constructor(maxBytes) {
+        this.#maxBytes = maxBytes;
+    }
+    get usedBytes() {
+        return this.#usedBytes;
+    }
+    /**
+     * Takes up to `wanted` bytes for a body that has `owned` already, and returns how many. A long body may have no more
+     * than is left for all others then: so a thousand that come at once take no short one its place.
+     */
+    take(owned, wanted) {
+        const left = this.#maxBytes - this.#usedBytes;
+        const asShort = Math.min(left, SHORT_BYTES - owned);
+        const asLong = Math.min(left - SHORT_ROOM_BYTES, Math.floor((left - owned) / 2));
+        const granted = Math.min(wanted, Math.max(asShort, asLong));
+        if (granted < Math.min(wanted, MIN_BLOCK_BYTES))
+            return 0;
+        this.#usedBytes += granted;
+        return granted;
+    }
+    giveBack(bytes) {
+        this.#usedBytes -= bytes;
+    }
+}
+/**
+ * Memory for bodies that are kept: short ones share blocks, because ten thousand buffers of their own would cost more
+ * time than all else. The oldest bodies are forgotten first, so a block is free soon after its first body is. Node's own
+ * pool is no choice: there, others would keep a block in memory.
+ */
+class BodyStore {
+    #block = Buffer.alloc(0);
+    #usedBytes = 0;
+    /** The parts, one behind the other, up to `length`. */
+    keep(parts, length) {
+        const body = this.#allocate(length);
+        let offset = 0;
+        for (const part of parts)
+            offset += part.copy(body, offset, 0, Math.min(part.length, length - offset));
+        return body;
+    }
+    #allocate(length) {
+        if (length > MAX_SHARED_BYTES)
+            return Buffer.allocUnsafeSlow(length);
+        if (this.#usedBytes + length > this.#block.length) {
+            this.#block = Buffer.allocUnsafeSlow(SHARED_BLOCK_BYTES);
+            this.#usedBytes = 0;
+        }
+        this.#usedBytes += length;
+        return this.#block.subarray(this.#usedBytes - length, this.#usedBytes);
+    }
+}
+/**
+ * The body of one request. If it comes in one piece, that is held until `take`. Otherwise its bytes are copied: a piece
+ * of one byte may keep a whole network buffer in memory. Once the budget is short, or the body too long, the beginning
+ * stays and the rest is only counted.
+ */
+class ArrivingBody {
+    #budget;
+    /** As `Content-Length` says. */
+    #announced;
+    /** The only piece so far. */
+    #first;
+    #blocks = [];
+    #ownedBytes = 0;
+    #keptBytes = 0;
+    #isCut = false;
+    /** How many bytes have come. */
+    bytes = 0;
+    constructor(budget, announced) {
+        this.#budget = budget;
+        this.#announced = announced;
+    }
+    add(chunk) {
+        const isFirst = this.bytes === 0;
+        this.bytes += chunk.length;
+        if (isFirst && this.#hold(chunk))
+            return;
+        const first = this.#first;
+        if (first !== undefined) {
+            this.#first = undefined;
+            this.#release();
+            this.#copy(first);
+        }
+        this.#copy(chunk);
+    }
+    /** Returns what was kept, at most `maxBytes`, and gives its share of the budget back. */
+    take(store, maxBytes = arriving_body_MAX_BODY_BYTES) {
+        const parts = this.#first === undefined ? this.#blocks : [this.#first];
+        const kept = this.#first?.length ?? this.#keptBytes;
+        const body = store.keep(parts, Math.min(kept, maxBytes));
+        this.#release();
+        this.#first = undefined;
+        this.#blocks = [];
+        this.#keptBytes = 0;
+        this.#isCut = true;
+        return body;
+    }
+    #hold(chunk) {
+        const bytes = chunk.buffer.byteLength;
+        if (bytes > MAX_HELD_BYTES)
+            return false;
+        this.#ownedBytes = this.#budget.take(0, bytes);
+        if (this.#ownedBytes === bytes)
+            this.#first = chunk;
+        else
+            this.#release();
+        return this.#first !== undefined;
+    }
+    #release() {
+        this.#budget.giveBack(this.#ownedBytes);
+        this.#ownedBytes = 0;
+    }
+    #copy(chunk) {
+        for (let done = 0; done < chunk.length && !this.#isCut;) {
+            const free = this.#ownedBytes - this.#keptBytes;
+            const block = free > 0 ? this.#blocks.at(-1) : this.#open(chunk.length - done);
+            if (block === undefined)
+                return;
+            const copied = chunk.copy(block, free > 0 ? block.length - free : 0, done);
+            done += copied;
+            this.#keptBytes += copied;
+        }
+    }
+    #open(arrived) {
+        const room = arriving_body_MAX_BODY_BYTES - this.#ownedBytes;
+        const granted = this.#budget.take(this.#ownedBytes, Math.min(room, this.#chooseLength(arrived)));
+        if (granted === 0) {
+            this.#isCut = true;
+            return undefined;
+        }
+        // Not from Node's pool, in which a few bytes would keep 8 KB in memory.
+        const block = Buffer.allocUnsafeSlow(granted);
+        this.#blocks.push(block);
+        this.#ownedBytes += granted;
+        return block;
+    }
+    #chooseLength(arrived) {
+        const usual = Math.max(FIRST_BLOCK_BYTES, arrived, Math.min(this.#ownedBytes, MAX_BLOCK_BYTES));
+        const rest = (this.#announced ?? Number.POSITIVE_INFINITY) - this.#ownedBytes;
+        return rest > 0 && rest <= MAX_ANNOUNCED_BYTES ? rest : Math.min(usual, Math.max(rest, arrived));
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/record/capture.js
+// Which requests are recorded. Used by recorder.ts, and by inputs/ and exposure/config.ts for the type.
+
+
+/** Absolute-form (RFC 9112, 3.2.2): the guard refuses it, which should be seen. */
+const capture_ORIGIN = /^https?:\/\/[^/?#]*/i;
+/** Matching a path costs more than all else that the recorder does; webhooks come to few paths. */
+const capture_MAX_REMEMBERED = 256;
+/** Returns a function: is a request with this method and path (target without its query) recorded? */
+function compileCapture(capture) {
+    switch (capture.kind) {
+        case 'none':
+            return () => false;
+        case 'unsafe methods':
+            return method => !SAFE_METHODS.has(method);
+        case 'paths': {
+            const matches = remember(compileLoosePatterns(capture.patterns));
+            return (_, path) => matches(path);
+        }
+    }
+}
+function remember(matches) {
+    const known = new Map();
+    return path => {
+        const before = known.get(path);
+        if (before !== undefined)
+            return before;
+        const found = matches(path.replace(capture_ORIGIN, ''));
+        // Other paths come only from those who try all of them.
+        if (known.size >= capture_MAX_REMEMBERED)
+            known.clear();
+        known.set(path, found);
+        return found;
+    };
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/record/known-deliveries.js
+// Remembers which request carried a delivery first: senders repeat a delivery, with the same id, until it is answered
+// with 2xx. Used by recorder.ts.
+/** Providers repeat within minutes to days; a job sees far fewer deliveries than this. */
+const MAX_DELIVERIES = 10_000;
+/** Ids are sent by whoever has a secret; no provider's is longer. */
+const MAX_ID_LENGTH = 512;
+class KnownDeliveries {
+    /** Id of a delivery → id of its first request; the oldest first. */
+    #first = new Map();
+    /** The id of the first request with this delivery; undefined if it is this one, or if there is no delivery. */
+    findFirst(deliveryId, id) {
+        if (deliveryId === undefined || deliveryId.length > MAX_ID_LENGTH)
+            return undefined;
+        const first = this.#first.get(deliveryId);
+        if (first !== undefined)
+            return first;
+        this.#first.set(deliveryId, id);
+        const [oldest] = this.#first.keys();
+        if (this.#first.size > MAX_DELIVERIES && oldest !== undefined)
+            this.#first.delete(oldest);
+        return undefined;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/record/request-ring.js
+// A list of captured requests that forgets the oldest when it has too many, or too many bytes. Used by recorder.ts.
+/** What an object, its strings and its list cost beside their text. */
+const RECORD_BYTES = 512;
+const FIELD_BYTES = 32;
+class RequestRing {
+    #maxCount;
+    /** In the order of ids; those before `#first` are forgotten. */
+    #entries = [];
+    #first = 0;
+    #bytes = 0;
+    constructor(maxCount) {
+        this.#maxCount = maxCount;
+    }
+    /** How much memory the requests take, about. */
+    get bytes() {
+        return this.#bytes;
+    }
+    /** The id must be larger than those before. The caller limits the bytes with `trim`. */
+    add(request) {
+        const bytes = measure(request);
+        this.#entries.push({ request, bytes });
+        this.#bytes += bytes;
+        if (this.#entries.length - this.#first > this.#maxCount)
+            this.#forgetOldest();
+    }
+    /** Forgets the oldest requests until the others take at most this much memory. */
+    trim(maxBytes) {
+        while (this.#bytes > maxBytes)
+            this.#forgetOldest();
+    }
+    find(id) {
+        const found = this.#entries[this.#indexAfter(id - 1)]?.request;
+        return found?.id === id ? found : undefined;
+    }
+    /** The requests with larger ids, in the order of ids. */
+    listAfter(id) {
+        return this.#entries.slice(this.#indexAfter(id)).flatMap(entry => entry?.request ?? []);
+    }
+    clear() {
+        this.#entries = [];
+        this.#first = 0;
+        this.#bytes = 0;
+    }
+    #forgetOldest() {
+        this.#bytes -= this.#entries[this.#first]?.bytes ?? 0;
+        this.#entries[this.#first] = undefined;
+        this.#first += 1;
+        if (this.#first < this.#entries.length / 2)
+            return;
+        this.#entries = this.#entries.slice(this.#first);
+        this.#first = 0;
+    }
+    /** Where the requests with larger ids begin. */
+    #indexAfter(id) {
+        let [low, high] = [this.#first, this.#entries.length];
+        while (low < high) {
+            const middle = (low + high) >>> 1;
+            if ((this.#entries[middle]?.request.id ?? 0) > id)
+                high = middle;
+            else
+                low = middle + 1;
+        }
+        return low;
+    }
+}
+function measure({ target, rawHeaders, body }) {
+    const fields = rawHeaders.reduce((sum, text) => sum + text.length + FIELD_BYTES, 0);
+    return RECORD_BYTES + target.length + fields + body.length;
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/record/visit-recording.js
+// The recording of one visit: its body as it arrives, its answer, and when it becomes visible. Made by recorder.ts for
+// each request on a captured path.
+
+
+
+/** Of the body of a refused request: enough to see what it was. */
+const MAX_REFUSED_BODY_BYTES = 256 * 1024;
+/** How long the rest of a body may come after its answer; the servers of downstream/ read no longer either. */
+const REST_MS = 5_000;
+class VisitRecording {
+    #visit;
+    #book;
+    #receivedAt = new Date();
+    /** A time of performance.now(). */
+    #begun = performance.now();
+    #body;
+    #identity = {};
+    #problem;
+    #answer;
+    #isFinished = false;
+    #isBroken = false;
+    /** Undefined until it is visible. */
+    #request;
+    constructor(visit, book) {
+        this.#visit = visit;
+        this.#book = book;
+        const { 'content-length': length } = visit.request.headers;
+        this.#body = new ArrivingBody(book.budget, length === undefined ? undefined : Number(length));
+        visit.response.once('finish', () => this.#finish());
+        visit.response.once('close', () => this.#close());
+    }
+    take(chunk) {
+        if (this.#request !== undefined)
+            return;
+        this.#body.add(chunk);
+        this.#book.onGrowth();
+    }
+    identify(identity) {
+        this.#identity = identity;
+    }
+    complete() {
+        this.#show(undefined);
+    }
+    refuse(reason) {
+        this.#show(reason);
+    }
+    note(problem) {
+        this.#problem ??= problem;
+        this.#change({ problem: this.#problem });
+    }
+    upgrade() {
+        this.#end(101);
+    }
+    deliver(delivery) {
+        this.#change({ delivery });
+    }
+    #show(refusal) {
+        if (this.#request !== undefined)
+            return;
+        const { request } = this.#visit;
+        const { hide, hideAll } = this.#book;
+        const { bytes } = this.#body;
+        const whole = {
+            method: request.method ?? '',
+            // Only now: the passes have removed the key.
+            target: hide(readTarget(request)),
+            rawHeaders: hideAll(request.rawHeaders),
+            body: this.#body.take(this.#book.store, refusal === undefined ? undefined : MAX_REFUSED_BODY_BYTES),
+        };
+        this.#request = this.#book.add({
+            ...whole,
+            receivedAt: this.#receivedAt,
+            httpVersion: request.wireVersion ?? request.httpVersion,
+            bodyBytes: bytes,
+            ...(this.#isBroken && { isBroken: true }),
+            refusal,
+            verified: this.#identity.verified,
+            handshake: this.#identity.handshake ?? findUnruledHandshake(whole),
+            deliveryId: this.#identity.deliveryId,
+            problem: this.#problem,
+            answer: this.#answer,
+            isFinished: this.#isFinished,
+        });
+        this.#book.announce(this.#request);
+    }
+    /** The answer is sent. */
+    #finish() {
+        const { request, response, awaitsContinue } = this.#visit;
+        this.#end(response.statusCode);
+        if (this.#request !== undefined)
+            return;
+        if (!hasBody(request))
+            this.refuse(`the gateway answered it itself (${response.statusCode})`);
+        // The app, or a static file, has answered before the end of the body.
+        else if (awaitsContinue && this.#body.bytes === 0)
+            this.#endBody();
+        else
+            this.#awaitRest();
+    }
+    #awaitRest() {
+        const { request } = this.#visit;
+        const stop = () => {
+            clearTimeout(timer);
+            request.off('end', stop);
+            request.socket.off('close', stop);
+            this.#endBody();
+        };
+        const timer = setTimeout(stop, REST_MS);
+        request.once('end', stop);
+        request.socket.once('close', stop);
+    }
+    /** No more of the body will come. Nothing changes if all of it has. */
+    #endBody() {
+        if (this.#request !== undefined)
+            return;
+        this.#isBroken = !this.#visit.request.readableEnded;
+        if (this.#isBroken)
+            this.note('it was answered before the end of its body, and the rest was not read');
+        this.complete();
+    }
+    /** The answer is complete, or the connection (HTTP/2: the stream) is closed. */
+    #close() {
+        if (this.#isFinished)
+            return;
+        const { statusCode, headersSent } = this.#visit.response;
+        this.#isBroken = true;
+        if (this.#request === undefined)
+            this.refuse(`the sender left after ${this.#body.bytes} bytes of its body, before the end`);
+        else
+            this.note(headersSent ? 'the answer broke off before its end' : 'its sender left before the answer');
+        this.#end(headersSent ? statusCode : undefined);
+    }
+    #end(status) {
+        const durationMs = Math.round(performance.now() - this.#begun);
+        this.#answer = status === undefined ? undefined : { status, durationMs };
+        this.#isFinished = true;
+        this.#change({ answer: this.#answer, isFinished: true });
+    }
+    #change(change) {
+        if (this.#request === undefined)
+            return;
+        Object.assign(this.#request, change);
+        this.#book.announce(this.#request);
+    }
+}
+/** On paths without a rule: a GET only looks like a handshake there, and nobody waits for one by default. */
+function findUnruledHandshake(request) {
+    return request.method === 'POST' ? findHandshake(request) : undefined;
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/record/recorder.js
+// Records the requests on captured paths: the newest in memory, each with its answer. Never delays or changes a request.
+// The exposure owns it; passes.ts starts a recording for each request.
+
+
+
+
+
+
+
+/** A test waits for a handful, a load test for thousands. */
+const MAX_REQUESTS = 10_000;
+/** With the bodies that still arrive. The runner's memory is the app's, and its smallest has 7 GB. */
+const recorder_MAX_BYTES = 64 * 1024 ** 2;
+/** Of that, for bodies that still arrive: a body may have half of it at most. */
+const MAX_ARRIVING_BYTES = 2 * arriving_body_MAX_BODY_BYTES;
+/** Refused requests are kept apart: whoever sends without a key pushes out no request that was let in. */
+const MAX_REFUSED = 500;
+const MAX_REFUSED_BYTES = 4 * 1024 ** 2;
+/** Shorter texts may occur anywhere. */
+const recorder_MIN_HIDDEN_LENGTH = 8;
+class RequestRecorder {
+    capture;
+    isCaptured;
+    signatureHeaders;
+    #secrets;
+    #onError;
+    #listeners = new Set();
+    #clearListeners = new Set();
+    #knownDeliveries = new KnownDeliveries();
+    #arriving = new BodyBudget(MAX_ARRIVING_BYTES);
+    #letIn = new RequestRing(MAX_REQUESTS);
+    #refused = new RequestRing(MAX_REFUSED);
+    #book = {
+        budget: this.#arriving,
+        store: new BodyStore(),
+        onGrowth: () => this.#limitMemory(),
+        hide: text => this.#hide(text),
+        hideAll: texts => (this.#secrets.length === 0 ? texts : texts.map(text => this.#hide(text))),
+        add: request => this.#add(request),
+        announce: request => this.#announce(request),
+    };
+    #lastId = 0;
+    constructor(capture, { secrets = [], signatureHeaders = [], onError = () => { } } = {}) {
+        this.capture = capture;
+        const isCaptured = compileCapture(capture);
+        this.isCaptured = (method, path) => isCaptured(method, path) && !isOwnPath(path);
+        this.#secrets = secrets.filter(secret => secret.length >= recorder_MIN_HIDDEN_LENGTH);
+        this.signatureHeaders = signatureHeaders;
+        this.#onError = onError;
+    }
+    get lastId() {
+        return this.#lastId;
+    }
+    list(since = 0) {
+        return mergeById(this.#letIn.listAfter(since), this.#refused.listAfter(since));
+    }
+    find(id) {
+        return this.#letIn.find(id) ?? this.#refused.find(id);
+    }
+    clear() {
+        this.#letIn.clear();
+        this.#refused.clear();
+        for (const listener of this.#clearListeners)
+            listener();
+    }
+    subscribe(listener) {
+        this.#listeners.add(listener);
+        return () => this.#listeners.delete(listener);
+    }
+    subscribeToClear(listener) {
+        this.#clearListeners.add(listener);
+        return () => this.#clearListeners.delete(listener);
+    }
+    /** Undefined if the request is not on a captured path. */
+    start(visit) {
+        if (!this.isCaptured(visit.request.method ?? '', readPath(visit.request)))
+            return undefined;
+        return new VisitRecording(visit, this.#book);
+    }
+    /**
+     * Records a request that is sent again, as `sent`; `refusal` if it does not go to the app. The function is to be called
+     * once with its end: the answer, or what went wrong.
+     */
+    startReplay(original, sent, refusal) {
+        const request = this.#add({
+            receivedAt: new Date(),
+            method: sent.method,
+            target: sent.target,
+            httpVersion: original.httpVersion,
+            rawHeaders: [...sent.rawHeaders],
+            body: sent.body,
+            bodyBytes: sent.body.length,
+            refusal,
+            verified: sent.verified,
+            handshake: original.handshake,
+            deliveryId: undefined,
+            problem: undefined,
+            answer: undefined,
+            isFinished: false,
+            replayOf: original.id,
+        });
+        this.#announce(request);
+        const end = ({ answer, problem }) => {
+            Object.assign(request, { answer, problem, isFinished: true });
+            this.#announce(request);
+        };
+        return { id: request.id, end };
+    }
+    #add(found) {
+        this.#lastId += 1;
+        const { deliveryId, ...request } = found;
+        const duplicateOf = this.#knownDeliveries.findFirst(deliveryId, this.#lastId);
+        const added = { id: this.#lastId, ...request, duplicateOf };
+        if (added.refusal === undefined)
+            this.#letIn.add(added);
+        else
+            this.#refused.add(added);
+        this.#limitMemory();
+        return added;
+    }
+    #limitMemory() {
+        this.#refused.trim(MAX_REFUSED_BYTES);
+        this.#letIn.trim(recorder_MAX_BYTES - MAX_REFUSED_BYTES - this.#arriving.usedBytes);
+    }
+    #hide(text) {
+        let hidden = text;
+        for (const secret of this.#secrets)
+            if (hidden.includes(secret))
+                hidden = hidden.replaceAll(secret, '[redacted]');
+        return hidden;
+    }
+    #announce(request) {
+        for (const listener of this.#listeners) {
+            try {
+                listener(request);
+            }
+            catch (error) {
+                this.#onError(error);
+            }
+        }
+    }
+}
+function mergeById(some, others) {
+    if (others.length === 0)
+        return some;
+    return [...some, ...others].sort((one, other) => one.id - other.id);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/record/requests-file.js
+// The output `requests-file`: each captured request as one line of JSON (NDJSON), for the steps that follow. Written by
+// this process alone, in the background. Made by exposure/.
+//
+//   {"id":1,"method":"POST", …}      a RequestMessage (shared/request-json.ts), once the request is finished
+//   {"id":1, …,"delivery":{…}}       again, if something has changed since
+//   {"missing":{"count":3, …}}       so many could not be written here
+//   {"cut":{"max_bytes":…, …}}       the last line of a file that has become too long
+
+
+
+
+
+
+/** A file that is uploaded as an artifact, and searched by people. */
+const requests_file_MAX_FILE_BYTES = 256 * 1024 ** 2;
+/** Of the file, and of what waits for the disk: strangers may send refused requests without end. */
+const REFUSED_SHARE = 1 / 8;
+/** Room for the last line. */
+const CUT_LINE_BYTES = 1024;
+/** Of one body: to render more would stop all other work for a tenth of a second. The API has all of it. */
+const MAX_LINE_BODY_BYTES = 1024 ** 2;
+/** So much is rendered and written at a time. */
+const BATCH_LENGTH = 256 * 1024;
+/** Between two writes: each costs about as much as ten lines. If the process is killed, the lines since then are lost. */
+const PAUSE_MS = 20;
+/** The end of the preview must not wait longer. */
+const CLOSE_LIMIT_MS = 3_000;
+/** What may wait for a slow disk, in bodies and with this for each head. */
+const requests_file_MAX_WAITING_BYTES = 16 * 1024 ** 2;
+const HEAD_BYTES = 1024;
+class RequestsFile {
+    #options;
+    #maxBytes;
+    #unsubscribe;
+    #handle;
+    #waiting = [];
+    #waitingBytes = 0;
+    #writing;
+    /** Of the file: whole lines. */
+    #bytes = 0;
+    /** Of the file: lines of refused requests. */
+    #refusedBytes = 0;
+    #saysNoMoreRefused = false;
+    #missing = 0;
+    #isCut = false;
+    #isClosing = false;
+    /** Makes the file, empty, for this user alone. Throws if that is not possible. */
+    constructor(options) {
+        this.#options = options;
+        this.#maxBytes = (options.maxBytes ?? requests_file_MAX_FILE_BYTES) - CUT_LINE_BYTES;
+        (0,external_node_fs_.closeSync)((0,external_node_fs_.openSync)(options.path, 'w', 0o600));
+        this.#unsubscribe = options.requests.subscribe(request => {
+            if (request.isFinished)
+                this.#add(request);
+        });
+    }
+    /** Writes what is left, also of requests that are not finished; gives up on a disk that hangs. Never rejects. */
+    async close() {
+        this.#isClosing = true;
+        this.#unsubscribe();
+        for (const request of this.#options.requests.list())
+            if (!request.isFinished)
+                this.#add(request);
+        await Promise.race([this.#finish(), (0,promises_namespaceObject.setTimeout)(CLOSE_LIMIT_MS, undefined, { ref: false })]);
+    }
+    async #finish() {
+        await this.#writing;
+        if (this.#missing > 0)
+            await this.#writeBatch();
+        await this.#handle?.close().catch(() => { }); // nothing is left to write
+    }
+    #add(request) {
+        if (this.#isCut)
+            return;
+        const bytes = requests_file_measure(request);
+        if (request.refusal !== undefined && !this.#hasRoomForRefused(bytes))
+            return;
+        if (this.#waitingBytes + bytes > requests_file_MAX_WAITING_BYTES && this.#waiting.length > 0) {
+            this.#miss(1, 'the disk is too slow');
+            return;
+        }
+        this.#waiting.push(request);
+        this.#waitingBytes += bytes;
+        this.#writing ??= this.#write();
+    }
+    /** Otherwise strangers would fill the file, and requests that were let in would find no place. */
+    #hasRoomForRefused(bytes) {
+        const isFull = this.#refusedBytes >= this.#maxBytes * REFUSED_SHARE;
+        if (isFull && !this.#saysNoMoreRefused) {
+            this.#saysNoMoreRefused = true;
+            this.#options.onProblem('requests-file gets no more refused requests: they have filled their share of it, and later ones are in the control API only');
+        }
+        const fits = this.#waitingBytes + bytes <= requests_file_MAX_WAITING_BYTES * REFUSED_SHARE;
+        if (!isFull && !fits)
+            this.#missing += 1;
+        return !isFull && fits;
+    }
+    /** Ends when nothing waits. */
+    async #write() {
+        await (0,promises_namespaceObject.setImmediate)();
+        while (this.#waiting.length > 0 && !this.#isCut) {
+            await this.#writeBatch();
+            if (!this.#isClosing && this.#waitingBytes < BATCH_LENGTH)
+                await (0,promises_namespaceObject.setTimeout)(PAUSE_MS);
+        }
+        this.#writing = undefined;
+    }
+    async #writeBatch() {
+        const missing = this.#missing;
+        const { lines, count } = this.#takeBatch();
+        const bytes = Buffer.from(lines);
+        try {
+            if (this.#bytes + bytes.length > this.#maxBytes)
+                await this.#cut();
+            else
+                await this.#append(bytes);
+            this.#missing -= missing;
+        }
+        catch (error) {
+            this.#miss(count, errors_describeError(error));
+        }
+    }
+    #takeBatch() {
+        let lines = this.#missing === 0 ? '' : `${JSON.stringify({ missing: { count: this.#missing } })}\n`;
+        let count = 0;
+        while (lines.length < BATCH_LENGTH || count === 0) {
+            const request = this.#waiting[count];
+            if (request === undefined)
+                break;
+            const line = `${this.#render(request)}\n`;
+            lines += line;
+            if (request.refusal !== undefined)
+                this.#refusedBytes += line.length;
+            this.#waitingBytes -= requests_file_measure(request);
+            count += 1;
+        }
+        this.#waiting.splice(0, count);
+        return { lines, count };
+    }
+    /** A bug in here must not end the preview. */
+    #render(request) {
+        try {
+            const body = request.body.subarray(0, MAX_LINE_BODY_BYTES);
+            return renderJson(this.#options.redact(describeRequest({ ...request, body })));
+        }
+        catch (error) {
+            this.#options.onProblem(`requests-file misses a request that cannot be written: ${errors_describeError(error)}`);
+            return JSON.stringify({ missing: { count: 1 } });
+        }
+    }
+    async #cut() {
+        this.#isCut = true;
+        this.#waiting = [];
+        this.#unsubscribe();
+        const cut = { at: new Date().toISOString(), max_bytes: this.#options.maxBytes ?? requests_file_MAX_FILE_BYTES };
+        await this.#append(Buffer.from(`${JSON.stringify({ cut })}\n`));
+        this.#options.onProblem(`requests-file has reached ${cut.max_bytes} bytes, and ends there: later requests are in the control API only`);
+    }
+    /** Writes all of it, or nothing. */
+    async #append(bytes) {
+        this.#handle ??= await (0,promises_.open)(this.#options.path, 'r+');
+        try {
+            for (let done = 0; done < bytes.length;) {
+                const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, this.#bytes + done);
+                if (bytesWritten === 0)
+                    throw new Error('no space is left');
+                done += bytesWritten;
+            }
+            this.#bytes += bytes.length;
+        }
+        catch (error) {
+            await this.#handle.truncate(this.#bytes).catch(() => { }); // the next line overwrites the rest
+            throw error;
+        }
+    }
+    #miss(count, reason) {
+        if (this.#missing === 0)
+            this.#options.onProblem(`requests-file misses requests, which the control API may still have: ${reason}`);
+        this.#missing += count;
+    }
+}
+function requests_file_measure({ body }) {
+    return HEAD_BYTES + Math.min(body.length, MAX_LINE_BODY_BYTES);
+}
+
+;// CONCATENATED MODULE: ./build/js/exposure/record.js
+// What an exposure records: the requests on captured paths, in memory and in the output `requests-file`. Used by
+// exposure.ts.
+
+
+
+
+function createRecorder({ access, capture, verify = [] }, logger) {
+    return new RequestRecorder(capture ?? { kind: 'none' }, {
+        secrets: listCredentials(access),
+        signatureHeaders: verify.flatMap(rule => ('header' in rule ? rule.header : [])),
+        onError: error => logger.error(`a captured request could not be passed on: ${errors_describeError(error)}`),
+    });
+}
+/** The texts by which a request gets in. */
+function listCredentials(access) {
+    if (access.kind === 'open')
+        return [];
+    if (access.kind === 'link')
+        return [access.key, encodeURIComponent(access.key)];
+    return [access.password, Buffer.from(`${access.user}:${access.password}`).toString('base64')];
+}
+/** Undefined if nothing is captured, or if the file cannot be made, which is a warning. */
+function openRequestsFile(path, { protocol, gateway: { capture, redact = true } }, recorder, warn) {
+    if (protocol === 'tcp' || (capture?.kind ?? 'none') === 'none')
+        return undefined;
+    try {
+        return new RequestsFile({
+            path,
+            requests: recorder,
+            redact: redact ? createRedactor(recorder.signatureHeaders) : message => message,
+            onProblem: warn,
+        });
+    }
+    catch (error) {
+        warn(`requests-file could not be made: ${errors_describeError(error)}`);
+        return undefined;
+    }
+}
+
 ;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/parse-rules.js
-// Turns the text of `verify` into rules. Used by inputs/webhooks.ts, and by exposure/verification.ts for a rule that is
+// Turns the text of `verify` into rules. Used by inputs/webhooks.ts, and by exposure/signature-check.ts for a rule that is
 // given to the control API or the command line. No message contains a secret, nor a word that may be a part of one.
 
 
@@ -50306,12 +50570,13 @@ function countChanges(from, to) {
 
 
 
+
 /** `ownOrigin`: where the preview is now. Throws an InputError if there is no rule for the request. */
 function signature_check_checkSignature({ request, origin, rule, at }, rules, ownOrigin) {
     const verifier = new Verifier(rule === undefined ? rules : [makeRule(rule)]);
-    const path = request.target.split('?', 1)[0] ?? '';
+    const path = cutQuery(request.target);
     if (!verifier.covers(path))
-        throw new errors_InputError('no rule of `verify` is for the path of this request: give a rule, with its secret');
+        throw new errors_InputError('no rule of `verify` is for the path of this request: give a rule, with its secret (--provider and --secret-file, or `rule` in the API)');
     const handshake = verifier.findHandshake(path, request);
     if (handshake !== undefined)
         return describe({ right: true, handshake });
@@ -50356,9 +50621,6 @@ function describe(found) {
 const CHECK_HEAD_START_MS = 1_000;
 /** How long a preview that is ready waits for the public inspector, which opens beside it. */
 const INSPECTOR_HEAD_START_MS = 5_000;
-/** How often two clocks are compared with the end: after a laptop has slept, an exposure past its end must stop. */
-const CLOCK_CHECK_MS = 1_000;
-const exposure_MAX_LINE_LENGTH = 1_000;
 /** Nobody would read more. */
 const MAX_WARNINGS = 10;
 class Exposure {
@@ -50375,17 +50637,13 @@ class Exposure {
     #app;
     #appStart;
     #state;
-    #clock;
+    #stopClock = () => { };
     #ending;
     #endBegins = new AbortController();
     constructor(options) {
         this.#options = options;
         const { config, logger } = options;
-        this.#recorder = new RequestRecorder(config.gateway.capture ?? { kind: 'none' }, {
-            secrets: listCredentials(config.gateway.access),
-            signatureHeaders: (config.gateway.verify ?? []).flatMap(rule => ('header' in rule ? rule.header : [])),
-            onError: error => logger.error(`a captured request could not be passed on: ${errors_describeError(error)}`),
-        });
+        this.#recorder = createRecorder(config.gateway, logger);
         this.#ingress = openIngress({
             protocol: config.protocol,
             app: () => this.#state.app,
@@ -50414,25 +50672,10 @@ class Exposure {
             restarts: 0,
             warnings: [],
         };
-        this.#requestsFile = this.#openRequestsFile();
-    }
-    #openRequestsFile() {
-        const { requestsFile: path, config } = this.#options;
-        const { capture, redact = true } = config.gateway;
-        if (path === undefined || config.protocol === 'tcp' || (capture?.kind ?? 'none') === 'none')
-            return undefined;
-        try {
-            return new RequestsFile({
-                path,
-                requests: this.#recorder,
-                redact: redact ? createRedactor(this.#recorder.signatureHeaders) : message => message,
-                onProblem: problem => this.warn(problem),
-            });
-        }
-        catch (error) {
-            this.warn(`requests-file could not be made: ${errors_describeError(error)}`);
-            return undefined;
-        }
+        this.#requestsFile =
+            options.requestsFile === undefined
+                ? undefined
+                : openRequestsFile(options.requestsFile, config, this.#recorder, problem => this.warn(problem));
     }
     get #expiresAt() {
         const { phase } = this.#state;
@@ -50455,7 +50698,7 @@ class Exposure {
     }
     get #inspectorLink() {
         const { inspector } = this.#options.config;
-        const url = this.#inspector?.port.url;
+        const url = this.#inspector?.url;
         return inspector && url && renderKeyFragment(url, inspector.key);
     }
     #renderLink(url) {
@@ -50520,17 +50763,15 @@ class Exposure {
         const { config, inspect, logger } = this.#options;
         if (config.inspector === undefined || inspect === undefined)
             return;
-        const { handle, endStreams } = inspect(config.inspector.key);
-        const port = new InspectorPort({
+        this.#inspector = new InspectorPort({
             config,
-            handle,
+            inspector: inspect(config.inspector.key),
             previewAddress: () => this.#tunnel.lastAddress,
             onChange: () => this.#update({}),
             onWarning: message => this.warn(message),
             logger,
         });
-        this.#inspector = { port, endStreams };
-        await port.open(signal);
+        await this.#inspector.open(signal);
     }
     /** The app gets its public URL when it starts, so a port on which another program answers is changed before that. */
     async #startBehind(signal) {
@@ -50597,14 +50838,8 @@ class Exposure {
         const liveAt = new Date();
         const expiresAt = durationMs === undefined ? undefined : new Date(liveAt.getTime() + durationMs);
         this.#update({ phase: { kind: 'live', liveAt, ...(expiresAt && { expiresAt }) } });
-        if (expiresAt && durationMs !== undefined)
-            this.#watchClocks(expiresAt.getTime(), performance.now() + durationMs);
-    }
-    #watchClocks(wallEnd, monotonicEnd) {
-        const leftMs = Math.min(wallEnd - Date.now(), monotonicEnd - performance.now());
-        if (leftMs <= 0)
-            return void this.stop('duration over');
-        this.#clock = setTimeout(() => this.#watchClocks(wallEnd, monotonicEnd), Math.min(leftMs, CLOCK_CHECK_MS));
+        if (durationMs !== undefined)
+            this.#stopClock = startEndClock(durationMs, () => void this.stop('duration over'));
     }
     /** A problem that does not end the exposure: goes to the log, and into every state from now on. */
     warn(message) {
@@ -50625,14 +50860,14 @@ class Exposure {
         return this.#ending;
     }
     async #release(finish, error) {
-        clearTimeout(this.#clock);
+        this.#stopClock();
         this.#cancelled.abort();
         const { phase } = this.#state;
         const end = finish(phase.kind === 'live' ? { liveAt: phase.liveAt } : {});
-        const last = exposure_describeEnd(end, error);
+        const last = end_describeEnd(end, error);
         this.#endBegins.abort(new Error(`the preview has ${end.kind}: ${end.reason}`));
         this.#announceEnd(last);
-        this.#inspector?.port.release();
+        this.#inspector?.release();
         // The port is free at once; gateway and app stay until downloads are over, or DRAIN_MS have passed.
         const drained = this.#tunnel.close(DRAIN_MS);
         await this.#attempt('the visitors', this.#ingress.stop(DRAIN_MS));
@@ -50644,12 +50879,8 @@ class Exposure {
         if (left !== undefined)
             this.warn(left);
         this.#update(last);
-        await this.#attempt('the public inspector', this.#closeInspector());
-    }
-    /** Last of all: those who watch see the end. */
-    async #closeInspector() {
-        this.#inspector?.endStreams();
-        await this.#inspector?.port.stop();
+        // Last of all: those who watch see the end.
+        await this.#attempt('the public inspector', this.#inspector?.stop());
     }
     #announceEnd(last) {
         try {
@@ -50661,7 +50892,7 @@ class Exposure {
     }
     /** Waits for one part of the end. If it fails, that is logged, and the other parts still end. */
     async #attempt(what, ending) {
-        await ending.catch(error => this.#options.logger.warn(`${what} did not end well: ${errors_describeError(error)}`));
+        await ending?.catch(error => this.#options.logger.warn(`${what} did not end well: ${errors_describeError(error)}`));
     }
     #update(change) {
         this.#state = { ...this.#state, ...change };
@@ -50674,40 +50905,6 @@ class Exposure {
             }
         }
     }
-}
-/** The texts by which a request gets in. */
-function listCredentials(access) {
-    if (access.kind === 'open')
-        return [];
-    if (access.kind === 'link')
-        return [access.key, encodeURIComponent(access.key)];
-    return [access.password, Buffer.from(`${access.user}:${access.password}`).toString('base64')];
-}
-/** The last state of an exposure that ended in this phase, because of this error if there was one. */
-function exposure_describeEnd(phase, error) {
-    const connectedAt = undefined;
-    if (phase.kind !== 'failed')
-        return { phase, tunnel: { status: 'Disconnected' }, connectedAt, app: { status: 'stopped' } };
-    const { reason, lastLines } = phase;
-    return {
-        phase,
-        tunnel: { status: 'Failed', reason },
-        connectedAt,
-        app: error instanceof TunnelError ? { status: 'stopped' } : { status: 'failed', reason, lastLines },
-    };
-}
-/** A longer line is data, and nobody reads that in a comment. */
-function shortenLine(line) {
-    return line.length > exposure_MAX_LINE_LENGTH ? `${line.slice(0, exposure_MAX_LINE_LENGTH)}…` : line;
-}
-/** If the time limit ended the start: an error that says so, with the given one as its cause. */
-function explainStart(error, timeout, timeoutMs) {
-    if (!timeout.aborted)
-        return error;
-    const message = `not ready within ${duration_formatDuration(timeoutMs)}, the \`startup-timeout\``;
-    if (error instanceof TunnelError)
-        return new TunnelError(message, { cause: error, retryable: false });
-    return new AppError(message, { cause: error, lastLines: error instanceof AppError ? error.lastLines : [] });
 }
 
 ;// CONCATENATED MODULE: ./build/js/supervisor/ends.js
@@ -54340,6 +54537,8 @@ class History {
 
 
 const PREFIX = 'expose-';
+/** How many previews a message names. */
+const MAX_NAMED = 10;
 /** Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each. */
 const OUTCOME_BYTES = 160 * 1024;
 const SessionSchema = object({
@@ -54415,9 +54614,9 @@ function readDocument(file, schema) {
 function chooseSession(parent, wanted) {
     const all = listSessions(parent);
     const meant = wanted ? all.filter(one => isCalled(one, wanted)) : all;
-    if (wanted && meant.length === 0)
-        throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all)}`);
     const running = meant.filter(isRunning);
+    if (wanted && meant.length === 0)
+        throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all.filter(isRunning))}`);
     const candidates = running.length > 0 ? running : meant;
     const [only] = candidates;
     if (only === undefined)
@@ -54453,10 +54652,13 @@ function isPrivate(folder) {
     const found = lstatSync(folder, { throwIfNoEntry: false });
     return found?.isDirectory() === true && found.uid === process.getuid() && (found.mode & 0o077) === 0;
 }
+/** The first ones: killed processes leave their folders, and nobody reads hundreds of names. */
 function describeList(all) {
-    return all.length === 0
-        ? 'are none'
-        : `are ${all.map(one => `${basename(one.folder)} (${one.session.name})`).join(', ')}`;
+    if (all.length === 0)
+        return 'are none that run';
+    const names = all.slice(0, MAX_NAMED).map(one => `${basename(one.folder)} (${one.session.name})`);
+    const left = all.length - names.length;
+    return `are ${names.join(', ')}${left > 0 ? ` and ${left} more` : ''}`;
 }
 /** Writes the `expose` command for later steps: it runs this bundle with this Node. Returns the folder for PATH. */
 function writeCommand(folder, cliScript) {

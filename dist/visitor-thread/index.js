@@ -8374,6 +8374,18 @@ function sanitiseLines(text) {
         .map(line => sanitise(line, Number.POSITIVE_INFINITY))
         .join('\n');
 }
+/**
+ * JSON on one line, harmless for a terminal and for the runner, wherever it is printed or saved: the characters that could
+ * harm are written as `\\uXXXX`, so that it says the same.
+ */
+function renderJson(value) {
+    return JSON.stringify(value)
+        .replace(UNSAFE, text => Array.from({ length: text.length }, (_, at) => escapeUnit(text, at)).join(''))
+        .replaceAll('##[', '#\\u0023[');
+}
+function escapeUnit(text, at) {
+    return `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`;
+}
 function shorten(text, maxLength) {
     if (text.length <= maxLength)
         return text.toWellFormed();

@@ -109,18 +109,25 @@ function leaveWith(code) {
 /** A stream of lines for a person or a pipe. */
 class LineOutput {
     #stream;
+    #onLost;
+    #onDrain = () => this.#reportSkipped();
+    #onError = (error) => {
+        if (this.#isLost)
+            return;
+        this.#isLost = true;
+        this.#onLost(describeError(error));
+    };
     #skipped = 0;
     #isLost = false;
     /** `onLost` is called once, with the reason, when the stream cannot be written to any more. */
     constructor(stream, onLost = () => { }) {
         this.#stream = stream;
-        stream.on('drain', () => this.#reportSkipped());
-        stream.on('error', error => {
-            if (!this.#isLost) {
-                this.#isLost = true;
-                onLost(describeError(error));
-            }
-        });
+        this.#onLost = onLost;
+        stream.on('drain', this.#onDrain).on('error', this.#onError);
+    }
+    /** Removes the listeners from the stream, which may outlive this. Nothing is to be written afterwards. */
+    release() {
+        this.#stream.off('drain', this.#onDrain).off('error', this.#onError);
     }
     get isLost() {
         return this.#isLost;
@@ -1180,6 +1187,18 @@ function sanitiseLines(text) {
         .split('\n')
         .map(line => sanitise(line, Number.POSITIVE_INFINITY))
         .join('\n');
+}
+/**
+ * JSON on one line, harmless for a terminal and for the runner, wherever it is printed or saved: the characters that could
+ * harm are written as `\\uXXXX`, so that it says the same.
+ */
+function renderJson(value) {
+    return JSON.stringify(value)
+        .replace(UNSAFE, text => Array.from({ length: text.length }, (_, at) => escapeUnit(text, at)).join(''))
+        .replaceAll('##[', '#\\u0023[');
+}
+function escapeUnit(text, at) {
+    return `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`;
 }
 function shorten(text, maxLength) {
     if (text.length <= maxLength)
@@ -9341,6 +9360,17 @@ function renderProgress({ path, method }, { matched, count, refused, other }, el
     return `waiting for ${what} … ${formatDuration(elapsedMs)}: ${parts.join(', ')}`;
 }
 
+;// CONCATENATED MODULE: ./build/js/shared/http-message.js
+// The types of a request and its response: what Node's classes for HTTP/1.1 and the gateway's classes for HTTP/2 have
+// in common. Used by gateway/, control/ and app/web/.
+/** The methods that change nothing (RFC 9110, 9.2.1), apart from TRACE, which the gateway refuses. */
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** A request target without its query. */
+function cutQuery(target) {
+    const query = target.indexOf('?');
+    return query === -1 ? target : target.slice(0, query);
+}
+
 ;// CONCATENATED MODULE: external "node:path"
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
 ;// CONCATENATED MODULE: external "node:child_process"
@@ -9552,6 +9582,8 @@ function findAncestor(name) {
 
 
 const PREFIX = 'expose-';
+/** How many previews a message names. */
+const MAX_NAMED = 10;
 /** Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each. */
 const OUTCOME_BYTES = (/* unused pure expression or super */ null && (160 * 1024));
 const SessionSchema = object({
@@ -9627,9 +9659,9 @@ function readDocument(file, schema) {
 function chooseSession(parent, wanted) {
     const all = listSessions(parent);
     const meant = wanted ? all.filter(one => isCalled(one, wanted)) : all;
-    if (wanted && meant.length === 0)
-        throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all)}`);
     const running = meant.filter(isRunning);
+    if (wanted && meant.length === 0)
+        throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all.filter(isRunning))}`);
     const candidates = running.length > 0 ? running : meant;
     const [only] = candidates;
     if (only === undefined)
@@ -9665,10 +9697,13 @@ function isPrivate(folder) {
     const found = (0,external_node_fs_namespaceObject.lstatSync)(folder, { throwIfNoEntry: false });
     return found?.isDirectory() === true && found.uid === process.getuid() && (found.mode & 0o077) === 0;
 }
+/** The first ones: killed processes leave their folders, and nobody reads hundreds of names. */
 function describeList(all) {
-    return all.length === 0
-        ? 'are none'
-        : `are ${all.map(one => `${(0,external_node_path_namespaceObject.basename)(one.folder)} (${one.session.name})`).join(', ')}`;
+    if (all.length === 0)
+        return 'are none that run';
+    const names = all.slice(0, MAX_NAMED).map(one => `${(0,external_node_path_namespaceObject.basename)(one.folder)} (${one.session.name})`);
+    const left = all.length - names.length;
+    return `are ${names.join(', ')}${left > 0 ? ` and ${left} more` : ''}`;
 }
 /** Writes the `expose` command for later steps: it runs this bundle with this Node. Returns the folder for PATH. */
 function writeCommand(folder, cliScript) {
@@ -9784,6 +9819,7 @@ function parseMatrix(text) {
 
 
 
+
 /** Often enough to see that the step is alive, and no more lines than can be read. */
 const PROGRESS_MS = 30_000;
 /**
@@ -9836,19 +9872,19 @@ function setOutputs({ requests, count, last_id }) {
     const [first] = requests;
     setOutput('requests', renderRequests(requests));
     setOutput('body', renderBody(first));
-    setOutput('headers', JSON.stringify(joinHeaders(first?.headers ?? [])));
+    setOutput('headers', renderJson(joinHeaders(first?.headers ?? [])));
     setOutput('count', count);
     setOutput('last-id', last_id);
 }
 /** With as much of each request as fits into an output. */
 function renderRequests(requests) {
-    const whole = JSON.stringify(requests);
+    const whole = renderJson(requests);
     if (fits(whole))
         return whole;
     const withoutBodies = requests.map(request => ({ ...request, body: null, body_encoding: null }));
     print.warning(`the requests are too long for an output: their bodies are left out of \`requests\`; ${describeWhole(requests)}`);
-    const short = JSON.stringify(withoutBodies);
-    return fits(short) ? short : JSON.stringify(withoutBodies.map(request => ({ ...request, headers: [] })));
+    const short = renderJson(withoutBodies);
+    return fits(short) ? short : renderJson(withoutBodies.map(request => ({ ...request, headers: [] })));
 }
 function renderBody(request) {
     const body = request?.body ?? '';
@@ -9879,7 +9915,7 @@ function joinHeaders(headers) {
 }
 /** Without its query and its body, which may hold what a public log must not show. */
 function renderRequest({ id, method, target, status, body_bytes, verified }) {
-    const path = sanitise(target.split('?', 1)[0] ?? '');
+    const path = sanitise(cutQuery(target));
     const parts = [
         status === null ? 'no answer' : `→ ${status}`,
         renderCount(body_bytes, 'byte'),
