@@ -39,20 +39,23 @@ export function parseWebhookInputs(
   const verify = problems.check(() => parseRules(read('verify')));
   const exempt = [...(publicPaths ?? []), ...(verify.known ?? []).map(({ path }) => path)];
   const capture = problems.check(() => parseCapture(read('capture'), exempt));
-  const given = read('capture').trim();
-  if (protocol === 'tcp' && given.toLowerCase() !== 'none')
-    problems.check(() => checkTcpUse('capture', given, DEFAULT_CAPTURE, 'there are no requests to record'));
   const queue = problems.check(() => parseBoolean(read('queue').trim(), 'queue', true));
-  if (protocol === 'tcp')
-    problems.check(() => checkTcpUse('queue', read('queue').trim(), 'true', 'there are no requests to keep'));
-  if (protocol === 'tcp')
-    problems.check(() => checkTcpUse('verify', read('verify').trim(), '', 'there are no requests to check'));
   const redact = problems.check(() => parseBoolean(read('redact').trim(), 'redact', true));
-  if (protocol === 'tcp')
-    problems.check(() =>
-      checkTcpUse('redact', read('redact').trim(), 'true', 'there are no requests to show'),
-    );
+  if (protocol === 'tcp') checkUnused(read, problems);
   return { capture: capture.value, queue: queue.value, redact: redact.value, verify: verify.value };
+}
+
+/** With `protocol: tcp` there are no requests. `capture: none` says the same, and is allowed. */
+function checkUnused(read: InputSource, problems: Problems): void {
+  const check = (input: string, fallback: string, why: string) => {
+    const given = read(input).trim();
+    const isNone = input === 'capture' && given.toLowerCase() === 'none';
+    if (!isNone) problems.check(() => checkTcpUse(input, given, fallback, why));
+  };
+  check('capture', DEFAULT_CAPTURE, 'there are no requests to record');
+  check('queue', 'true', 'there are no requests to keep');
+  check('verify', '', 'there are no requests to check');
+  check('redact', 'true', 'there are no requests to show');
 }
 
 interface WebhookContext {
