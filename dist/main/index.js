@@ -21006,18 +21006,24 @@ function parseWebhookInputs(read, { protocol, publicPaths, problems }) {
     const verify = problems.check(() => parseRules(read('verify')));
     const exempt = [...(publicPaths ?? []), ...(verify.known ?? []).map(({ path }) => path)];
     const capture = problems.check(() => parseCapture(read('capture'), exempt));
-    const given = read('capture').trim();
-    if (protocol === 'tcp' && given.toLowerCase() !== 'none')
-        problems.check(() => checkTcpUse('capture', given, DEFAULT_CAPTURE, 'there are no requests to record'));
     const queue = problems.check(() => values_parseBoolean(read('queue').trim(), 'queue', true));
-    if (protocol === 'tcp')
-        problems.check(() => checkTcpUse('queue', read('queue').trim(), 'true', 'there are no requests to keep'));
-    if (protocol === 'tcp')
-        problems.check(() => checkTcpUse('verify', read('verify').trim(), '', 'there are no requests to check'));
     const redact = problems.check(() => values_parseBoolean(read('redact').trim(), 'redact', true));
     if (protocol === 'tcp')
-        problems.check(() => checkTcpUse('redact', read('redact').trim(), 'true', 'there are no requests to show'));
+        checkUnused(read, problems);
     return { capture: capture.value, queue: queue.value, redact: redact.value, verify: verify.value };
+}
+/** With `protocol: tcp` there are no requests. `capture: none` says the same, and is allowed. */
+function checkUnused(read, problems) {
+    const check = (input, fallback, why) => {
+        const given = read(input).trim();
+        const isNone = input === 'capture' && given.toLowerCase() === 'none';
+        if (!isNone)
+            problems.check(() => checkTcpUse(input, given, fallback, why));
+    };
+    check('capture', DEFAULT_CAPTURE, 'there are no requests to record');
+    check('queue', 'true', 'there are no requests to keep');
+    check('verify', '', 'there are no requests to check');
+    check('redact', 'true', 'there are no requests to show');
 }
 /** `auto`: the paths that need no key, or, without any, every request that may change something. */
 function parseCapture(text, exempt) {
