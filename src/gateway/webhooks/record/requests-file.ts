@@ -128,8 +128,7 @@ export class RequestsFile {
 
   async #writeBatch(): Promise<void> {
     const missing = this.#missing;
-    const { lines, count } = this.#takeBatch();
-    const bytes = Buffer.from(lines);
+    const { bytes, count } = this.#takeBatch();
     try {
       if (this.#bytes + bytes.length > this.#maxBytes) await this.#cut();
       else await this.#append(bytes);
@@ -139,20 +138,24 @@ export class RequestsFile {
     }
   }
 
-  #takeBatch(): { lines: string; count: number } {
-    let lines = this.#missing === 0 ? '' : `${JSON.stringify({ missing: { count: this.#missing } })}\n`;
+  #takeBatch(): { bytes: Buffer; count: number } {
+    const lines: Buffer[] = [];
+    if (this.#missing > 0)
+      lines.push(Buffer.from(`${JSON.stringify({ missing: { count: this.#missing } })}\n`));
+    let length = 0;
     let count = 0;
-    while (lines.length < BATCH_LENGTH || count === 0) {
+    while (length < BATCH_LENGTH || count === 0) {
       const request = this.#waiting[count];
       if (request === undefined) break;
-      const line = `${this.#render(request)}\n`;
-      lines += line;
+      const line = Buffer.from(`${this.#render(request)}\n`);
+      lines.push(line);
+      length += line.length;
       if (request.refusal !== undefined) this.#refusedBytes += line.length;
       this.#waitingBytes -= measure(request);
       count += 1;
     }
     this.#waiting.splice(0, count);
-    return { lines, count };
+    return { bytes: Buffer.concat(lines), count };
   }
 
   /** A bug in here must not end the preview. */
