@@ -318,9 +318,15 @@ function sanitiseLines(text) {
  * harm are written as `\\uXXXX`, so that it says the same.
  */
 function renderJson(value) {
-    return JSON.stringify(value)
-        .replace(UNSAFE, text => Array.from({ length: text.length }, (_, at) => escapeUnit(text, at)).join(''))
-        .replaceAll('##[', '#\\u0023[');
+    const json = JSON.stringify(value);
+    const escaped = hasOnlyAscii(json)
+        ? json
+        : json.replace(UNSAFE, text => Array.from({ length: text.length }, (_, at) => escapeUnit(text, at)).join(''));
+    return escaped.replaceAll('##[', '#\\u0023[');
+}
+/** Without DEL. JSON has no other control, and to search for each costs as much as to render it. */
+function hasOnlyAscii(json) {
+    return Buffer.byteLength(json) === json.length && !json.includes('\u007f');
 }
 function escapeUnit(text, at) {
     return `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`;
@@ -21326,8 +21332,7 @@ class RequestsFile {
     }
     async #writeBatch() {
         const missing = this.#missing;
-        const { lines, count } = this.#takeBatch();
-        const bytes = Buffer.from(lines);
+        const { bytes, count } = this.#takeBatch();
         try {
             if (this.#bytes + bytes.length > this.#maxBytes)
                 await this.#cut();
@@ -21340,21 +21345,25 @@ class RequestsFile {
         }
     }
     #takeBatch() {
-        let lines = this.#missing === 0 ? '' : `${JSON.stringify({ missing: { count: this.#missing } })}\n`;
+        const lines = [];
+        if (this.#missing > 0)
+            lines.push(Buffer.from(`${JSON.stringify({ missing: { count: this.#missing } })}\n`));
+        let length = 0;
         let count = 0;
-        while (lines.length < BATCH_LENGTH || count === 0) {
+        while (length < BATCH_LENGTH || count === 0) {
             const request = this.#waiting[count];
             if (request === undefined)
                 break;
-            const line = `${this.#render(request)}\n`;
-            lines += line;
+            const line = Buffer.from(`${this.#render(request)}\n`);
+            lines.push(line);
+            length += line.length;
             if (request.refusal !== undefined)
                 this.#refusedBytes += line.length;
             this.#waitingBytes -= requests_file_measure(request);
             count += 1;
         }
         this.#waiting.splice(0, count);
-        return { lines, count };
+        return { bytes: Buffer.concat(lines), count };
     }
     /** A bug in here must not end the preview. */
     #render(request) {

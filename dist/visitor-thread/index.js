@@ -8379,9 +8379,15 @@ function sanitiseLines(text) {
  * harm are written as `\\uXXXX`, so that it says the same.
  */
 function renderJson(value) {
-    return JSON.stringify(value)
-        .replace(UNSAFE, text => Array.from({ length: text.length }, (_, at) => escapeUnit(text, at)).join(''))
-        .replaceAll('##[', '#\\u0023[');
+    const json = JSON.stringify(value);
+    const escaped = hasOnlyAscii(json)
+        ? json
+        : json.replace(UNSAFE, text => Array.from({ length: text.length }, (_, at) => escapeUnit(text, at)).join(''));
+    return escaped.replaceAll('##[', '#\\u0023[');
+}
+/** Without DEL. JSON has no other control, and to search for each costs as much as to render it. */
+function hasOnlyAscii(json) {
+    return Buffer.byteLength(json) === json.length && !json.includes('\u007f');
 }
 function escapeUnit(text, at) {
     return `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`;
