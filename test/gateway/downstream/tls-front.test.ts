@@ -119,8 +119,9 @@ describe('a visitor who holds a connection open', () => {
   it('is closed after a while if it sends half a hello, or one byte at a time', async () => {
     const { door } = await openTls(limits({ handshakeTimeoutMs: 300 }));
     expect(await sendRaw(door.port, '\x16\x03\x01\x02')).toBe('');
-    const dribbler = openRaw(door);
-    const closed = once(dribbler.resume(), 'close');
+    // What it sends after the end may be answered with a reset.
+    const dribbler = openRaw(door).on('error', () => {});
+    const closed = new Promise(resolve => dribbler.resume().once('close', resolve));
     dribbler.write(Buffer.from([0x16, 3, 1, 2, 0]));
     const timer = setInterval(() => dribbler.write(Buffer.of(1)), 50);
     closers.push(() => clearInterval(timer));
