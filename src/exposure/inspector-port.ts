@@ -4,7 +4,7 @@
 import type { PublicAddress } from '../gateway/own-address.ts';
 import { describeError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
-import type { Handler } from '../shared/state.ts';
+import type { PublicInspector } from '../shared/public-inspector.ts';
 import type { ExposureConfig } from './config.ts';
 import { type Ingress, openIngress } from './ingress.ts';
 import { PublicTunnel } from './public-tunnel.ts';
@@ -16,13 +16,6 @@ const MAX_BODY_BYTES = 64 * 1024;
 const DRAIN_MS = 500;
 /** Longer than visitors and app may take to end: who watches sees that. */
 const MAX_END_MS = 60_000;
-
-/** What visitors of the port reach. */
-export interface PublicInspector {
-  handle: Handler;
-  /** Ends what would go on by itself: the event streams. */
-  endStreams(): void;
-}
 
 export interface InspectorPortOptions {
   config: ExposureConfig;

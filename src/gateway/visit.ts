@@ -59,6 +59,11 @@ export function readPath(request: HttpRequest): string {
   return cutQuery(readTarget(request));
 }
 
+/** The length of the target and of all fields, in characters. */
+export function measureHead({ rawHeaders, url = '' }: Pick<HttpRequest, 'rawHeaders' | 'url'>): number {
+  return rawHeaders.reduce((length, text) => length + text.length, url.length);
+}
+
 /** Whether the request announces a body (RFC 9112, 6.3). */
 export function hasBody(request: HttpRequest): boolean {
   return (

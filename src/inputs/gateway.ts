@@ -2,6 +2,7 @@
 // by inputs; supervisor/access.ts resolves `auto` when it is known whether the repository is public.
 
 import { InputError } from '../shared/errors.ts';
+import { splitItems } from '../shared/lines.ts';
 import { findPatternProblem } from '../shared/path-patterns.ts';
 import type { Protocol } from '../shared/state.ts';
 import type { InputSource, Problems } from './problems.ts';
@@ -101,10 +102,7 @@ function parseBasicAuth(text: string): { user: string; password: string } {
 
 /** The path patterns of an input: one per line, or separated by commas. */
 export function parsePatterns(text: string, input: string): string[] {
-  const patterns = text
-    .split(/[\n,]/)
-    .map(pattern => pattern.trim())
-    .filter(pattern => pattern !== '');
+  const patterns = splitItems(text);
   const problems = patterns.flatMap(pattern => {
     const problem = findPatternProblem(pattern);
     return problem === undefined

@@ -1,5 +1,5 @@
-// Splits text that arrives in pieces into lines. Used by app for the consoles of programs, and by step for the log
-// file.
+// Splits text into lines: text that arrives in pieces, for the consoles of programs (app) and the log file (step), and
+// lists that people have written (inputs and control).
 
 /** A program that never ends its line must not fill our memory; longer lines are passed on in pieces. */
 const MAX_LINE_LENGTH = 16_384;
@@ -52,4 +52,12 @@ export class LastLines {
   list(count = this.#limit): string[] {
     return this.#lines.slice(-count);
   }
+}
+
+/** The items of a list that a person has written: one per line, or with commas between them. */
+export function splitItems(text: string): string[] {
+  return text
+    .split(/[\n,]/)
+    .map(item => item.trim())
+    .filter(item => item !== '');
 }

@@ -67,7 +67,8 @@ const MAX_READ_LENGTH = 32 * 1024;
 
 /**
  * Every way in which an app could read a request's path (target without query), as lists of names. For paths that need a
- * signature, doubt must count against the request: another spelling of the path must not lead around the check. So letter case, a slash at the end and the format that some frameworks take from the end of a path (`.json`) make no difference.
+ * signature, doubt must count against the request: another spelling of the path must not lead around the check. So letter
+ * case, a slash at the end and the format that some frameworks take from the end of a path (`.json`) make no difference.
  *
  * Undefined if there are too many ways, or if it has dot segments: apps resolve them before or after they decode, and with
  * or without empty names. No client sends such a path.

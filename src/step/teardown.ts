@@ -1,6 +1,5 @@
 // What the post step does: ends the supervisor and all that it started, makes sure that the comment shows the end,
-// writes the summary, and removes the session folder.
-// Used by post.
+// writes the summary, and removes the session folder. Used by post.
 
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -63,10 +62,7 @@ async function removeSession({ folder, keepsRequests = false }: StepState): Prom
         .map(name => join(folder, name))
         .filter(path => path !== requests)
     : [folder];
-  for (const path of doomed) {
-    const left = await removeFolder(path);
-    if (left !== undefined) print.warning(left);
-  }
+  await removeAll(doomed);
   if (isKept) print.info(`the recorded requests stay in ${requests}`);
 }
 
@@ -77,8 +73,13 @@ async function undoStart(step: StepState): Promise<void> {
   const { folder, installFolder, stopTimeoutMs } = step;
   const { reaped } = await stopBackground(folder, undefined, limitStops(step));
   tellReaped(reaped, stopTimeoutMs);
-  for (const one of [installFolder, folder]) {
-    const left = one === undefined ? undefined : await removeFolder(one);
+  await removeAll([...(installFolder === undefined ? [] : [installFolder]), folder]);
+}
+
+/** Warns of what is left. */
+async function removeAll(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    const left = await removeFolder(path);
     if (left !== undefined) print.warning(left);
   }
 }

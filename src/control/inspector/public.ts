@@ -3,7 +3,7 @@
 // Created by supervisor/supervision; the exposure puts a gateway and a tunnel in front of it.
 
 import type { CapturedRequest } from '../../shared/captured-request.ts';
-import type { HttpRequest, HttpResponse } from '../../shared/http-message.ts';
+import type { PublicInspector } from '../../shared/public-inspector.ts';
 import type { ReplayOrder } from '../../shared/replay.ts';
 import type { ExposureState } from '../../shared/state.ts';
 import { CallError, type Controls, type Route } from '../call.ts';
@@ -26,11 +26,6 @@ const PUBLIC_ROUTES: Readonly<Record<string, Route>> = {
 
 /** The routes as `METHOD path`, for tests. */
 export const PUBLIC_ROUTE_NAMES: readonly string[] = Object.keys(PUBLIC_ROUTES);
-
-export interface PublicInspector {
-  handle(request: HttpRequest, response: HttpResponse): void;
-  endStreams(): void;
-}
 
 /** `mask` hides secrets in what the app has printed: unlike the log, this page is not masked by the runner. */
 export function openPublicInspector(

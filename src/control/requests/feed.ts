@@ -1,6 +1,7 @@
 // The captured requests in the order in which they came or changed last, so that a client can go on where it was. Used
 // by endpoint.ts and events.ts.
 
+import { findFirstAbove } from '../../shared/bisect.ts';
 import type { CapturedRequest, RequestLog } from '../../shared/captured-request.ts';
 
 /** Change number `change` is the last one of this request. */
@@ -57,15 +58,9 @@ export class RequestFeed {
     return () => this.#listeners.delete(listener);
   }
 
-  /** The index of the first entry with a larger number, by bisection. */
+  /** The index of the first entry with a larger number. */
   #findIndex(after: number): number {
-    let [low, high] = [0, this.#entries.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#entries[middle]?.change ?? 0) > after) high = middle;
-      else low = middle + 1;
-    }
-    return low;
+    return findFirstAbove(after, [0, this.#entries.length], index => this.#entries[index]?.change ?? 0);
   }
 
   #note({ id }: CapturedRequest): void {

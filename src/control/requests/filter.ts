@@ -5,6 +5,7 @@ import { METHODS } from 'node:http';
 import type { CapturedRequest } from '../../shared/captured-request.ts';
 import { InputError } from '../../shared/errors.ts';
 import { cutQuery } from '../../shared/http-message.ts';
+import { splitItems } from '../../shared/lines.ts';
 import { compileLoosePatterns, findPatternProblem } from '../../shared/path-patterns.ts';
 
 export const FILTER_PARAMETERS = ['path', 'method', 'since'] as const;
@@ -64,10 +65,7 @@ function readSince(query: URLSearchParams, lastId: number): number {
 function readList(query: URLSearchParams, name: string): string[] | undefined {
   const text = query.get(name);
   if (text === null) return undefined;
-  const items = text
-    .split(/[\n,]/)
-    .map(item => item.trim())
-    .filter(item => item !== '');
+  const items = splitItems(text);
   if (items.length === 0) throw new InputError(`\`${name}\` is empty: leave it out`);
   return items;
 }

@@ -4,6 +4,7 @@
 import type { Capture, RequestLog } from '../../shared/captured-request.ts';
 import { parseDuration } from '../../shared/duration.ts';
 import { InputError } from '../../shared/errors.ts';
+import { SAFE_METHODS } from '../../shared/http-message.ts';
 import { canOverlap } from '../../shared/path-patterns.ts';
 import { checkParameters } from '../call.ts';
 import { FILTER_PARAMETERS, type RequestFilter, readFilter } from '../requests/filter.ts';
@@ -57,7 +58,7 @@ function findCaptureProblem(capture: Capture, { patterns, methods }: RequestFilt
     case 'none':
       return 'no request is captured here (`capture: none`, or `protocol: tcp`), so there is nothing to wait for';
     case 'unsafe methods':
-      return methods?.every(method => ['GET', 'HEAD', 'OPTIONS'].includes(method))
+      return methods?.every(method => SAFE_METHODS.has(method))
         ? `${methods.join(' and ')} requests are captured only on paths that \`capture\`, \`public-paths\` or \`verify\` names`
         : undefined;
     case 'paths': {

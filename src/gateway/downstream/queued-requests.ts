@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { hasBody } from '../visit.ts';
+import { hasBody, measureHead } from '../visit.ts';
 
 /** The limit for heads and bodies in the queue of one connection; a connection that exceeds it is closed. */
 const MAX_QUEUED_BYTES = 64 * 1024;
@@ -59,8 +59,4 @@ function isFull({ requests }: Queue): boolean {
     bytes += headBytes + request.readableLength;
   }
   return bytes > MAX_QUEUED_BYTES;
-}
-
-function measureHead({ rawHeaders, url = '' }: IncomingMessage): number {
-  return rawHeaders.reduce((sum, text) => sum + text.length, url.length);
 }

@@ -2,7 +2,7 @@
 
 import { BodyTooLarge, sendTooLarge } from '../../body-limit.ts';
 import { sendText } from '../../own-pages.ts';
-import { readTarget, type Visit } from '../../visit.ts';
+import { measureHead, type Visit } from '../../visit.ts';
 import { readWhole } from '../../whole-body.ts';
 import { findHandshake } from '../handshakes.ts';
 import { describeRefusedBody } from '../record/refusals.ts';
@@ -42,7 +42,7 @@ interface KeepOptions {
  */
 export async function keepForLater(visit: Visit, options: KeepOptions): Promise<boolean> {
   const { room } = options.queue;
-  const reservation = room.reserve(measureHead(visit));
+  const reservation = room.reserve(measureHead(visit.request));
   if (reservation === undefined) return sendFull(visit);
   // Before a 100 (Continue).
   if (room.has(Number(visit.request.headers['content-length'] ?? 0)))
@@ -73,10 +73,6 @@ async function keepBody(
   queue.add({ request: { ...request, rawHeaders }, address, isPublicOnly, recording }, reservation);
   sendText(visit, 202, 'The app is away. This request is kept, and sent to the app when it is back.\n');
   return true;
-}
-
-function measureHead({ request }: Visit): number {
-  return request.rawHeaders.reduce((bytes, part) => bytes + part.length, readTarget(request).length);
 }
 
 function refuseTooLarge(visit: Visit, maxBodyBytes: number): true {

@@ -1,5 +1,6 @@
 // A list of captured requests that forgets the oldest when it has too many, or too many bytes. Used by recorder.ts.
 
+import { findFirstAbove } from '../../../shared/bisect.ts';
 import type { CapturedRequest } from '../../../shared/captured-request.ts';
 
 /** What an object, its strings and its list cost beside their text. */
@@ -67,13 +68,8 @@ export class RequestRing {
 
   /** Where the requests with larger ids begin. */
   #indexAfter(id: number): number {
-    let [low, high] = [this.#first, this.#entries.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#entries[middle]?.request.id ?? 0) > id) high = middle;
-      else low = middle + 1;
-    }
-    return low;
+    const range = [this.#first, this.#entries.length] as const;
+    return findFirstAbove(id, range, index => this.#entries[index]?.request.id ?? 0);
   }
 }
 
