@@ -11764,8 +11764,8 @@ var promises_ = __nccwpck_require__(1455);
 // EXTERNAL MODULE: external "node:events"
 var external_node_events_ = __nccwpck_require__(8474);
 ;// CONCATENATED MODULE: ./build/js/shared/lines.js
-// Splits text that arrives in pieces into lines. Used by app for the consoles of programs, and by step for the log
-// file.
+// Splits text into lines: text that arrives in pieces, for the consoles of programs (app) and the log file (step), and
+// lists that people have written (inputs and control).
 /** A program that never ends its line must not fill our memory; longer lines are passed on in pieces. */
 const MAX_LINE_LENGTH = 16_384;
 /** How many lines an error carries: more would not be read. */
@@ -11810,6 +11810,13 @@ class LastLines {
     list(count = this.#limit) {
         return this.#lines.slice(-count);
     }
+}
+/** The items of a list that a person has written: one per line, or with commas between them. */
+function splitItems(text) {
+    return text
+        .split(/[\n,]/)
+        .map(item => item.trim())
+        .filter(item => item !== '');
 }
 
 ;// CONCATENATED MODULE: external "node:string_decoder"
@@ -19148,7 +19155,8 @@ const MAX_LOOSE_DECODINGS = 8;
 const MAX_READ_LENGTH = (/* unused pure expression or super */ null && (32 * 1024));
 /**
  * Every way in which an app could read a request's path (target without query), as lists of names. For paths that need a
- * signature, doubt must count against the request: another spelling of the path must not lead around the check. So letter case, a slash at the end and the format that some frameworks take from the end of a path (`.json`) make no difference.
+ * signature, doubt must count against the request: another spelling of the path must not lead around the check. So letter
+ * case, a slash at the end and the format that some frameworks take from the end of a path (`.json`) make no difference.
  *
  * Undefined if there are too many ways, or if it has dot segments: apps resolve them before or after they decode, and with
  * or without empty names. No client sends such a path.
@@ -19297,6 +19305,7 @@ function hasDotSegment(path) {
 
 
 
+
 const ACCESS_WORDS = ['auto', 'open', 'link', 'basic'];
 const DEFAULT_MAX_BODY = '25MB';
 /** Shorter keys can be guessed; 16 characters of base64 are 96 bits, of hex 64. */
@@ -19360,10 +19369,7 @@ function parseBasicAuth(text) {
 }
 /** The path patterns of an input: one per line, or separated by commas. */
 function parsePatterns(text, input) {
-    const patterns = text
-        .split(/[\n,]/)
-        .map(pattern => pattern.trim())
-        .filter(pattern => pattern !== '');
+    const patterns = splitItems(text);
     const problems = patterns.flatMap(pattern => {
         const problem = findPatternProblem(pattern);
         return problem === undefined
@@ -20156,6 +20162,10 @@ function visit_readTarget(request) {
 /** The target without its query, because that may contain the key. Sanitise the path before it is logged. */
 function readPath(request) {
     return cutQuery(visit_readTarget(request));
+}
+/** The length of the target and of all fields, in characters. */
+function measureHead({ rawHeaders, url = '' }) {
+    return rawHeaders.reduce((length, text) => length + text.length, url.length);
 }
 /** Whether the request announces a body (RFC 9112, 6.3). */
 function hasBody(request) {

@@ -15306,8 +15306,8 @@ function log_createLogger(options) {
 const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
 
 ;// CONCATENATED MODULE: ./build/js/shared/lines.js
-// Splits text that arrives in pieces into lines. Used by app for the consoles of programs, and by step for the log
-// file.
+// Splits text into lines: text that arrives in pieces, for the consoles of programs (app) and the log file (step), and
+// lists that people have written (inputs and control).
 /** A program that never ends its line must not fill our memory; longer lines are passed on in pieces. */
 const MAX_LINE_LENGTH = 16_384;
 /** How many lines an error carries: more would not be read. */
@@ -15352,6 +15352,13 @@ class LastLines {
     list(count = this.#limit) {
         return this.#lines.slice(-count);
     }
+}
+/** The items of a list that a person has written: one per line, or with commas between them. */
+function splitItems(text) {
+    return text
+        .split(/[\n,]/)
+        .map(item => item.trim())
+        .filter(item => item !== '');
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/log-tail.js
@@ -15724,6 +15731,10 @@ function visit_readTarget(request) {
 /** The target without its query, because that may contain the key. Sanitise the path before it is logged. */
 function readPath(request) {
     return cutQuery(visit_readTarget(request));
+}
+/** The length of the target and of all fields, in characters. */
+function measureHead({ rawHeaders, url = '' }) {
+    return rawHeaders.reduce((length, text) => length + text.length, url.length);
 }
 /** Whether the request announces a body (RFC 9112, 6.3). */
 function hasBody(request) {
@@ -16173,8 +16184,7 @@ function measureLife({ exposure }) {
 
 ;// CONCATENATED MODULE: ./build/js/step/teardown.js
 // What the post step does: ends the supervisor and all that it started, makes sure that the comment shows the end,
-// writes the summary, and removes the session folder.
-// Used by post.
+// writes the summary, and removes the session folder. Used by post.
 
 
 
@@ -16238,11 +16248,7 @@ async function removeSession({ folder, keepsRequests = false }) {
             .map(name => (0,external_node_path_.join)(folder, name))
             .filter(path => path !== requests)
         : [folder];
-    for (const path of doomed) {
-        const left = await removeFolder(path);
-        if (left !== undefined)
-            print_print.warning(left);
-    }
+    await removeAll(doomed);
     if (isKept)
         print_print.info(`the recorded requests stay in ${requests}`);
 }
@@ -16253,8 +16259,12 @@ async function undoStart(step) {
     const { folder, installFolder, stopTimeoutMs } = step;
     const { reaped } = await stopBackground(folder, undefined, limitStops(step));
     tellReaped(reaped, stopTimeoutMs);
-    for (const one of [installFolder, folder]) {
-        const left = one === undefined ? undefined : await removeFolder(one);
+    await removeAll([...(installFolder === undefined ? [] : [installFolder]), folder]);
+}
+/** Warns of what is left. */
+async function removeAll(paths) {
+    for (const path of paths) {
+        const left = await removeFolder(path);
         if (left !== undefined)
             print_print.warning(left);
     }

@@ -30191,6 +30191,10 @@ function readTarget(request) {
 function readPath(request) {
     return cutQuery(readTarget(request));
 }
+/** The length of the target and of all fields, in characters. */
+function measureHead({ rawHeaders, url = '' }) {
+    return rawHeaders.reduce((length, text) => length + text.length, url.length);
+}
 /** Whether the request announces a body (RFC 9112, 6.3). */
 function hasBody(request) {
     return (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0);
@@ -31150,9 +31154,25 @@ function sendPage(request, response, path) {
     return true;
 }
 
+;// CONCATENATED MODULE: ./build/js/shared/bisect.js
+// Searches sorted lists. Used by gateway/webhooks/record/ and control/requests/.
+/** The first index from `low` on, and below `high`, whose value is larger than `value`; `high` if there is none. */
+function findFirstAbove(value, [low, high], valueAt) {
+    let [from, to] = [low, high];
+    while (from < to) {
+        const middle = (from + to) >>> 1;
+        if (valueAt(middle) > value)
+            to = middle;
+        else
+            from = middle + 1;
+    }
+    return from;
+}
+
 ;// CONCATENATED MODULE: ./build/js/control/requests/feed.js
 // The captured requests in the order in which they came or changed last, so that a client can go on where it was. Used
 // by endpoint.ts and events.ts.
+
 /** Entries that may be superseded, beyond half of all, before they are dropped. */
 const MAX_STALE = 1_000;
 /** Keeps numbers only, however slowly its readers read: the requests are looked up when they are read. */
@@ -31197,17 +31217,9 @@ class RequestFeed {
         this.#listeners.add(listener);
         return () => this.#listeners.delete(listener);
     }
-    /** The index of the first entry with a larger number, by bisection. */
+    /** The index of the first entry with a larger number. */
     #findIndex(after) {
-        let [low, high] = [0, this.#entries.length];
-        while (low < high) {
-            const middle = (low + high) >>> 1;
-            if ((this.#entries[middle]?.change ?? 0) > after)
-                high = middle;
-            else
-                low = middle + 1;
-        }
-        return low;
+        return findFirstAbove(after, [0, this.#entries.length], index => this.#entries[index]?.change ?? 0);
     }
     #note({ id }) {
         this.#lastChange += 1;
@@ -31926,6 +31938,62 @@ function readDescription({ controls, audience, query, }) {
     };
 }
 
+;// CONCATENATED MODULE: ./build/js/shared/lines.js
+// Splits text into lines: text that arrives in pieces, for the consoles of programs (app) and the log file (step), and
+// lists that people have written (inputs and control).
+/** A program that never ends its line must not fill our memory; longer lines are passed on in pieces. */
+const MAX_LINE_LENGTH = 16_384;
+/** How many lines an error carries: more would not be read. */
+const LAST_LINES = 20;
+/** Cuts text at line ends, LF or CRLF. */
+class LineBuffer {
+    #rest = '';
+    /** The unfinished last line. */
+    get rest() {
+        return this.#rest;
+    }
+    /** Returns the lines that end in `text`, without their line ends, and the pieces of a line that is too long. */
+    add(text) {
+        const parts = (this.#rest + text).split('\n');
+        let rest = parts.pop() ?? '';
+        const lines = parts.map(line => (line.endsWith('\r') ? line.slice(0, -1) : line));
+        for (; rest.length > MAX_LINE_LENGTH; rest = rest.slice(MAX_LINE_LENGTH))
+            lines.push(rest.slice(0, MAX_LINE_LENGTH));
+        this.#rest = rest;
+        return lines;
+    }
+    /** Returns the unfinished last line, if there is one; later text begins a new line. */
+    end() {
+        const rest = this.#rest;
+        this.#rest = '';
+        return rest === '' ? [] : [rest];
+    }
+}
+/** The last lines of a console, oldest first. */
+class LastLines {
+    #limit;
+    #lines = [];
+    constructor(limit = LAST_LINES) {
+        this.#limit = limit;
+    }
+    add(line) {
+        this.#lines.push(line);
+        if (this.#lines.length > this.#limit)
+            this.#lines.shift();
+    }
+    /** All that are kept, or only the last `count` of them. */
+    list(count = this.#limit) {
+        return this.#lines.slice(-count);
+    }
+}
+/** The items of a list that a person has written: one per line, or with commas between them. */
+function splitItems(text) {
+    return text
+        .split(/[\n,]/)
+        .map(item => item.trim())
+        .filter(item => item !== '');
+}
+
 // EXTERNAL MODULE: ./node_modules/picomatch/index.js
 var picomatch = __nccwpck_require__(4006);
 ;// CONCATENATED MODULE: ./build/js/shared/path-patterns.js
@@ -31994,7 +32062,8 @@ const MAX_LOOSE_DECODINGS = 8;
 const MAX_READ_LENGTH = 32 * 1024;
 /**
  * Every way in which an app could read a request's path (target without query), as lists of names. For paths that need a
- * signature, doubt must count against the request: another spelling of the path must not lead around the check. So letter case, a slash at the end and the format that some frameworks take from the end of a path (`.json`) make no difference.
+ * signature, doubt must count against the request: another spelling of the path must not lead around the check. So letter
+ * case, a slash at the end and the format that some frameworks take from the end of a path (`.json`) make no difference.
  *
  * Undefined if there are too many ways, or if it has dot segments: apps resolve them before or after they decode, and with
  * or without empty names. No client sends such a path.
@@ -32144,6 +32213,7 @@ function hasDotSegment(path) {
 
 
 
+
 const FILTER_PARAMETERS = ['path', 'method', 'since'];
 /** Throws an InputError if a parameter is malformed, or if `since` is an id that no request has yet. */
 function readFilter(query, lastId) {
@@ -32184,10 +32254,7 @@ function readList(query, name) {
     const text = query.get(name);
     if (text === null)
         return undefined;
-    const items = text
-        .split(/[\n,]/)
-        .map(item => item.trim())
-        .filter(item => item !== '');
+    const items = splitItems(text);
     if (items.length === 0)
         throw new errors_InputError(`\`${name}\` is empty: leave it out`);
     return items;
@@ -33966,6 +34033,7 @@ const WaitEventSchema = variant('type', [
 
 
 
+
 /** Longer than any job waits for one event. */
 const MAX_TIMEOUT_MS = 24 * 3_600_000;
 /** As many as a test can want; each that matched is kept until the wait is over. */
@@ -34009,7 +34077,7 @@ function findCaptureProblem(capture, { patterns, methods }) {
         case 'none':
             return 'no request is captured here (`capture: none`, or `protocol: tcp`), so there is nothing to wait for';
         case 'unsafe methods':
-            return methods?.every(method => ['GET', 'HEAD', 'OPTIONS'].includes(method))
+            return methods?.every(method => SAFE_METHODS.has(method))
                 ? `${methods.join(' and ')} requests are captured only on paths that \`capture\`, \`public-paths\` or \`verify\` names`
                 : undefined;
         case 'paths': {
@@ -34717,55 +34785,6 @@ async function removeFolder(folder) {
                 return `${sanitise_sanitise(folder)} could not be removed: ${sanitise_sanitise(errors_describeError(error))}`;
             await (0,promises_namespaceObject.setTimeout)(RETRY_DELAY_MS);
         }
-    }
-}
-
-;// CONCATENATED MODULE: ./build/js/shared/lines.js
-// Splits text that arrives in pieces into lines. Used by app for the consoles of programs, and by step for the log
-// file.
-/** A program that never ends its line must not fill our memory; longer lines are passed on in pieces. */
-const MAX_LINE_LENGTH = 16_384;
-/** How many lines an error carries: more would not be read. */
-const LAST_LINES = 20;
-/** Cuts text at line ends, LF or CRLF. */
-class LineBuffer {
-    #rest = '';
-    /** The unfinished last line. */
-    get rest() {
-        return this.#rest;
-    }
-    /** Returns the lines that end in `text`, without their line ends, and the pieces of a line that is too long. */
-    add(text) {
-        const parts = (this.#rest + text).split('\n');
-        let rest = parts.pop() ?? '';
-        const lines = parts.map(line => (line.endsWith('\r') ? line.slice(0, -1) : line));
-        for (; rest.length > MAX_LINE_LENGTH; rest = rest.slice(MAX_LINE_LENGTH))
-            lines.push(rest.slice(0, MAX_LINE_LENGTH));
-        this.#rest = rest;
-        return lines;
-    }
-    /** Returns the unfinished last line, if there is one; later text begins a new line. */
-    end() {
-        const rest = this.#rest;
-        this.#rest = '';
-        return rest === '' ? [] : [rest];
-    }
-}
-/** The last lines of a console, oldest first. */
-class LastLines {
-    #limit;
-    #lines = [];
-    constructor(limit = LAST_LINES) {
-        this.#limit = limit;
-    }
-    add(line) {
-        this.#lines.push(line);
-        if (this.#lines.length > this.#limit)
-            this.#lines.shift();
-    }
-    /** All that are kept, or only the last `count` of them. */
-    list(count = this.#limit) {
-        return this.#lines.slice(-count);
     }
 }
 
@@ -41843,9 +41862,6 @@ function isFull({ requests }) {
     }
     return bytes > MAX_QUEUED_BYTES;
 }
-function measureHead({ rawHeaders, url = '' }) {
-    return rawHeaders.reduce((sum, text) => sum + text.length, url.length);
-}
 
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/slow-uploads.js
 // Finds uploads that stand still, or come so slowly that only an attacker would send them like that (R-U-D-Y): they
@@ -44485,7 +44501,7 @@ function mayKeep({ request, recording, upgrade }) {
  */
 async function keepForLater(visit, options) {
     const { room } = options.queue;
-    const reservation = room.reserve(pass_measureHead(visit));
+    const reservation = room.reserve(measureHead(visit.request));
     if (reservation === undefined)
         return sendFull(visit);
     // Before a 100 (Continue).
@@ -44513,9 +44529,6 @@ async function keepBody(visit, reservation, { queue, maxBodyBytes, isStillNeeded
     queue.add({ request: { ...request, rawHeaders }, address, isPublicOnly, recording }, reservation);
     sendText(visit, 202, 'The app is away. This request is kept, and sent to the app when it is back.\n');
     return true;
-}
-function pass_measureHead({ request }) {
-    return request.rawHeaders.reduce((bytes, part) => bytes + part.length, readTarget(request).length);
 }
 function refuseTooLarge(visit, maxBodyBytes) {
     visit.recording?.refuse(describeRefusedBody(new BodyTooLarge(maxBodyBytes)));
@@ -49781,6 +49794,7 @@ class KnownDeliveries {
 
 ;// CONCATENATED MODULE: ./build/js/gateway/webhooks/record/request-ring.js
 // A list of captured requests that forgets the oldest when it has too many, or too many bytes. Used by recorder.ts.
+
 /** What an object, its strings and its list cost beside their text. */
 const RECORD_BYTES = 512;
 const FIELD_BYTES = 32;
@@ -49834,15 +49848,8 @@ class RequestRing {
     }
     /** Where the requests with larger ids begin. */
     #indexAfter(id) {
-        let [low, high] = [this.#first, this.#entries.length];
-        while (low < high) {
-            const middle = (low + high) >>> 1;
-            if ((this.#entries[middle]?.request.id ?? 0) > id)
-                high = middle;
-            else
-                low = middle + 1;
-        }
-        return low;
+        const range = [this.#first, this.#entries.length];
+        return findFirstAbove(id, range, index => this.#entries[index]?.request.id ?? 0);
     }
 }
 function measure({ target, rawHeaders, body }) {
