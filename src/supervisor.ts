@@ -12,7 +12,7 @@ import { startSupervision } from './supervisor/supervision.ts';
 
 async function run(): Promise<void> {
   const config = v.parse(SupervisorConfigSchema, JSON.parse(await text(process.stdin)));
-  const secrets = [...listSecrets(config.exposure), config.comment?.token, config.controlToken];
+  const secrets = [...listSecrets(config.exposure), config.github?.token, config.controlToken];
   let warn = (_message: string) => {};
   // Standard output is the log file.
   const log = new LogFile(STDOUT, MAX_LOG_BYTES, reason =>

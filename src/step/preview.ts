@@ -98,16 +98,14 @@ async function startSupervisor(options: {
   logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
   const leftOut = describeLeftOut(inputs.app, runner);
   if (leftOut !== undefined) logger.info(leftOut);
-  const { identity, access, preview, comment } = target;
+  const { access, report } = target;
   const folder = createSessionFolder(runner.tempFolder);
   let state: StepState = {
     folder,
     hold: inputs.hold,
-    identity,
     mode: inputs.app.mode,
     stopTimeoutMs: inputs.app.stopTimeoutMs,
-    preview,
-    pullRequest: comment?.pullRequest,
+    report,
     // Paths were named, by `capture`, `public-paths` or `verify`: somebody wants these requests.
     keepsRequests: inputs.webhooks.capture.kind === 'paths',
   };
@@ -130,12 +128,15 @@ async function startSupervisor(options: {
     host: runner,
     wasmrun,
     folder,
-    name: identity.name,
-    identity: identifyAddress(job, identity, inputs.prNumber),
+    name: report.identity.name,
+    identity: identifyAddress(job, report.identity, inputs.prNumber),
     access,
-    comment,
-    continueFile: inputs.hold ? runner.continueFile : undefined,
-    runner: findAncestor('Runner.Worker'),
+    ends: {
+      continueFile: inputs.hold ? runner.continueFile : undefined,
+      runner: findAncestor('Runner.Worker'),
+    },
+    github: guard.token ? { job, token: guard.token } : undefined,
+    report: guard.token ? report : undefined,
   });
   core.setSecret(config.controlToken);
   const { inspector } = config.exposure;

@@ -4,14 +4,14 @@
 import * as core from '@actions/core';
 import { connectGitHub, type GitHub, GitHubError } from '../github/api.ts';
 import { checkForkRules } from '../github/fork-rules.ts';
-import { identifyPreview, type PreviewIdentity } from '../github/identity.ts';
+import { identifyPreview } from '../github/identity.ts';
 import type { Job } from '../github/job.ts';
 import { findPullRequest, readVisibility } from '../github/pull-request.ts';
 import { type Access, describeEntry, describeOpenWarning, describeReportFailure } from '../github/wording.ts';
 import type { Inputs } from '../inputs/inputs.ts';
 import { InputError } from '../shared/errors.ts';
 import { type ResolvedAccess, resolveAccess } from '../supervisor/access.ts';
-import type { SupervisorConfig } from '../supervisor/config.ts';
+import type { ReportConfig } from '../supervisor/config.ts';
 import type { HostContext } from '../supervisor/host.ts';
 import type { ForkRuleInputs } from './job-environment.ts';
 import { createStepLogger } from './log.ts';
@@ -21,11 +21,9 @@ import { print } from './print.ts';
 const API_TIMEOUT_MS = 30_000;
 
 export interface ReportTarget {
-  identity: PreviewIdentity;
   access: ResolvedAccess['access'];
   /** `commit`: the pull request's head, otherwise the run's own. */
-  preview: NonNullable<SupervisorConfig['comment']>['preview'];
-  comment: SupervisorConfig['comment'];
+  report: ReportConfig;
 }
 
 /** Connects to GitHub with the step's token, through the job's proxy. Sends no request yet. */
@@ -100,11 +98,8 @@ export async function findReportTarget(options: {
     entry,
     openWarning,
   };
-  const comment =
-    pullRequest && guard.token
-      ? { job, token: guard.token, pullRequest: pullRequest.number, identity, preview }
-      : undefined;
-  return { identity, access, preview, comment };
+  const comment = pullRequest && guard.token ? { pullRequest: pullRequest.number } : undefined;
+  return { access, report: { identity, preview, comment } };
 }
 
 /** The access as wording.ts names it. */

@@ -3,7 +3,7 @@
 import * as core from '@actions/core';
 import * as v from 'valibot';
 import { APP_MODES } from '../shared/state.ts';
-import { PreviewSchema } from '../supervisor/config.ts';
+import { ReportSchema } from '../supervisor/config.ts';
 
 const KEY = 'exposure';
 const SHOWN_KEY = 'shown';
@@ -15,13 +15,10 @@ const StepStateSchema = v.object({
   supervisor: v.optional(v.object({ pid: v.number(), startTime: v.string(), role: v.string() })),
   /** The folder that wasmrun is installed into; gone when the installation has ended. */
   installFolder: v.optional(v.string()),
-  /** The pull request with the comment. */
-  pullRequest: v.optional(v.number()),
-  identity: v.object({ key: v.string(), name: v.string() }),
   mode: v.picklist(APP_MODES),
   /** How long the app may take to stop. */
   stopTimeoutMs: v.number(),
-  preview: PreviewSchema,
+  report: ReportSchema,
   /** Whether the recorded requests outlive the job's steps; absent: no. */
   keepsRequests: v.optional(v.boolean()),
 });

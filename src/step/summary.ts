@@ -11,10 +11,14 @@ import type { StepState } from './state.ts';
 /** Adds the preview as it is now to the summary. Never rejects, because a runner may not support summaries. */
 export async function writeSummary(job: Job, step: StepState, state: StateMessage): Promise<void> {
   const updatedAt = new Date();
-  const facts = describePreview(job, { ...step.preview, name: step.identity.name, mode: step.mode });
+  const facts = describePreview(job, {
+    ...step.report.preview,
+    name: step.report.identity.name,
+    mode: step.mode,
+  });
   const view = {
     preview: { ...facts, warnings: [...facts.warnings, ...state.warnings] },
-    state: viewOf(state, { now: updatedAt, hideConsole: !step.preview.showConsole }),
+    state: viewOf(state, { now: updatedAt, hideConsole: !step.report.preview.showConsole }),
     updatedAt,
   };
   // Figures are shown at the end only.

@@ -1,4 +1,4 @@
-// What the post step does: ends the supervisor and all that it started, makes sure that the comment shows the end,
+// What the post step does: ends the supervisor and all that it started, makes sure that GitHub shows the end,
 // writes the summary, and removes the session folder. Used by post.
 
 import { existsSync, readdirSync, statSync } from 'node:fs';
@@ -11,7 +11,7 @@ import type { StateMessage } from '../shared/state-json.ts';
 import { limitInPost } from '../shared/stop-times.ts';
 import { type StopOptions, stopBackground } from '../supervisor/background.ts';
 import type { ReapedProcess } from '../supervisor/process-journal.ts';
-import { openComment } from '../supervisor/reporting.ts';
+import { openReporters } from '../supervisor/reporting.ts';
 import { sessionFiles } from '../supervisor/session-folder.ts';
 import { readForkRuleInputs, readJob } from './job-environment.ts';
 import { createStepLogger, printTail } from './log.ts';
@@ -24,11 +24,11 @@ import { measureLife, writeSummary } from './summary.ts';
 const LOG_LINES = 200;
 /** If a preview was live for less than this, reviewers can hardly have seen it. */
 const SHORT_LIFE_MS = 60_000;
-const COMMENT_TIMEOUT_MS = 8_000;
+const REPORT_TIMEOUT_MS = 8_000;
 /** Kept of post's time when the processes are ended: for a last SIGKILL, a short comment, and what follows it. */
 const AFTER_PROCESSES_MS = 3_000;
 /** For the summary, and for removing the folder. */
-const AFTER_COMMENT_MS = 500;
+const AFTER_REPORT_MS = 500;
 
 /** Ends what main started. Does nothing if main started nothing. */
 export async function tearDown(): Promise<void> {
@@ -43,7 +43,7 @@ export async function tearDown(): Promise<void> {
   const { log } = sessionFiles(step.folder);
   const shown = readShownLog();
   printTail(log, shown === 0 ? 'Log of the preview' : 'Log of the preview, continued', LOG_LINES, shown);
-  if (outcome === undefined) await writeLastComment(step, state);
+  if (outcome === undefined) await reportDeath(step, state);
   await writeSummary(readJob(), step, state);
   // If the preview failed before it was live, main has printed the reason.
   if (outcome?.exposure.phase !== 'failed' || outcome.exposure.live_at !== null) explainEnd(step, state);
@@ -136,22 +136,27 @@ function describeDeath(step: StepState): StateMessage {
   };
 }
 
-/** Writes the end into the comment of a supervisor that died, so that the comment leads no reader to a dead address. */
-async function writeLastComment(step: StepState, state: StateMessage): Promise<void> {
+/** Reports the end of a preview whose supervisor died, so that nothing on GitHub leads a reader to a dead address. */
+async function reportDeath(step: StepState, state: StateMessage): Promise<void> {
   const job = readJob();
   const { token } = readForkRuleInputs();
-  const { pullRequest, identity, preview } = step;
-  if (pullRequest === undefined || token === '') return;
-  const config = { job, token, pullRequest, identity, preview };
-  const limit = AbortSignal.timeout(limitInPost(COMMENT_TIMEOUT_MS, AFTER_COMMENT_MS));
-  const comment = openComment(config, readMachine().proxy, createStepLogger('info'), limit);
+  const { report } = step;
+  if (token === '') return;
+  const reporters = openReporters({
+    github: { job, token },
+    report,
+    proxy: readMachine().proxy,
+    logger: createStepLogger('info'),
+    signal: AbortSignal.timeout(limitInPost(REPORT_TIMEOUT_MS, AFTER_REPORT_MS)),
+  });
+  const { identity, preview } = report;
   const updatedAt = new Date();
-  await comment.update({
+  const view = {
     preview: describePreview(job, { ...preview, name: identity.name, mode: step.mode }),
     state: viewOf(state, { now: updatedAt, hideConsole: !preview.showConsole }),
     updatedAt,
-  });
-  await comment.flush();
+  };
+  await Promise.all(reporters.map(reporter => reporter.update(view)));
 }
 
 /** Reports a failure or an early end of a background preview, because main had ended before. */
@@ -161,7 +166,7 @@ function explainEnd(step: StepState, state: StateMessage): void {
   if (exposure.phase === 'failed') print.warning(`the preview failed: ${exposure.reason}`);
   if (exposure.phase !== 'ended') return;
   print.info(`the preview has ended: ${exposure.reason}`);
-  if (step.pullRequest !== undefined && measureLife(state) < SHORT_LIFE_MS)
+  if (step.report.comment !== undefined && measureLife(state) < SHORT_LIFE_MS)
     print.notice(
       'the preview lived for less than a minute, because it ends with its job: `hold: 30m` keeps the step, and the link, alive for reviewers',
     );

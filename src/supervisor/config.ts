@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { ExposureConfigSchema } from '../exposure/config.ts';
 import { LOG_LEVELS } from '../shared/log.ts';
 
-/** What comment and summary show apart from the state. */
+/** What comment, deployment and summary show apart from the state. */
 export const PreviewSchema = v.object({
   commit: v.string(),
   /** What visitors need apart from the link; absent if the link is enough. */
@@ -36,6 +36,21 @@ const JobSchema = v.object({
   actor: v.string(),
 });
 
+/** Where the preview is reported, and as what. post needs the same if the supervisor dies. */
+export const ReportSchema = v.object({
+  identity: v.object({ key: v.string(), name: v.string() }),
+  preview: PreviewSchema,
+  /** Absent without a pull request, or with `comment: false`. */
+  comment: v.optional(v.object({ pullRequest: v.number() })),
+});
+
+const EndsSchema = v.object({
+  /** The preview ends when this file appears; set only if the step holds. */
+  continueFile: v.optional(v.string()),
+  /** The runner's worker: the job is over when it is gone. */
+  runner: v.optional(v.object({ pid: v.number(), startTime: v.string() })),
+});
+
 export const SupervisorConfigSchema = v.object({
   /** The session folder. */
   folder: v.string(),
@@ -43,20 +58,13 @@ export const SupervisorConfigSchema = v.object({
   controlToken: v.string(),
   logLevel: v.picklist(LOG_LEVELS),
   exposure: ExposureConfigSchema,
-  /** The preview ends when this file appears; set only if the step holds. */
-  continueFile: v.optional(v.string()),
-  /** The runner's worker: the job is over when it is gone. */
-  runner: v.optional(v.object({ pid: v.number(), startTime: v.string() })),
-  /** Where the comment is written; absent without a pull request or a token, or with `comment: false`. */
-  comment: v.optional(
-    v.object({
-      job: JobSchema,
-      token: v.string(),
-      pullRequest: v.number(),
-      identity: v.object({ key: v.string(), name: v.string() }),
-      preview: PreviewSchema,
-    }),
-  ),
+  /** What ends the preview from outside; absent: nothing. */
+  ends: v.optional(EndsSchema),
+  /** Access to GitHub, for the reports and the ends; absent outside of a job, or without a token. */
+  github: v.optional(v.object({ job: JobSchema, token: v.string() })),
+  /** What is reported to GitHub; absent without `github`. */
+  report: v.optional(ReportSchema),
 });
 
 export type SupervisorConfig = v.InferOutput<typeof SupervisorConfigSchema>;
+export type ReportConfig = v.InferOutput<typeof ReportSchema>;

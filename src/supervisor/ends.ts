@@ -9,8 +9,10 @@ import type { SupervisorConfig } from './config.ts';
 const WATCH_MS = 500;
 
 /** Calls `end` when one of them happens; returns the function that stops watching. */
-export function watchEnds(config: SupervisorConfig, end: (reason: EndReason) => void): () => void {
-  const { continueFile, runner } = config;
+export function watchEnds(
+  { continueFile, runner }: NonNullable<SupervisorConfig['ends']>,
+  end: (reason: EndReason) => void,
+): () => void {
   const before = readModified(continueFile);
   const timer = setInterval(() => {
     const now = readModified(continueFile);

@@ -24,7 +24,7 @@ const TOKEN_BYTES = 32;
 const INSPECTOR_KEY_BYTES = 24;
 
 /** Everything the document is made of. The optional members exist in a job only. */
-export interface SupervisorPlan extends Pick<SupervisorConfig, 'comment' | 'continueFile' | 'runner'> {
+export interface SupervisorPlan extends Pick<SupervisorConfig, 'ends' | 'github' | 'report'> {
   inputs: Inputs;
   host: HostContext;
   /** Program file, from locateWasmrun; '' for modes that need none. */
@@ -77,9 +77,9 @@ export function planSupervisor(plan: SupervisorPlan): SupervisorConfig {
         threadScript: protocol === 'tcp' ? resolveBundle('visitor-thread') : undefined,
       },
     },
-    continueFile: plan.continueFile,
-    runner: plan.runner,
-    comment: plan.comment,
+    ends: plan.ends,
+    github: plan.github,
+    report: plan.report,
   };
 }
 

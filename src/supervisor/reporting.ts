@@ -1,15 +1,21 @@
-// Keeps the comment in step with the exposure: turns its states into views, and shows an outage only when it lasts.
-// Used by supervision; post uses the same parts when the supervisor is dead.
+// Keeps the reports on GitHub in step with the exposure: turns its states into views, and shows an outage only when it
+// lasts. Used by supervision; post uses the same reporters when the supervisor is dead.
 
 import type { Exposure } from '../exposure/exposure.ts';
 import { connectGitHub } from '../github/api.ts';
 import { CommentWriter } from '../github/comment/comment-writer.ts';
-import { describePreview, OUTAGE_SHOWN_AFTER_MS, type ViewContext, viewOf } from '../github/comment/view.ts';
+import {
+  describePreview,
+  OUTAGE_SHOWN_AFTER_MS,
+  type PreviewView,
+  type ViewContext,
+  viewOf,
+} from '../github/comment/view.ts';
 import type { Logger } from '../shared/log.ts';
 import type { ProxyEnvironment } from '../shared/proxy.ts';
 import type { ExposureState } from '../shared/state.ts';
 import { describeState, type StateMessage } from '../shared/state-json.ts';
-import type { SupervisorConfig } from './config.ts';
+import type { ReportConfig, SupervisorConfig } from './config.ts';
 
 /**
  * The last write must not hold up the post step, which has 30 s in all: it begins with the end, while the app stops.
@@ -23,60 +29,83 @@ export interface Reporting {
   finish(): Promise<void>;
 }
 
-type CommentConfig = NonNullable<SupervisorConfig['comment']>;
-type PreviewConfig = CommentConfig['preview'];
-
-/** The comment of a preview, written through the job's proxy; nothing is written before its first update. */
-export function openComment(
-  config: CommentConfig,
-  proxy: ProxyEnvironment,
-  logger: Logger,
-  signal?: AbortSignal,
-): CommentWriter {
-  const { job, token, pullRequest, identity } = config;
-  const github = connectGitHub({ token, apiUrl: job.apiUrl, logger, proxy });
-  const target = { pullRequest, identity, runId: job.runId, runAttempt: job.runAttempt };
-  return new CommentWriter({ github, job, target, logger, signal });
+/** One place on GitHub that shows the preview. Its failures are its own warnings: no method rejects. */
+export interface Reporter {
+  /** Resolves when this view, or a newer one, is written or given up. */
+  update(view: PreviewView): Promise<void>;
+  /** Resolves when nothing is left to write. */
+  flush(): Promise<void>;
 }
 
-/** Writes every change that people care about to the comment; does nothing if there is no comment to write. */
+export interface ReporterOptions {
+  github: NonNullable<SupervisorConfig['github']>;
+  report: ReportConfig;
+  /** The job's variables that name a proxy. */
+  proxy: ProxyEnvironment;
+  logger: Logger;
+  /** Ends all writing. */
+  signal: AbortSignal;
+}
+
+/** Everything that shows the preview on GitHub. Nothing is written before the first update. */
+export function openReporters({ github, report, proxy, logger, signal }: ReporterOptions): Reporter[] {
+  const { job, token } = github;
+  const connection = connectGitHub({ token, apiUrl: job.apiUrl, logger, proxy });
+  const reporters: Reporter[] = [];
+  if (report.comment) {
+    const { pullRequest } = report.comment;
+    const { runId, runAttempt } = job;
+    const target = { pullRequest, identity: report.identity, runId, runAttempt };
+    reporters.push(new CommentWriter({ github: connection, job, target, logger, signal }));
+  }
+  return reporters;
+}
+
+/** Reports every change that people care about; does nothing if there is nothing to report to. */
 export function startReporting(config: SupervisorConfig, exposure: Exposure, logger: Logger): Reporting {
-  if (config.comment === undefined) return { announceEnd: () => {}, finish: async () => {} };
+  const { github, report } = config;
+  if (github === undefined || report === undefined) return { announceEnd: () => {}, finish: async () => {} };
   const overdue = new AbortController();
-  const comment = openComment(config.comment, config.exposure.baseEnvironment, logger, overdue.signal);
-  const { job, identity, preview: constant } = config.comment;
-  const facts = describePreview(job, { ...constant, name: identity.name, mode: exposure.state.mode });
+  const proxy = config.exposure.baseEnvironment;
+  const reporters = openReporters({ github, report, proxy, logger, signal: overdue.signal });
+  const { identity, preview: constant } = report;
+  const facts = describePreview(github.job, {
+    ...constant,
+    name: identity.name,
+    mode: exposure.state.mode,
+  });
   const history = new History(config.exposure, constant);
   let timer: NodeJS.Timeout | undefined;
   let last = '';
-  const report = (current: ExposureState) => {
+  const write = (current: ExposureState) => {
     const now = new Date();
     const message = describeState(current);
     const state = viewOf(message, history.observe(message, now));
     const preview = { ...facts, warnings: [...facts.warnings, ...message.warnings] };
     const key = JSON.stringify([state, preview.warnings]);
-    if (key !== last) void comment.update({ preview, state, updatedAt: now });
+    if (key !== last)
+      for (const reporter of reporters) void reporter.update({ preview, state, updatedAt: now });
     last = key;
     clearTimeout(timer);
     const { outageSince } = history;
     if (outageSince === undefined || state.kind === 'reconnecting') return;
     const untilShown = OUTAGE_SHOWN_AFTER_MS - (now.getTime() - outageSince.getTime()) + 1;
-    timer = setTimeout(() => report(exposure.state), untilShown);
+    timer = setTimeout(() => write(exposure.state), untilShown);
   };
   let limit: NodeJS.Timeout | undefined;
   exposure.subscribe(current => {
     // While it ends, the exposure still counts as live.
-    if (limit === undefined || isOver(current)) report(current);
+    if (limit === undefined || isOver(current)) write(current);
   });
-  report(exposure.state);
+  write(exposure.state);
   return {
     announceEnd: last => {
       limit ??= setTimeout(() => overdue.abort(), FINISH_TIMEOUT_MS);
-      report(last);
+      write(last);
     },
     finish: async () => {
       clearTimeout(timer);
-      await comment.flush();
+      await Promise.all(reporters.map(reporter => reporter.flush()));
       clearTimeout(limit);
     },
   };
@@ -94,7 +123,7 @@ class History {
   readonly #endsAt: Date | undefined;
   readonly #hideConsole: boolean;
 
-  constructor(exposure: SupervisorConfig['exposure'], preview: PreviewConfig) {
+  constructor(exposure: SupervisorConfig['exposure'], preview: ReportConfig['preview']) {
     this.#hideConsole = !preview.showConsole;
     if (exposure.durationMs !== undefined)
       this.#endsAt = new Date(Date.now() + exposure.startupTimeoutMs + exposure.durationMs);

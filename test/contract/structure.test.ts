@@ -22,6 +22,7 @@ const FLOORS: readonly Readonly<Record<string, readonly string[]>>[] = [
   {
     step: ['supervisor', 'inputs', 'app', 'control', 'github', 'shared'],
     commands: ['supervisor', 'inputs', 'exposure', 'control', 'tunnel', 'shared'],
+    demo: ['app', 'tunnel', 'shared'],
   },
 ];
 const ROOMS: Readonly<Record<string, readonly string[]>> = Object.assign({}, ...FLOORS);

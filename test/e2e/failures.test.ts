@@ -5,9 +5,9 @@ import { chmodSync, cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:f
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { type GitHubServer, startGitHubServer } from '../../src/demo/github/server.ts';
 import { readJournal } from '../../src/supervisor/process-journal.ts';
 import { type Behaviour, flood, reply, startBadBoreServer, staySilent } from '../support/bad-bore-server.ts';
-import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { startReleasesServer } from '../support/releases-server.ts';
 import { RunnerJob } from '../support/runner.ts';

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, expect, it, onTestFinished } from 'vitest';
-import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
+import { type GitHubServer, startGitHubServer } from '../../src/demo/github/server.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { RunnerJob } from '../support/runner.ts';
 import { isRunning } from '../support/running.ts';

@@ -2,7 +2,7 @@
 // log shows, what later steps get, and what GitHub is asked. `npx vitest run whole-run -u` writes it again.
 
 import { expect, it } from 'vitest';
-import type { LoggedRequest } from '../support/github-server.ts';
+import type { LoggedRequest } from '../../src/demo/github/server.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import { click } from '../support/reviewer.ts';
 import { startRealServer } from '../support/tunnel-rig.ts';

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type GitHubServer, startGitHubServer } from '../../src/demo/github/server.ts';
 import { connectGitHub, GitHubError } from '../../src/github/api.ts';
-import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
 import { recordLog } from './samples.ts';
 
 let server: GitHubServer;

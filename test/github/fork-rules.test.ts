@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type GitHubServer, startGitHubServer } from '../../src/demo/github/server.ts';
 import { connectGitHub } from '../../src/github/api.ts';
 import { checkForkRules, FORKS_PAGE, type Verdict } from '../../src/github/fork-rules.ts';
 import type { Job } from '../../src/github/job.ts';
-import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
 import { HEAD, MERGE, recordLog, sampleJob, samplePull, sampleWorkflowRun } from './samples.ts';
 
 const OTHER = 'b'.repeat(40);

@@ -10,6 +10,7 @@ import { join, resolve } from 'node:path';
 import { createServer as createTls, getCACertificates, setDefaultCACertificates } from 'node:tls';
 import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { type GitHubServer, startGitHubServer } from '../../src/demo/github/server.ts';
 import { connectGitHub } from '../../src/github/api.ts';
 import { CommentWriter } from '../../src/github/comment/comment-writer.ts';
 import type { ProcessRecord } from '../../src/shared/processes.ts';
@@ -23,7 +24,6 @@ import {
   runScript,
   startConnectProxy,
 } from '../support/connect-proxy.ts';
-import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
 import { OPEN_GATEWAY } from '../support/open-gateway.ts';
 import { TestCa } from '../support/test-ca.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -231,8 +231,8 @@ describe('the proxy of the job', () => {
       const runner = readMachine();
       const github = connectForStep(job, guard, runner);
       await applyForkRules({ job, github, guard }).catch(error => console.log(error.message));
-      const { comment, preview } = await findReportTarget({ job, github, guard, inputs: readActionInputs(runner) });
-      console.log(comment.pullRequest, preview.commit);`,
+      const { report } = await findReportTarget({ job, github, guard, inputs: readActionInputs(runner) });
+      console.log(report.comment.pullRequest, report.preview.commit);`,
       describeStep(makeFolder()),
     );
     expect(printed).toContain(`but the head ${HEAD} was expected`);
@@ -248,11 +248,13 @@ describe('the proxy of the job', () => {
       folder,
       hold: false,
       supervisor: { pid: 2 ** 30, startTime: 'long ago', role: 'supervisor' },
-      identity: { key: 'k', name: 'web' },
       mode: 'web',
       stopTimeoutMs: 5_000,
-      preview: { commit: HEAD, warnings: [], showConsole: false },
-      pullRequest: 7,
+      report: {
+        identity: { key: 'k', name: 'web' },
+        preview: { commit: HEAD, warnings: [], showConsole: false },
+        comment: { pullRequest: 7 },
+      },
     };
     await runScript(
       `const { tearDown } = await import(${source('src/step/teardown.ts')});
@@ -286,12 +288,11 @@ function describeSupervisor(folder: string, baseEnvironment: Record<string, stri
     name: 'web',
     controlToken: 'a-control-token',
     logLevel: 'info',
-    comment: {
-      job: sampleJob({ apiUrl: ENTERPRISE }),
-      token: 'ghs_test',
-      pullRequest: 7,
+    github: { job: sampleJob({ apiUrl: ENTERPRISE }), token: 'ghs_test' },
+    report: {
       identity: { key: 'k', name: 'web' },
       preview: { commit: HEAD, warnings: [], showConsole: true },
+      comment: { pullRequest: 7 },
     },
     exposure: {
       protocol: 'http',

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type GitHubServer, startGitHubServer } from '../../src/demo/github/server.ts';
 import { connectGitHub, type GitHub } from '../../src/github/api.ts';
 import type { Job } from '../../src/github/job.ts';
 import { findPullRequest, readPullRequest, readVisibility } from '../../src/github/pull-request.ts';
-import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
 import { HEAD, recordLog, sampleJob, samplePull, sampleWorkflowRun } from './samples.ts';
 
 let server: GitHubServer;

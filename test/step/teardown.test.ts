@@ -34,11 +34,13 @@ function runPost(temp: string, ended: Ended): { said: string; folder: string } {
   const [liveAt, endedAt] = [new Date('2026-05-04T10:00:00Z'), new Date('2026-05-04T10:05:00Z')];
   const phase = { kind: 'ended', reason: 'job ended', liveAt, endedAt } as const;
   writeOutcome(folder, sampleEnd(phase, { reconnects: addressChanges, addressChanges }));
-  const preview = { commit: 'a1b2c3d', warnings: [], showConsole: false };
   const supervisor = { pid: 4_000_000, startTime: '1', role: 'supervisor' };
-  const identity = { key: 'k', name: 'web' };
+  const report = {
+    identity: { key: 'k', name: 'web' },
+    preview: { commit: 'a1b2c3d', warnings: [], showConsole: false },
+  };
   if (requests !== undefined) writeFileSync(sessionFiles(folder).requests, requests);
-  const common = { hold, identity, mode: 'web', stopTimeoutMs: 5_000, preview, supervisor } as const;
+  const common = { hold, mode: 'web', stopTimeoutMs: 5_000, report, supervisor } as const;
   const state: StepState = { ...common, folder, keepsRequests };
   const module = JSON.stringify(resolve('src/step/teardown.ts'));
   const code = `const { tearDown } = await import(${module});\nawait tearDown();`;

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type FakeState, type GitHubServer, startGitHubServer } from '../../../src/demo/github/server.ts';
 import { connectGitHub } from '../../../src/github/api.ts';
 import { CommentWriter } from '../../../src/github/comment/comment-writer.ts';
 import { readMarker, renderMarker } from '../../../src/github/comment/marker.ts';
 import type { PreviewState } from '../../../src/github/comment/view.ts';
-import { type FakeState, type GitHubServer, startGitHubServer } from '../../support/github-server.ts';
 import { recordLog, sampleJob, sampleView } from '../samples.ts';
 
 const KEY = 'abc123';

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type GitHubServer, startGitHubServer } from './github-server.ts';
+import { type GitHubServer, startGitHubServer } from '../../../src/demo/github/server.ts';
 
 let server: GitHubServer;
 afterEach(() => server.stop());
@@ -60,7 +60,7 @@ describe('the server that plays GitHub', () => {
 
   it('runs as a script that prints its address and serves its state', async () => {
     server = await startGitHubServer();
-    const script = fileURLToPath(new URL('./github-server.ts', import.meta.url));
+    const script = fileURLToPath(new URL('../../support/github-server.ts', import.meta.url));
     const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'ignore'] });
     try {
       const [line] = await once(child.stdout, 'data', { signal: AbortSignal.timeout(30_000) });
