@@ -5538,9 +5538,9 @@ function planSupervisor(plan) {
                 threadScript: protocol === 'tcp' ? resolveBundle('visitor-thread') : undefined,
             },
         },
-        continueFile: plan.continueFile,
-        runner: plan.runner,
-        comment: plan.comment,
+        ends: plan.ends,
+        github: plan.github,
+        report: plan.report,
     };
 }
 /**
@@ -21805,8 +21805,7 @@ class Exposure {
 /** How often the file and the runner are checked. */
 const WATCH_MS = 500;
 /** Calls `end` when one of them happens; returns the function that stops watching. */
-function watchEnds(config, end) {
-    const { continueFile, runner } = config;
+function watchEnds({ continueFile, runner }, end) {
     const before = readModified(continueFile);
     const timer = setInterval(() => {
         const now = readModified(continueFile);
@@ -22562,8 +22561,8 @@ function describePreview(job, facts) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/supervisor/reporting.js
-// Keeps the comment in step with the exposure: turns its states into views, and shows an outage only when it lasts.
-// Used by supervision; post uses the same parts when the supervisor is dead.
+// Keeps the reports on GitHub in step with the exposure: turns its states into views, and shows an outage only when it
+// lasts. Used by supervision; post uses the same reporters when the supervisor is dead.
 
 
 
@@ -22572,55 +22571,68 @@ function describePreview(job, facts) {
  * The last write must not hold up the post step, which has 30 s in all: it begins with the end, while the app stops.
  */
 const FINISH_TIMEOUT_MS = 8_000;
-/** The comment of a preview, written through the job's proxy; nothing is written before its first update. */
-function openComment(config, proxy, logger, signal) {
-    const { job, token, pullRequest, identity } = config;
-    const github = connectGitHub({ token, apiUrl: job.apiUrl, logger, proxy });
-    const target = { pullRequest, identity, runId: job.runId, runAttempt: job.runAttempt };
-    return new CommentWriter({ github, job, target, logger, signal });
+/** Everything that shows the preview on GitHub. Nothing is written before the first update. */
+function openReporters({ github, report, proxy, logger, signal }) {
+    const { job, token } = github;
+    const connection = connectGitHub({ token, apiUrl: job.apiUrl, logger, proxy });
+    const reporters = [];
+    if (report.comment) {
+        const { pullRequest } = report.comment;
+        const { runId, runAttempt } = job;
+        const target = { pullRequest, identity: report.identity, runId, runAttempt };
+        reporters.push(new CommentWriter({ github: connection, job, target, logger, signal }));
+    }
+    return reporters;
 }
-/** Writes every change that people care about to the comment; does nothing if there is no comment to write. */
+/** Reports every change that people care about; does nothing if there is nothing to report to. */
 function startReporting(config, exposure, logger) {
-    if (config.comment === undefined)
+    const { github, report } = config;
+    if (github === undefined || report === undefined)
         return { announceEnd: () => { }, finish: async () => { } };
     const overdue = new AbortController();
-    const comment = openComment(config.comment, config.exposure.baseEnvironment, logger, overdue.signal);
-    const { job, identity, preview: constant } = config.comment;
-    const facts = describePreview(job, { ...constant, name: identity.name, mode: exposure.state.mode });
+    const proxy = config.exposure.baseEnvironment;
+    const reporters = openReporters({ github, report, proxy, logger, signal: overdue.signal });
+    const { identity, preview: constant } = report;
+    const facts = describePreview(github.job, {
+        ...constant,
+        name: identity.name,
+        mode: exposure.state.mode,
+    });
     const history = new History(config.exposure, constant);
     let timer;
     let last = '';
-    const report = (current) => {
+    const write = (current) => {
         const now = new Date();
         const message = describeState(current);
         const state = viewOf(message, history.observe(message, now));
         const preview = { ...facts, warnings: [...facts.warnings, ...message.warnings] };
         const key = JSON.stringify([state, preview.warnings]);
         if (key !== last)
-            void comment.update({ preview, state, updatedAt: now });
+            for (const reporter of reporters)
+                void reporter.update({ preview, state, updatedAt: now });
         last = key;
         clearTimeout(timer);
         const { outageSince } = history;
         if (outageSince === undefined || state.kind === 'reconnecting')
             return;
         const untilShown = OUTAGE_SHOWN_AFTER_MS - (now.getTime() - outageSince.getTime()) + 1;
-        timer = setTimeout(() => report(exposure.state), untilShown);
+        timer = setTimeout(() => write(exposure.state), untilShown);
     };
     let limit;
     exposure.subscribe(current => {
         // While it ends, the exposure still counts as live.
         if (limit === undefined || isOver(current))
-            report(current);
+            write(current);
     });
-    report(exposure.state);
+    write(exposure.state);
     return {
         announceEnd: last => {
             limit ??= setTimeout(() => overdue.abort(), FINISH_TIMEOUT_MS);
-            report(last);
+            write(last);
         },
         finish: async () => {
             clearTimeout(timer);
-            await comment.flush();
+            await Promise.all(reporters.map(reporter => reporter.flush()));
             clearTimeout(limit);
         },
     };
@@ -22692,7 +22704,7 @@ async function startSupervision(config, logger) {
     const ended = awaitEnd(exposure);
     const reporting = startReporting(config, exposure, logger);
     const api = await startControlApi(exposure, config.controlToken);
-    const unwatch = watchEnds(config, reason => void exposure.stop(reason));
+    const unwatch = watchEnds(config.ends ?? {}, reason => void exposure.stop(reason));
     // The reason is part of the last state, which all readers get.
     exposure.start().catch(error => logger.debug(`the start failed: ${(0,errors/* describeError */.Uc)(error)}`));
     const finish = async () => {

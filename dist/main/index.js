@@ -12597,9 +12597,9 @@ function planSupervisor(plan) {
                 threadScript: protocol === 'tcp' ? resolveBundle('visitor-thread') : undefined,
             },
         },
-        continueFile: plan.continueFile,
-        runner: plan.runner,
-        comment: plan.comment,
+        ends: plan.ends,
+        github: plan.github,
+        report: plan.report,
     };
 }
 /**
@@ -24823,10 +24823,8 @@ async function findReportTarget(options) {
         entry,
         openWarning,
     };
-    const comment = pullRequest && guard.token
-        ? { job, token: guard.token, pullRequest: pullRequest.number, identity, preview }
-        : undefined;
-    return { identity, access, preview, comment };
+    const comment = pullRequest && guard.token ? { pullRequest: pullRequest.number } : undefined;
+    return { access, report: { identity, preview, comment } };
 }
 /** The access as wording.ts names it. */
 function nameAccess(access) {
@@ -24976,7 +24974,7 @@ function listSecrets({ tunnel, gateway, tls, inspector }) {
 
 
 
-/** What comment and summary show apart from the state. */
+/** What comment, deployment and summary show apart from the state. */
 const PreviewSchema = object({
     commit: string(),
     /** What visitors need apart from the link; absent if the link is enough. */
@@ -25005,6 +25003,19 @@ const JobSchema = object({
     matrix: unknown(),
     actor: string(),
 });
+/** Where the preview is reported, and as what. post needs the same if the supervisor dies. */
+const ReportSchema = object({
+    identity: object({ key: string(), name: string() }),
+    preview: PreviewSchema,
+    /** Absent without a pull request, or with `comment: false`. */
+    comment: optional(object({ pullRequest: number() })),
+});
+const EndsSchema = object({
+    /** The preview ends when this file appears; set only if the step holds. */
+    continueFile: optional(string()),
+    /** The runner's worker: the job is over when it is gone. */
+    runner: optional(object({ pid: number(), startTime: string() })),
+});
 const SupervisorConfigSchema = object({
     /** The session folder. */
     folder: string(),
@@ -25012,18 +25023,12 @@ const SupervisorConfigSchema = object({
     controlToken: string(),
     logLevel: picklist(LOG_LEVELS),
     exposure: ExposureConfigSchema,
-    /** The preview ends when this file appears; set only if the step holds. */
-    continueFile: optional(string()),
-    /** The runner's worker: the job is over when it is gone. */
-    runner: optional(object({ pid: number(), startTime: string() })),
-    /** Where the comment is written; absent without a pull request or a token, or with `comment: false`. */
-    comment: optional(object({
-        job: JobSchema,
-        token: string(),
-        pullRequest: number(),
-        identity: object({ key: string(), name: string() }),
-        preview: PreviewSchema,
-    })),
+    /** What ends the preview from outside; absent: nothing. */
+    ends: optional(EndsSchema),
+    /** Access to GitHub, for the reports and the ends; absent outside of a job, or without a token. */
+    github: optional(object({ job: JobSchema, token: string() })),
+    /** What is reported to GitHub; absent without `github`. */
+    report: optional(ReportSchema),
 });
 
 ;// CONCATENATED MODULE: ./build/js/step/state.js
@@ -25041,13 +25046,10 @@ const StepStateSchema = object({
     supervisor: optional(object({ pid: number(), startTime: string(), role: string() })),
     /** The folder that wasmrun is installed into; gone when the installation has ended. */
     installFolder: optional(string()),
-    /** The pull request with the comment. */
-    pullRequest: optional(number()),
-    identity: object({ key: string(), name: string() }),
     mode: picklist(APP_MODES),
     /** How long the app may take to stop. */
     stopTimeoutMs: number(),
-    preview: PreviewSchema,
+    report: ReportSchema,
     /** Whether the recorded requests outlive the job's steps; absent: no. */
     keepsRequests: optional(dist_boolean()),
 });
@@ -25380,10 +25382,14 @@ function describePreview(job, facts) {
 /** Adds the preview as it is now to the summary. Never rejects, because a runner may not support summaries. */
 async function writeSummary(job, step, state) {
     const updatedAt = new Date();
-    const facts = describePreview(job, { ...step.preview, name: step.identity.name, mode: step.mode });
+    const facts = describePreview(job, {
+        ...step.report.preview,
+        name: step.report.identity.name,
+        mode: step.mode,
+    });
     const view = {
         preview: { ...facts, warnings: [...facts.warnings, ...state.warnings] },
-        state: viewOf(state, { now: updatedAt, hideConsole: !step.preview.showConsole }),
+        state: viewOf(state, { now: updatedAt, hideConsole: !step.report.preview.showConsole }),
         updatedAt,
     };
     // Figures are shown at the end only.
@@ -25478,16 +25484,14 @@ async function startSupervisor(options) {
     const leftOut = describeLeftOut(inputs.app, runner);
     if (leftOut !== undefined)
         logger.info(leftOut);
-    const { identity, access, preview, comment } = target;
+    const { access, report } = target;
     const folder = createSessionFolder(runner.tempFolder);
     let state = {
         folder,
         hold: inputs.hold,
-        identity,
         mode: inputs.app.mode,
         stopTimeoutMs: inputs.app.stopTimeoutMs,
-        preview,
-        pullRequest: comment?.pullRequest,
+        report,
         // Paths were named, by `capture`, `public-paths` or `verify`: somebody wants these requests.
         keepsRequests: inputs.webhooks.capture.kind === 'paths',
     };
@@ -25508,12 +25512,15 @@ async function startSupervisor(options) {
         host: runner,
         wasmrun,
         folder,
-        name: identity.name,
-        identity: identifyAddress(job, identity, inputs.prNumber),
+        name: report.identity.name,
+        identity: identifyAddress(job, report.identity, inputs.prNumber),
         access,
-        comment,
-        continueFile: inputs.hold ? runner.continueFile : undefined,
-        runner: findAncestor('Runner.Worker'),
+        ends: {
+            continueFile: inputs.hold ? runner.continueFile : undefined,
+            runner: findAncestor('Runner.Worker'),
+        },
+        github: guard.token ? { job, token: guard.token } : undefined,
+        report: guard.token ? report : undefined,
     });
     core_setSecret(config.controlToken);
     const { inspector } = config.exposure;

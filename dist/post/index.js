@@ -15068,8 +15068,8 @@ class CommentWriter {
 }
 
 ;// CONCATENATED MODULE: ./build/js/supervisor/reporting.js
-// Keeps the comment in step with the exposure: turns its states into views, and shows an outage only when it lasts.
-// Used by supervision; post uses the same parts when the supervisor is dead.
+// Keeps the reports on GitHub in step with the exposure: turns its states into views, and shows an outage only when it
+// lasts. Used by supervision; post uses the same reporters when the supervisor is dead.
 
 
 
@@ -15078,55 +15078,68 @@ class CommentWriter {
  * The last write must not hold up the post step, which has 30 s in all: it begins with the end, while the app stops.
  */
 const reporting_FINISH_TIMEOUT_MS = 8_000;
-/** The comment of a preview, written through the job's proxy; nothing is written before its first update. */
-function openComment(config, proxy, logger, signal) {
-    const { job, token, pullRequest, identity } = config;
-    const github = connectGitHub({ token, apiUrl: job.apiUrl, logger, proxy });
-    const target = { pullRequest, identity, runId: job.runId, runAttempt: job.runAttempt };
-    return new CommentWriter({ github, job, target, logger, signal });
+/** Everything that shows the preview on GitHub. Nothing is written before the first update. */
+function openReporters({ github, report, proxy, logger, signal }) {
+    const { job, token } = github;
+    const connection = connectGitHub({ token, apiUrl: job.apiUrl, logger, proxy });
+    const reporters = [];
+    if (report.comment) {
+        const { pullRequest } = report.comment;
+        const { runId, runAttempt } = job;
+        const target = { pullRequest, identity: report.identity, runId, runAttempt };
+        reporters.push(new CommentWriter({ github: connection, job, target, logger, signal }));
+    }
+    return reporters;
 }
-/** Writes every change that people care about to the comment; does nothing if there is no comment to write. */
+/** Reports every change that people care about; does nothing if there is nothing to report to. */
 function startReporting(config, exposure, logger) {
-    if (config.comment === undefined)
+    const { github, report } = config;
+    if (github === undefined || report === undefined)
         return { announceEnd: () => { }, finish: async () => { } };
     const overdue = new AbortController();
-    const comment = openComment(config.comment, config.exposure.baseEnvironment, logger, overdue.signal);
-    const { job, identity, preview: constant } = config.comment;
-    const facts = describePreview(job, { ...constant, name: identity.name, mode: exposure.state.mode });
+    const proxy = config.exposure.baseEnvironment;
+    const reporters = openReporters({ github, report, proxy, logger, signal: overdue.signal });
+    const { identity, preview: constant } = report;
+    const facts = describePreview(github.job, {
+        ...constant,
+        name: identity.name,
+        mode: exposure.state.mode,
+    });
     const history = new History(config.exposure, constant);
     let timer;
     let last = '';
-    const report = (current) => {
+    const write = (current) => {
         const now = new Date();
         const message = describeState(current);
         const state = viewOf(message, history.observe(message, now));
         const preview = { ...facts, warnings: [...facts.warnings, ...message.warnings] };
         const key = JSON.stringify([state, preview.warnings]);
         if (key !== last)
-            void comment.update({ preview, state, updatedAt: now });
+            for (const reporter of reporters)
+                void reporter.update({ preview, state, updatedAt: now });
         last = key;
         clearTimeout(timer);
         const { outageSince } = history;
         if (outageSince === undefined || state.kind === 'reconnecting')
             return;
         const untilShown = OUTAGE_SHOWN_AFTER_MS - (now.getTime() - outageSince.getTime()) + 1;
-        timer = setTimeout(() => report(exposure.state), untilShown);
+        timer = setTimeout(() => write(exposure.state), untilShown);
     };
     let limit;
     exposure.subscribe(current => {
         // While it ends, the exposure still counts as live.
         if (limit === undefined || isOver(current))
-            report(current);
+            write(current);
     });
-    report(exposure.state);
+    write(exposure.state);
     return {
         announceEnd: last => {
             limit ??= setTimeout(() => overdue.abort(), reporting_FINISH_TIMEOUT_MS);
-            report(last);
+            write(last);
         },
         finish: async () => {
             clearTimeout(timer);
-            await comment.flush();
+            await Promise.all(reporters.map(reporter => reporter.flush()));
             clearTimeout(limit);
         },
     };
@@ -16057,7 +16070,7 @@ function listSecrets({ tunnel, gateway, tls, inspector }) {
 
 
 
-/** What comment and summary show apart from the state. */
+/** What comment, deployment and summary show apart from the state. */
 const PreviewSchema = object({
     commit: string(),
     /** What visitors need apart from the link; absent if the link is enough. */
@@ -16086,6 +16099,19 @@ const JobSchema = object({
     matrix: unknown(),
     actor: string(),
 });
+/** Where the preview is reported, and as what. post needs the same if the supervisor dies. */
+const ReportSchema = object({
+    identity: object({ key: string(), name: string() }),
+    preview: PreviewSchema,
+    /** Absent without a pull request, or with `comment: false`. */
+    comment: optional(object({ pullRequest: number() })),
+});
+const EndsSchema = object({
+    /** The preview ends when this file appears; set only if the step holds. */
+    continueFile: optional(string()),
+    /** The runner's worker: the job is over when it is gone. */
+    runner: optional(object({ pid: number(), startTime: string() })),
+});
 const SupervisorConfigSchema = object({
     /** The session folder. */
     folder: string(),
@@ -16093,18 +16119,12 @@ const SupervisorConfigSchema = object({
     controlToken: string(),
     logLevel: picklist(LOG_LEVELS),
     exposure: ExposureConfigSchema,
-    /** The preview ends when this file appears; set only if the step holds. */
-    continueFile: optional(string()),
-    /** The runner's worker: the job is over when it is gone. */
-    runner: optional(object({ pid: number(), startTime: string() })),
-    /** Where the comment is written; absent without a pull request or a token, or with `comment: false`. */
-    comment: optional(object({
-        job: JobSchema,
-        token: string(),
-        pullRequest: number(),
-        identity: object({ key: string(), name: string() }),
-        preview: PreviewSchema,
-    })),
+    /** What ends the preview from outside; absent: nothing. */
+    ends: optional(EndsSchema),
+    /** Access to GitHub, for the reports and the ends; absent outside of a job, or without a token. */
+    github: optional(object({ job: JobSchema, token: string() })),
+    /** What is reported to GitHub; absent without `github`. */
+    report: optional(ReportSchema),
 });
 
 ;// CONCATENATED MODULE: ./build/js/step/state.js
@@ -16122,13 +16142,10 @@ const StepStateSchema = object({
     supervisor: optional(object({ pid: number(), startTime: string(), role: string() })),
     /** The folder that wasmrun is installed into; gone when the installation has ended. */
     installFolder: optional(string()),
-    /** The pull request with the comment. */
-    pullRequest: optional(number()),
-    identity: object({ key: string(), name: string() }),
     mode: picklist(APP_MODES),
     /** How long the app may take to stop. */
     stopTimeoutMs: number(),
-    preview: PreviewSchema,
+    report: ReportSchema,
     /** Whether the recorded requests outlive the job's steps; absent: no. */
     keepsRequests: optional(dist_boolean()),
 });
@@ -16159,10 +16176,14 @@ function readStepState() {
 /** Adds the preview as it is now to the summary. Never rejects, because a runner may not support summaries. */
 async function writeSummary(job, step, state) {
     const updatedAt = new Date();
-    const facts = view_describePreview(job, { ...step.preview, name: step.identity.name, mode: step.mode });
+    const facts = view_describePreview(job, {
+        ...step.report.preview,
+        name: step.report.identity.name,
+        mode: step.mode,
+    });
     const view = {
         preview: { ...facts, warnings: [...facts.warnings, ...state.warnings] },
-        state: view_viewOf(state, { now: updatedAt, hideConsole: !step.preview.showConsole }),
+        state: view_viewOf(state, { now: updatedAt, hideConsole: !step.report.preview.showConsole }),
         updatedAt,
     };
     // Figures are shown at the end only.
@@ -16183,7 +16204,7 @@ function measureLife({ exposure }) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/teardown.js
-// What the post step does: ends the supervisor and all that it started, makes sure that the comment shows the end,
+// What the post step does: ends the supervisor and all that it started, makes sure that GitHub shows the end,
 // writes the summary, and removes the session folder. Used by post.
 
 
@@ -16205,11 +16226,11 @@ function measureLife({ exposure }) {
 const LOG_LINES = 200;
 /** If a preview was live for less than this, reviewers can hardly have seen it. */
 const SHORT_LIFE_MS = 60_000;
-const COMMENT_TIMEOUT_MS = 8_000;
+const REPORT_TIMEOUT_MS = 8_000;
 /** Kept of post's time when the processes are ended: for a last SIGKILL, a short comment, and what follows it. */
 const AFTER_PROCESSES_MS = 3_000;
 /** For the summary, and for removing the folder. */
-const AFTER_COMMENT_MS = 500;
+const AFTER_REPORT_MS = 500;
 /** Ends what main started. Does nothing if main started nothing. */
 async function tearDown() {
     const step = readStepState();
@@ -16226,7 +16247,7 @@ async function tearDown() {
     const shown = readShownLog();
     printTail(log, shown === 0 ? 'Log of the preview' : 'Log of the preview, continued', LOG_LINES, shown);
     if (outcome === undefined)
-        await writeLastComment(step, state);
+        await reportDeath(step, state);
     await writeSummary(readJob(), step, state);
     // If the preview failed before it was live, main has printed the reason.
     if (outcome?.exposure.phase !== 'failed' || outcome.exposure.live_at !== null)
@@ -16314,23 +16335,28 @@ function describeDeath(step) {
         },
     };
 }
-/** Writes the end into the comment of a supervisor that died, so that the comment leads no reader to a dead address. */
-async function writeLastComment(step, state) {
+/** Reports the end of a preview whose supervisor died, so that nothing on GitHub leads a reader to a dead address. */
+async function reportDeath(step, state) {
     const job = readJob();
     const { token } = readForkRuleInputs();
-    const { pullRequest, identity, preview } = step;
-    if (pullRequest === undefined || token === '')
+    const { report } = step;
+    if (token === '')
         return;
-    const config = { job, token, pullRequest, identity, preview };
-    const limit = AbortSignal.timeout(limitInPost(COMMENT_TIMEOUT_MS, AFTER_COMMENT_MS));
-    const comment = openComment(config, readMachine().proxy, createStepLogger('info'), limit);
+    const reporters = openReporters({
+        github: { job, token },
+        report,
+        proxy: readMachine().proxy,
+        logger: createStepLogger('info'),
+        signal: AbortSignal.timeout(limitInPost(REPORT_TIMEOUT_MS, AFTER_REPORT_MS)),
+    });
+    const { identity, preview } = report;
     const updatedAt = new Date();
-    await comment.update({
+    const view = {
         preview: view_describePreview(job, { ...preview, name: identity.name, mode: step.mode }),
         state: view_viewOf(state, { now: updatedAt, hideConsole: !preview.showConsole }),
         updatedAt,
-    });
-    await comment.flush();
+    };
+    await Promise.all(reporters.map(reporter => reporter.update(view)));
 }
 /** Reports a failure or an early end of a background preview, because main had ended before. */
 function explainEnd(step, state) {
@@ -16342,7 +16368,7 @@ function explainEnd(step, state) {
     if (exposure.phase !== 'ended')
         return;
     print_print.info(`the preview has ended: ${exposure.reason}`);
-    if (step.pullRequest !== undefined && measureLife(state) < SHORT_LIFE_MS)
+    if (step.report.comment !== undefined && measureLife(state) < SHORT_LIFE_MS)
         print_print.notice('the preview lived for less than a minute, because it ends with its job: `hold: 30m` keeps the step, and the link, alive for reviewers');
 }
 

@@ -30861,7 +30861,7 @@ class LogFile {
 
 
 
-/** What comment and summary show apart from the state. */
+/** What comment, deployment and summary show apart from the state. */
 const PreviewSchema = object({
     commit: string(),
     /** What visitors need apart from the link; absent if the link is enough. */
@@ -30890,6 +30890,19 @@ const JobSchema = object({
     matrix: unknown(),
     actor: string(),
 });
+/** Where the preview is reported, and as what. post needs the same if the supervisor dies. */
+const ReportSchema = object({
+    identity: object({ key: string(), name: string() }),
+    preview: PreviewSchema,
+    /** Absent without a pull request, or with `comment: false`. */
+    comment: optional(object({ pullRequest: number() })),
+});
+const EndsSchema = object({
+    /** The preview ends when this file appears; set only if the step holds. */
+    continueFile: optional(string()),
+    /** The runner's worker: the job is over when it is gone. */
+    runner: optional(object({ pid: number(), startTime: string() })),
+});
 const SupervisorConfigSchema = object({
     /** The session folder. */
     folder: string(),
@@ -30897,18 +30910,12 @@ const SupervisorConfigSchema = object({
     controlToken: string(),
     logLevel: picklist(LOG_LEVELS),
     exposure: ExposureConfigSchema,
-    /** The preview ends when this file appears; set only if the step holds. */
-    continueFile: optional(string()),
-    /** The runner's worker: the job is over when it is gone. */
-    runner: optional(object({ pid: number(), startTime: string() })),
-    /** Where the comment is written; absent without a pull request or a token, or with `comment: false`. */
-    comment: optional(object({
-        job: JobSchema,
-        token: string(),
-        pullRequest: number(),
-        identity: object({ key: string(), name: string() }),
-        preview: PreviewSchema,
-    })),
+    /** What ends the preview from outside; absent: nothing. */
+    ends: optional(EndsSchema),
+    /** Access to GitHub, for the reports and the ends; absent outside of a job, or without a token. */
+    github: optional(object({ job: JobSchema, token: string() })),
+    /** What is reported to GitHub; absent without `github`. */
+    report: optional(ReportSchema),
 });
 
 // EXTERNAL MODULE: external "node:http"
@@ -50930,8 +50937,7 @@ class Exposure {
 /** How often the file and the runner are checked. */
 const WATCH_MS = 500;
 /** Calls `end` when one of them happens; returns the function that stops watching. */
-function watchEnds(config, end) {
-    const { continueFile, runner } = config;
+function watchEnds({ continueFile, runner }, end) {
     const before = readModified(continueFile);
     const timer = setInterval(() => {
         const now = readModified(continueFile);
@@ -54440,8 +54446,8 @@ function describePreview(job, facts) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/supervisor/reporting.js
-// Keeps the comment in step with the exposure: turns its states into views, and shows an outage only when it lasts.
-// Used by supervision; post uses the same parts when the supervisor is dead.
+// Keeps the reports on GitHub in step with the exposure: turns its states into views, and shows an outage only when it
+// lasts. Used by supervision; post uses the same reporters when the supervisor is dead.
 
 
 
@@ -54450,55 +54456,68 @@ function describePreview(job, facts) {
  * The last write must not hold up the post step, which has 30 s in all: it begins with the end, while the app stops.
  */
 const FINISH_TIMEOUT_MS = 8_000;
-/** The comment of a preview, written through the job's proxy; nothing is written before its first update. */
-function openComment(config, proxy, logger, signal) {
-    const { job, token, pullRequest, identity } = config;
-    const github = connectGitHub({ token, apiUrl: job.apiUrl, logger, proxy });
-    const target = { pullRequest, identity, runId: job.runId, runAttempt: job.runAttempt };
-    return new CommentWriter({ github, job, target, logger, signal });
+/** Everything that shows the preview on GitHub. Nothing is written before the first update. */
+function openReporters({ github, report, proxy, logger, signal }) {
+    const { job, token } = github;
+    const connection = connectGitHub({ token, apiUrl: job.apiUrl, logger, proxy });
+    const reporters = [];
+    if (report.comment) {
+        const { pullRequest } = report.comment;
+        const { runId, runAttempt } = job;
+        const target = { pullRequest, identity: report.identity, runId, runAttempt };
+        reporters.push(new CommentWriter({ github: connection, job, target, logger, signal }));
+    }
+    return reporters;
 }
-/** Writes every change that people care about to the comment; does nothing if there is no comment to write. */
+/** Reports every change that people care about; does nothing if there is nothing to report to. */
 function startReporting(config, exposure, logger) {
-    if (config.comment === undefined)
+    const { github, report } = config;
+    if (github === undefined || report === undefined)
         return { announceEnd: () => { }, finish: async () => { } };
     const overdue = new AbortController();
-    const comment = openComment(config.comment, config.exposure.baseEnvironment, logger, overdue.signal);
-    const { job, identity, preview: constant } = config.comment;
-    const facts = describePreview(job, { ...constant, name: identity.name, mode: exposure.state.mode });
+    const proxy = config.exposure.baseEnvironment;
+    const reporters = openReporters({ github, report, proxy, logger, signal: overdue.signal });
+    const { identity, preview: constant } = report;
+    const facts = describePreview(github.job, {
+        ...constant,
+        name: identity.name,
+        mode: exposure.state.mode,
+    });
     const history = new History(config.exposure, constant);
     let timer;
     let last = '';
-    const report = (current) => {
+    const write = (current) => {
         const now = new Date();
         const message = describeState(current);
         const state = viewOf(message, history.observe(message, now));
         const preview = { ...facts, warnings: [...facts.warnings, ...message.warnings] };
         const key = JSON.stringify([state, preview.warnings]);
         if (key !== last)
-            void comment.update({ preview, state, updatedAt: now });
+            for (const reporter of reporters)
+                void reporter.update({ preview, state, updatedAt: now });
         last = key;
         clearTimeout(timer);
         const { outageSince } = history;
         if (outageSince === undefined || state.kind === 'reconnecting')
             return;
         const untilShown = OUTAGE_SHOWN_AFTER_MS - (now.getTime() - outageSince.getTime()) + 1;
-        timer = setTimeout(() => report(exposure.state), untilShown);
+        timer = setTimeout(() => write(exposure.state), untilShown);
     };
     let limit;
     exposure.subscribe(current => {
         // While it ends, the exposure still counts as live.
         if (limit === undefined || isOver(current))
-            report(current);
+            write(current);
     });
-    report(exposure.state);
+    write(exposure.state);
     return {
         announceEnd: last => {
             limit ??= setTimeout(() => overdue.abort(), FINISH_TIMEOUT_MS);
-            report(last);
+            write(last);
         },
         finish: async () => {
             clearTimeout(timer);
-            await comment.flush();
+            await Promise.all(reporters.map(reporter => reporter.flush()));
             clearTimeout(limit);
         },
     };
@@ -54722,7 +54741,7 @@ async function startSupervision(config, logger) {
     const ended = awaitEnd(exposure);
     const reporting = startReporting(config, exposure, logger);
     const api = await startControlApi(exposure, config.controlToken);
-    const unwatch = watchEnds(config, reason => void exposure.stop(reason));
+    const unwatch = watchEnds(config.ends ?? {}, reason => void exposure.stop(reason));
     // The reason is part of the last state, which all readers get.
     exposure.start().catch(error => logger.debug(`the start failed: ${errors_describeError(error)}`));
     const finish = async () => {
@@ -54779,7 +54798,7 @@ function awaitEnd(exposure) {
 
 async function run() {
     const config = parse(SupervisorConfigSchema, JSON.parse(await (0,consumers_namespaceObject.text)(process.stdin)));
-    const secrets = [...listSecrets(config.exposure), config.comment?.token, config.controlToken];
+    const secrets = [...listSecrets(config.exposure), config.github?.token, config.controlToken];
     let warn = (_message) => { };
     // Standard output is the log file.
     const log = new LogFile(STDOUT, MAX_LOG_BYTES, reason => warn(`the log of the preview is incomplete: ${reason}`));
