@@ -1,7 +1,8 @@
 // Sentences about missing permissions, and about who can open a preview. Used by step/report-target and
-// comment-writer.ts.
+// report-queue.ts.
 
-import type { GitHubError } from './api.ts';
+import { describeError } from '../shared/errors.ts';
+import { GitHubError } from './api.ts';
 import type { Visibility } from './pull-request.ts';
 
 /** What the token is used for. */
@@ -14,8 +15,10 @@ const PERMISSIONS: Record<Feature, { does: string; line: string }> = {
 };
 
 /** A warning in one line: GitHub's message and, after a refusal, the two lines of YAML that give the permission. */
-export function describeReportFailure(feature: Feature, error: GitHubError): string {
+export function describeReportFailure(feature: Feature, error: unknown): string {
   const { does, line } = PERMISSIONS[feature];
+  if (!(error instanceof GitHubError)) return `could not ${does}: ${describeError(error)}`;
+  // Without its cause, which is not sanitised; the message says the same.
   const problem = `could not ${does}: ${error.message}`;
   if (error.status !== 403 && error.status !== 404) return problem;
   return `${problem}. If the token lacks the permission, add two lines to the job: "permissions:", and indented below it "${line}"`;
