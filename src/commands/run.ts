@@ -56,6 +56,7 @@ const INPUT_FLAGS: Readonly<Record<string, string>> = {
   'compress WORD': 'compress answers: true or false (default true)',
   'name NAME': 'tells previews of one folder apart: their ports, and --session',
   'duration TIME': 'how long it stays up, for example 45m (default: until Ctrl-C)',
+  'idle-timeout TIME': 'end it when nobody has used it for so long, for example 10m',
   'log-level LEVEL': 'quiet, info or debug (default info)',
 };
 
@@ -75,7 +76,9 @@ export const run: Command = {
   async run(call) {
     const { flags, shell } = call;
     const { host } = shell;
-    const inputs = parseInputs(createSource(call), shell.variables, process.cwd());
+    const inputs = parseInputs(createSource(call), shell.variables, process.cwd(), {
+      inForeground: true,
+    });
     for (const warning of inputs.warnings) printAside(`warning: ${warning}`);
     const logger = createLogger({ level: inputs.logLevel, write: printAside });
     logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
@@ -96,6 +99,7 @@ export const run: Command = {
       name: inputs.name ?? basename(inputs.app.path),
       identity: identifyLocalPreview(inputs, shell.user),
       access,
+      ends: { idleTimeoutMs: inputs.idleTimeoutMs },
     });
     return runForeground(config, flags.json === true);
   },

@@ -72,6 +72,7 @@ export class Exposure {
   #state: Omit<ExposureState, 'link' | 'inspectorLink' | 'visits'>;
   #stopClock = () => {};
   #ending: Promise<void> | undefined;
+  #replays = 0;
   readonly #endBegins = new AbortController();
 
   constructor(options: ExposureOptions) {
@@ -160,6 +161,11 @@ export class Exposure {
     return this.#recorder;
   }
 
+  /** Whether somebody uses the preview: `begun` grows with each visit and replay, `open` counts those not over yet. */
+  get usage(): { begun: number; open: number } {
+    return { begun: this.#ingress.visits + this.#replays, open: this.#ingress.openVisits };
+  }
+
   /** What the inspector shows apart from the state. */
   get inspection(): { redacts: boolean; signingRules: readonly string[]; publicLink: string | undefined } {
     const { verify = [], redact = true } = this.#options.config.gateway;
@@ -176,6 +182,7 @@ export class Exposure {
 
   /** Sends a captured request again. Rejects with a ReplayError. */
   replay(captured: CapturedRequest, order: ReplayOrder): Promise<ReplayAnswer> {
+    this.#replays += 1;
     return this.#ingress.replay(captured, order);
   }
 

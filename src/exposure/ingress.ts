@@ -22,6 +22,8 @@ export interface Ingress {
   readonly destination: VisitorSink;
   /** Requests of visitors since the start (relay: connections), without our own probes. */
   readonly visits: number;
+  /** How many of them are not over yet. */
+  readonly openVisits: number;
   /** Whether `probe` needs a running app: with `protocol: tcp` there is no gateway to answer it. */
   readonly needsApp: boolean;
   /** Whether visitors' TLS ends here. */
@@ -78,6 +80,9 @@ function openGateway(options: IngressOptions): Ingress {
     get visits() {
       return gateway.visits;
     },
+    get openVisits() {
+      return gateway.openVisits;
+    },
     needsApp: false,
     endsTls: tls !== undefined,
     probe: (url, signal) => probeHttp(url, proofKey, signal, certificate),
@@ -101,6 +106,9 @@ function openRelay({ app, threadScript, logger }: IngressOptions): Ingress {
     destination: relay,
     get visits() {
       return relay.visits;
+    },
+    get openVisits() {
+      return relay.open;
     },
     needsApp: true,
     endsTls: false,

@@ -70,7 +70,8 @@ export interface Gateway {
   accept(socket: Duplex): void;
   /** Requests so far that were let in, without those under /__expose/. */
   readonly visits: number;
-  readonly lastVisitAt: Date | undefined;
+  /** How many of them are not over yet, WebSockets and event streams included. */
+  readonly openVisits: number;
   /** To be called when the app's state has changed. */
   followApp(): void;
   /** Sends a captured request again. Rejects with a ReplayError. */
@@ -105,8 +106,8 @@ export function startGateway(options: GatewayOptions): Gateway {
     get visits() {
       return context.tally.visits;
     },
-    get lastVisitAt() {
-      return context.tally.lastVisitAt;
+    get openVisits() {
+      return context.tally.open;
     },
     followApp: () => context.queue?.follow(),
     replay: (captured, order) => replayer.replay(captured, order),
@@ -138,7 +139,7 @@ function createContext(options: GatewayOptions): PassContext {
       ? new DeliveryQueue({ readApp: app, compression, logger, ...(queueLimits && { limits: queueLimits }) })
       : undefined,
     logger,
-    tally: { visits: 0, lastVisitAt: undefined },
+    tally: { visits: 0, open: 0 },
   };
 }
 

@@ -67,7 +67,8 @@ export interface PassContext {
 /** Counts the requests that were let in, without those to the gateway's own paths. */
 export interface Tally {
   visits: number;
-  lastVisitAt: Date | undefined;
+  /** Those that are not over yet: an upload, an answer, an event stream, a WebSocket. */
+  open: number;
 }
 
 /** A page that takes longer is work, not a click. */
@@ -230,9 +231,15 @@ function refuseOwnPath(visit: Visit): boolean {
 }
 
 /** Counts the request; never answers it. */
-function countVisit(_: Visit, { tally }: PassContext): boolean {
+function countVisit({ response, upgrade }: Visit, { tally }: PassContext): boolean {
   tally.visits += 1;
-  tally.lastVisitAt = new Date();
+  // The response of a WebSocket is detached from its connection, and then does not close with it.
+  const whole = upgrade?.socket ?? response;
+  if (whole.destroyed) return false;
+  tally.open += 1;
+  whole.once('close', () => {
+    tally.open -= 1;
+  });
   return false;
 }
 

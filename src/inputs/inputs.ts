@@ -1,8 +1,6 @@
 // Turns the text of the inputs into checked values. All problems are reported together, and an empty string means "not
 // given". The action's inputs and the command line's flags pass through the same checks.
 
-import { parseDuration } from '../shared/duration.ts';
-import { InputError } from '../shared/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../shared/log.ts';
 import { PLAIN_PUBLIC_URLS } from '../shared/public-url.ts';
 import { PROTOCOLS, type Protocol } from '../shared/state.ts';
@@ -10,6 +8,7 @@ import { type AppInputs, parseAppInputs } from './app.ts';
 import { DEFAULT_MAX_BODY, type GatewayInputs, parseGatewayInputs } from './gateway.ts';
 import { listHttpsWarnings } from './https-zones.ts';
 import { parseInspector } from './inspector.ts';
+import { type LifetimeInputs, listLifetimeWarnings, parseLifetime } from './lifetime.ts';
 import { type InputSource, Problems } from './problems.ts';
 import { listTlsWarnings, parseTlsInputs, type TlsInputs } from './tls.ts';
 import { DEFAULT_PORT_RANGE, parseTunnelInputs, type TunnelInputs } from './tunnel.ts';
@@ -24,13 +23,10 @@ import {
 import { listWebWarnings } from './web.ts';
 import { listVerifyWarnings, parseWebhookInputs, type WebhookInputs } from './webhooks.ts';
 
-const DEFAULT_HOLD_MS = 30 * 60_000;
-/** The job's token expires after a day; from then on the comment cannot be edited. */
-const LONG_DURATION_MS = 24 * 60 * 60_000;
 /** Shorter secrets are easily guessed, and the runner does not mask them reliably. */
 const MIN_SECRET_LENGTH = 8;
 
-export interface Inputs {
+export interface Inputs extends LifetimeInputs {
   protocol: Protocol;
   app: AppInputs;
   tunnel: TunnelInputs;
@@ -40,10 +36,6 @@ export interface Inputs {
   inspector: boolean;
   /** Undefined unless TLS ends on the runner. */
   tls: TlsInputs | undefined;
-  /** Whether the step itself waits for the end of the preview. */
-  hold: boolean;
-  /** Counted from "live"; undefined: until the job ends. */
-  durationMs: number | undefined;
   comment: boolean;
   name: string | undefined;
   prNumber: number | undefined;
@@ -92,6 +84,7 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   compress: 'true',
   hold: 'false',
   duration: '',
+  'idle-timeout': '',
   'github-token': '',
   comment: 'true',
   name: '',
@@ -101,8 +94,16 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   'log-level': 'info',
 };
 
-/** Checks every input; throws one InputError with all problems. Relative paths are resolved against `base`. */
-export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, base: string): Inputs {
+/**
+ * Checks every input; throws one InputError with all problems. Relative paths are resolved against `base`.
+ * `inForeground`: the caller waits for the end of the preview by itself, without `hold`.
+ */
+export function parseInputs(
+  read: InputSource,
+  environment: NodeJS.ProcessEnv,
+  base: string,
+  { inForeground = false } = {},
+): Inputs {
   const problems = new Problems();
   const text = (name: string) => read(name).trim();
   const boolean = (name: string, fallback: boolean) =>
@@ -119,7 +120,7 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
   const inspector = problems.check(() =>
     parseInspector(text('inspector'), { protocol, tunnel: tunnel.known }),
   );
-  const lifetime = problems.check(() => parseLifetime(text('hold'), text('duration')));
+  const lifetime = problems.check(() => parseLifetime(read, inForeground));
   const prNumber = problems.check(() =>
     parseWholeNumber(text('pr-number') || undefined, 'pr-number', 1, 2 ** 31),
   );
@@ -147,7 +148,8 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
     warnings: [
       ...app.value.warnings,
       ...listWebWarnings(app.value, publicTunnel),
-      ...listWarnings(tunnel.value, gateway.value, lifetime.value.durationMs),
+      ...listWarnings(tunnel.value, gateway.value),
+      ...listLifetimeWarnings(lifetime.value),
       ...listHttpsWarnings(publicTunnel),
       ...listVerifyWarnings(webhooks.value.verify, publicTunnel),
       ...(tls.value ? listTlsWarnings(tls.value, lifetime.value.durationMs) : []),
@@ -155,28 +157,7 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
   };
 }
 
-/** `hold` is false, true or a duration, which a `duration` must not contradict. */
-function parseLifetime(
-  holdText: string,
-  durationText: string,
-): { hold: boolean; durationMs: number | undefined } {
-  const duration = durationText === '' ? undefined : parseDuration(durationText, 'duration');
-  const word = holdText.toLowerCase();
-  if (word === '' || word === 'false') return { hold: false, durationMs: duration };
-  if (word === 'true') return { hold: true, durationMs: duration ?? DEFAULT_HOLD_MS };
-  const hold = parseDuration(holdText, 'hold');
-  if (duration !== undefined && duration !== hold)
-    throw new InputError(
-      `\`hold\` is '${holdText}' and \`duration\` is '${durationText}': give only one of them`,
-    );
-  return { hold: true, durationMs: hold };
-}
-
-function listWarnings(
-  tunnel: TunnelInputs,
-  { access }: GatewayInputs,
-  durationMs: number | undefined,
-): string[] {
+function listWarnings(tunnel: TunnelInputs, { access }: GatewayInputs): string[] {
   const { servers, publicUrl } = tunnel;
   const secrets = servers.flatMap(({ secret }) => secret ?? []);
   const shown = [publicUrl, ...servers.map(({ address }) => address.host)].join(' ');
@@ -199,11 +180,6 @@ function listWarnings(
     ...(servers.length > 1 && !publicUrl.includes('{host}')
       ? [
           `\`public-url\` has no {host}, so the address stays the same when another server takes over: put the proxy in front of all of them, or write it like ${publicUrl.startsWith('tcp:') ? 'tcp://{host}:{port}' : 'https://{port}.{host}'}`,
-        ]
-      : []),
-    ...(durationMs !== undefined && durationMs > LONG_DURATION_MS
-      ? [
-          "the duration is above 24 hours: the job's token will have expired by then, so the comment cannot be updated",
         ]
       : []),
   ];

@@ -72,7 +72,18 @@ export type Protocol = (typeof PROTOCOLS)[number];
  * Why an exposure ended as planned. A new reason also needs a sentence in github/comment/markdown.ts, and a place in
  * control/api.ts if clients may give it.
  */
-export const END_REASONS = ['job ended', 'duration over', 'continue file', 'stopped', 'runner gone'] as const;
+export const END_REASONS = [
+  'job ended',
+  'duration over',
+  'idle timeout',
+  'continue file',
+  'stopped',
+  'pull request closed',
+  'pull request merged',
+  'newer commit',
+  'label removed',
+  'runner gone',
+] as const;
 export type EndReason = (typeof END_REASONS)[number];
 
 export type Phase =

@@ -133,6 +133,7 @@ async function startSupervisor(options: {
     access,
     ends: {
       continueFile: inputs.hold ? runner.continueFile : undefined,
+      idleTimeoutMs: inputs.idleTimeoutMs,
       runner: findAncestor('Runner.Worker'),
     },
     github: guard.token ? { job, token: guard.token } : undefined,

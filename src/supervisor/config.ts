@@ -3,6 +3,7 @@
 
 import * as v from 'valibot';
 import { ExposureConfigSchema } from '../exposure/config.ts';
+import { MAX_DURATION_MS } from '../shared/duration.ts';
 import { LOG_LEVELS } from '../shared/log.ts';
 
 /** What comment, deployment and summary show apart from the state. */
@@ -44,7 +45,10 @@ export const ReportSchema = v.object({
   comment: v.optional(v.object({ pullRequest: v.number() })),
 });
 
+/** What ends the preview from outside; nothing does if all are absent. */
 const EndsSchema = v.object({
+  /** The preview ends when nobody has used it for so long. */
+  idleTimeoutMs: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(MAX_DURATION_MS))),
   /** The preview ends when this file appears; set only if the step holds. */
   continueFile: v.optional(v.string()),
   /** The runner's worker: the job is over when it is gone. */
@@ -58,7 +62,6 @@ export const SupervisorConfigSchema = v.object({
   controlToken: v.string(),
   logLevel: v.picklist(LOG_LEVELS),
   exposure: ExposureConfigSchema,
-  /** What ends the preview from outside; absent: nothing. */
   ends: v.optional(EndsSchema),
   /** Access to GitHub, for the reports and the ends; absent outside of a job, or without a token. */
   github: v.optional(v.object({ job: JobSchema, token: v.string() })),
@@ -67,4 +70,5 @@ export const SupervisorConfigSchema = v.object({
 });
 
 export type SupervisorConfig = v.InferOutput<typeof SupervisorConfigSchema>;
+export type EndsConfig = v.InferOutput<typeof EndsSchema>;
 export type ReportConfig = v.InferOutput<typeof ReportSchema>;

@@ -50,7 +50,7 @@ export async function startSupervision(config: SupervisorConfig, logger: Logger)
   const ended = awaitEnd(exposure);
   const reporting = startReporting(config, exposure, logger);
   const api = await startControlApi(exposure, config.controlToken);
-  const unwatch = watchEnds(config.ends ?? {}, reason => void exposure.stop(reason));
+  const unwatch = watchEnds(config.ends ?? {}, exposure, logger);
   // The reason is part of the last state, which all readers get.
   exposure.start().catch(error => logger.debug(`the start failed: ${describeError(error)}`));
   const finish = async () => {

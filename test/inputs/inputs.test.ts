@@ -241,6 +241,11 @@ describe('a wrong value', () => {
     [{ ...RAW, 'max-body': '1GB' }, /^`max-body` cannot be used with `protocol: tcp`: .*leave it out$/],
     [{ hold: 'perhaps' }, /^`hold` is 'perhaps', which is not a duration/],
     [{ duration: 'long' }, /^`duration` is 'long', which is not a duration/],
+    [{ hold: 'true', 'idle-timeout': '0s' }, /^`idle-timeout` is '0s', which is not a duration/],
+    [
+      { 'idle-timeout': '10m' },
+      /^`idle-timeout` is '10m', but without `hold` later steps use the preview, .*: set `hold` as well, or remove/,
+    ],
     [{ hold: '10m', duration: '20m' }, /^`hold` is '10m' and `duration` is '20m': give only one of them$/],
     [{ comment: 'no' }, /^`comment` is 'no': write true or false$/],
     [{ 'pr-number': '#7' }, /^`pr-number` is '#7': write a whole number from 1 to/],
@@ -398,6 +403,10 @@ describe('a right value', () => {
       { hold: true, durationMs: 600_000 },
     ],
     [{ duration: '5m' }, { hold: false, durationMs: 300_000 }],
+    [
+      { hold: '1h', 'idle-timeout': ' 10m ' },
+      { hold: true, durationMs: 3_600_000, idleTimeoutMs: 600_000 },
+    ],
     [{ secret: '\n  a-long-secret\n\n' }, { tunnel: { servers: [{ secret: 'a-long-secret' }] } }],
     [{ server: '[::1]:99' }, { tunnel: { servers: [{ address: { host: '::1', port: 99 } }] } }],
     [{ 'remote-port': '9000' }, { tunnel: { remotePort: { kind: 'fixed', port: 9000 } } }],
@@ -537,6 +546,7 @@ describe('a right value', () => {
     [{ secret: 'bore.pub' }, /occurs in the server's address/],
     [{ 'basic-auth': 'ada:short' }, /password of `basic-auth` is shorter than 8 characters/],
     [{ duration: '25h' }, /above 24 hours/],
+    [{ hold: 'true', 'idle-timeout': '30m' }, /^`idle-timeout` has no effect: the preview ends after 30m/],
     [{ 'cross-origin-isolation': 'true' }, /^`cross-origin-isolation` has no effect over http/],
     [{ path: 'broken' }, /^index\.html loads \/gone\.css, missing from /],
     [

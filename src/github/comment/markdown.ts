@@ -84,7 +84,7 @@ function renderState(preview: PreviewFacts, state: PreviewState): string[] {
     case 'ended':
       return [
         `${ENDINGS[state.reason]} at ${renderTime(state.endedAt)}.${renderOldAddress(state.url)}`,
-        AGAIN,
+        ...renderAgain(state.reason),
       ];
     case 'failed':
       return renderFailed(state);
@@ -132,12 +132,22 @@ const OUTLOOKS: Record<Outage, string> = {
 const ENDINGS: Record<EndReason, string> = {
   'job ended': 'It ended with its job',
   'duration over': 'Its time was over',
+  'idle timeout': 'Nobody used it any more, so it ended',
   'continue file': 'The workflow continued',
   stopped: 'It was stopped',
+  'pull request closed': 'The pull request was closed, so it ended',
+  'pull request merged': 'The pull request was merged, so it ended',
+  'newer commit': 'A newer commit was pushed, so it ended',
+  'label removed': 'Its label was removed, so it ended',
   'runner gone': 'The runner went away',
 };
 
-const AGAIN = 'Push a commit or run the workflow again to get a new one.';
+/** How to get a new preview; after a pull request is closed, nobody wants one. */
+function renderAgain(reason: EndReason): string[] {
+  if (reason === 'pull request closed' || reason === 'pull request merged') return [];
+  if (reason === 'label removed') return ['Add the label again to get a new one.'];
+  return ['Push a commit or run the workflow again to get a new one.'];
+}
 
 function renderFailed(state: PreviewState & { kind: 'failed' }): string[] {
   const paragraphs = [renderCode(state.reason, 1_000)];

@@ -142,12 +142,14 @@ describe('a visitor who leaves', () => {
     const visitors = await Promise.all(Array.from({ length: VISITORS }, () => openVisitor(door, protocol)));
     for (const visitor of visitors) visitor.stream.write(renderRequest(door, protocol, path, method));
     await waitUntil(() => app.open === VISITORS, 'the app has the requests');
+    expect(door.gateway.openVisits).toBeGreaterThanOrEqual(VISITORS);
     if (path === '/begun')
       await waitUntil(() => visitors.every(({ received }) => received.includes('begun')), 'begun');
     for (const visitor of visitors) leave(visitor);
     await waitUntil(() => app.open === 0, 'the app’s requests are over');
     for (const { raw } of visitors) raw.destroy();
     await waitUntil(() => countSockets() <= before + app.sockets, 'nothing is left of them');
+    await waitUntil(() => door.gateway.openVisits === 0, 'no visit counts as open');
     expect(door.log.filter(line => !line.startsWith('debug'))).toEqual([]);
   });
 });
