@@ -6,10 +6,12 @@ import type { InputSource } from '../inputs/problems.ts';
 import { splitSecrets } from '../inputs/tunnel.ts';
 import { listRuleSecrets } from '../inputs/webhooks.ts';
 import { listKeyTexts } from '../shared/secrets.ts';
+import { limitToJob } from './job-limit.ts';
 import type { Machine } from './machine.ts';
 
 /** Reads and checks all inputs of the step. Throws an InputError. */
-export function readActionInputs({ variables, workspace, isDebug }: Machine): Inputs {
+export function readActionInputs(machine: Machine): Inputs {
+  const { variables, workspace, isDebug } = machine;
   // One by one: the runner masks only the exact texts that it gets, and each of these could be printed alone.
   for (const secret of [
     ...splitSecrets(readUntrimmed('secret')),
@@ -19,7 +21,7 @@ export function readActionInputs({ variables, workspace, isDebug }: Machine): In
   ])
     if (secret !== '') core.setSecret(secret);
   const source: InputSource = name => (LISTS.has(name) ? readUntrimmed(name) : core.getInput(name));
-  const inputs = parseInputs(source, variables, workspace);
+  const inputs = limitToJob(parseInputs(source, variables, workspace), machine, new Date());
   return isDebug ? { ...inputs, logLevel: 'debug' } : inputs;
 }
 

@@ -1,11 +1,13 @@
 // The machine and the job's folders, as the runner describes them. Used by preview and teardown.
 
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type HostContext, readHost } from '../supervisor/host.ts';
 import { readTempFolder, readVariables, readWorkspace } from './job-environment.ts';
+import type { JobClock } from './job-limit.ts';
 
 /** The machine, and where the job's files are. */
-export interface Machine extends HostContext {
+export interface Machine extends HostContext, JobClock {
   /** Relative paths in inputs start here. */
   workspace: string;
   /** A hold ends when this file is created. */
@@ -23,7 +25,14 @@ export function readMachine(): Machine {
     ...readHost(variables, readTempFolder()),
     workspace,
     continueFile: join(workspace, 'continue'),
+    isHosted: variables.RUNNER_ENVIRONMENT === 'github-hosted',
+    jobStartedAt: readJobStart(variables.GITHUB_EVENT_PATH),
     isDebug: variables.RUNNER_DEBUG === '1',
     variables,
   };
+}
+
+/** The runner writes the event's payload when the job starts, and never again. */
+function readJobStart(eventFile: string | undefined): Date | undefined {
+  return eventFile ? statSync(eventFile, { throwIfNoEntry: false })?.mtime : undefined;
 }
