@@ -33,6 +33,15 @@ export type Parameters = Record<string, string | number | boolean | readonly str
 export interface GitHub {
   /** One request, for instance `GET /repos/{owner}/{repo}`; resolves with the checked body of the answer. */
   request<S extends Schema>(schema: S, route: string, options: RequestOptions): Promise<v.InferOutput<S>>;
+  /**
+   * Like `request`, but `unchanged` if the answer would be the one with this ETag. That does not count against the rate
+   * limit (RFC 9110, 13.1.2; GitHub's "Best practices for using the REST API").
+   */
+  poll<S extends Schema>(
+    schema: S,
+    route: string,
+    options: RequestOptions & { etag: string | undefined },
+  ): Promise<Polled<v.InferOutput<S>> | 'unchanged'>;
   /** The items of all pages of a list. */
   list<S extends Schema>(schema: S, route: string, options: RequestOptions): Promise<v.InferOutput<S>[]>;
   /** Login of the token's user: the author of the comments that are made with the token. */
@@ -44,6 +53,12 @@ export interface RequestOptions {
   signal?: AbortSignal | undefined;
 }
 
+export interface Polled<T> {
+  body: T;
+  /** For the next poll. */
+  etag: string | undefined;
+}
+
 type Schema = v.GenericSchema<unknown>;
 
 /** GitHub refused, could not be reached, or answered with something unexpected. */
@@ -52,12 +67,18 @@ export class GitHubError extends Error {
   readonly status: number | undefined;
   /** Whether a later request may succeed. */
   readonly retryable: boolean;
+  /** How long GitHub asks us to wait before the next request; undefined if it does not. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(message: string, options: ErrorOptions & { status?: number; retryable: boolean }) {
+  constructor(
+    message: string,
+    options: ErrorOptions & { status?: number; retryable: boolean; retryAfterMs?: number | undefined },
+  ) {
     super(message, options);
     this.name = 'GitHubError';
     this.status = options.status;
     this.retryable = options.retryable;
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 
@@ -77,6 +98,19 @@ export function connectGitHub(options: ConnectionOptions): GitHub {
       const request = octokit.request(route, { ...parameters, request: signal ? { signal } : {} });
       const response: { data: unknown } = await awaitAnswer(request, route, signal);
       return check(schema, response.data, route);
+    },
+    async poll(schema, route, { parameters, signal, etag }) {
+      const headers = etag === undefined ? {} : { 'if-none-match': etag };
+      const request = octokit.request(route, { ...parameters, headers, request: signal ? { signal } : {} });
+      // Octokit throws an answer without a body like a refusal.
+      const answer = request.catch(error => (v.is(NotModified, error) ? undefined : Promise.reject(error)));
+      const response: { data: unknown; headers: { etag?: string } } | undefined = await awaitAnswer(
+        answer,
+        route,
+        signal,
+      );
+      if (response === undefined) return 'unchanged';
+      return { body: check(schema, response.data, route), etag: response.headers.etag };
     },
     async list(schema, route, { parameters, signal }) {
       const items: unknown[] = [];
@@ -151,23 +185,37 @@ function explainFailure(error: unknown, route: string): GitHubError {
     return new GitHubError(error.cause.message, { retryable: false, cause: error.cause });
   const message = sanitise(describeError(error));
   // Octokit sets status 500 if no answer came; only an error with a response has a real status.
-  const answered = v.is(Answered, error) ? error : undefined;
-  if (!answered) {
+  const answered = v.safeParse(Answered, error);
+  if (!answered.success) {
     return new GitHubError(`GitHub could not be reached (${route}): ${message}`, {
       retryable: true,
       cause: error,
     });
   }
-  const { status } = answered;
+  const { status, response } = answered.output;
   const retryable = status >= 500 || status === 429 || /rate limit/i.test(message);
   return new GitHubError(`GitHub answered ${status} to ${route}: ${message}`, {
     status,
     retryable,
+    retryAfterMs: readRetryAfter(response.headers),
     cause: error,
   });
 }
 
-const Answered = v.object({ status: v.number(), response: v.object({ status: v.number() }) });
+const Answered = v.object({
+  status: v.number(),
+  response: v.object({ status: v.number(), headers: v.optional(v.record(v.string(), v.unknown()), {}) }),
+});
+const NotModified = v.object({ status: v.literal(304) });
+
+/** From `Retry-After`, or from the time at which a limit that is used up begins again. */
+function readRetryAfter(headers: Record<string, unknown>): number | undefined {
+  const seconds = Number(headers['retry-after'] ?? Number.NaN);
+  if (seconds > 0) return seconds * 1000;
+  const reset = Number(headers['x-ratelimit-reset'] ?? Number.NaN);
+  if (headers['x-ratelimit-remaining'] !== '0' || Number.isNaN(reset)) return undefined;
+  return Math.max(0, reset * 1000 - Date.now());
+}
 
 function check<S extends Schema>(schema: S, data: unknown, route: string): v.InferOutput<S> {
   const result = v.safeParse(schema, data);

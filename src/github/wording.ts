@@ -1,17 +1,21 @@
-// Sentences about missing permissions, and about who can open a preview. Used by step/report-target and
-// report-queue.ts.
+// Sentences about missing permissions, and about who can open a preview. Used by step/report-target,
+// report-queue.ts and pull-request-watch.ts.
 
 import { describeError } from '../shared/errors.ts';
 import { GitHubError } from './api.ts';
 import type { Visibility } from './pull-request.ts';
 
 /** What the token is used for. */
-export type Feature = 'comment' | 'deployment' | 'pull request lookup';
+export type Feature = 'comment' | 'deployment' | 'pull request lookup' | 'pull request watch';
 
 const PERMISSIONS: Record<Feature, { does: string; line: string }> = {
   comment: { does: 'comment on the pull request', line: 'pull-requests: write' },
   deployment: { does: 'create a deployment', line: 'deployments: write' },
   'pull request lookup': { does: 'find the pull request', line: 'pull-requests: read' },
+  'pull request watch': {
+    does: 'see whether the pull request is closed or changed, which would end the preview',
+    line: 'pull-requests: read',
+  },
 };
 
 /** A warning in one line: GitHub's message and, after a refusal, the two lines of YAML that give the permission. */

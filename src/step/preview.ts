@@ -6,6 +6,7 @@ import * as core from '@actions/core';
 import { followStates, readInspectorUrl } from '../control/client.ts';
 import { identifyAddress } from '../github/identity.ts';
 import type { Job } from '../github/job.ts';
+import { planWatch } from '../github/pull-request-watch.ts';
 import type { Inputs } from '../inputs/inputs.ts';
 import type { Cancellation } from '../shared/cancellation.ts';
 import { formatDuration, MAX_DURATION_MS } from '../shared/duration.ts';
@@ -134,6 +135,7 @@ async function startSupervisor(options: {
     ends: {
       continueFile: inputs.hold ? runner.continueFile : undefined,
       idleTimeoutMs: inputs.idleTimeoutMs,
+      pullRequest: inputs.hold && target.pullRequest ? planWatch(job, target.pullRequest) : undefined,
       runner: findAncestor('Runner.Worker'),
     },
     github: guard.token ? { job, token: guard.token } : undefined,

@@ -6,7 +6,7 @@ import { connectGitHub, type GitHub, GitHubError } from '../github/api.ts';
 import { checkForkRules } from '../github/fork-rules.ts';
 import { identifyPreview } from '../github/identity.ts';
 import type { Job } from '../github/job.ts';
-import { findPullRequest, readVisibility } from '../github/pull-request.ts';
+import { findPullRequest, type PullRequest, readVisibility } from '../github/pull-request.ts';
 import { type Access, describeEntry, describeOpenWarning, describeReportFailure } from '../github/wording.ts';
 import type { Inputs } from '../inputs/inputs.ts';
 import { InputError } from '../shared/errors.ts';
@@ -24,6 +24,8 @@ export interface ReportTarget {
   access: ResolvedAccess['access'];
   /** `commit`: the pull request's head, otherwise the run's own. */
   report: ReportConfig;
+  /** The pull request that is previewed, also if it gets no comment; looked up only if something needs it. */
+  pullRequest: PullRequest | undefined;
 }
 
 /** Connects to GitHub with the step's token, through the job's proxy. Sends no request yet. */
@@ -78,7 +80,8 @@ export async function findReportTarget(options: {
   const { job, github, guard, inputs } = options;
   const signal = AbortSignal.timeout(API_TIMEOUT_MS);
   const identity = identifyPreview(job, inputs.name);
-  const pullRequest = inputs.comment ? await findPullRequestToReport(job, github, inputs, signal) : undefined;
+  const isNeeded = inputs.comment || inputs.hold;
+  const pullRequest = isNeeded ? await findPullRequestToReport(job, github, inputs, signal) : undefined;
   const visibility = await readVisibility(job, github, signal);
   const { access, reason } = resolveAccess(inputs.gateway.access, inputs.protocol, visibility === 'public');
   createStepLogger(inputs.logLevel).info(`access ${access.kind}: ${reason}`);
@@ -98,8 +101,9 @@ export async function findReportTarget(options: {
     entry,
     openWarning,
   };
-  const comment = pullRequest && guard.token ? { pullRequest: pullRequest.number } : undefined;
-  return { access, report: { identity, preview, comment } };
+  const comment =
+    inputs.comment && pullRequest && guard.token ? { pullRequest: pullRequest.number } : undefined;
+  return { access, report: { identity, preview, comment }, pullRequest };
 }
 
 /** The access as wording.ts names it. */
@@ -112,7 +116,9 @@ async function findPullRequestToReport(job: Job, github: GitHub, inputs: Inputs,
     return await findPullRequest({ job, github, signal, number: inputs.prNumber });
   } catch (error) {
     if (!(error instanceof GitHubError)) throw error;
-    print.warning(describeReportFailure('pull request lookup', error));
+    const problem = describeReportFailure('pull request lookup', error);
+    if (inputs.comment) print.warning(problem);
+    else print.info(problem);
     return undefined;
   }
 }

@@ -10,6 +10,7 @@ import { isAlive } from '../shared/processes.ts';
 import type { StateMessage } from '../shared/state-json.ts';
 import { limitInPost } from '../shared/stop-times.ts';
 import { type StopOptions, stopBackground } from '../supervisor/background.ts';
+import { openGitHub } from '../supervisor/github.ts';
 import type { ReapedProcess } from '../supervisor/process-journal.ts';
 import { openReporters } from '../supervisor/reporting.ts';
 import { sessionFiles } from '../supervisor/session-folder.ts';
@@ -142,11 +143,11 @@ async function reportDeath(step: StepState, state: StateMessage): Promise<void> 
   const { token } = readForkRuleInputs();
   const { report } = step;
   if (token === '') return;
+  const logger = createStepLogger('info');
   const reporters = openReporters({
-    github: { job, token },
+    github: openGitHub({ job, token }, readMachine().proxy, logger),
     report,
-    proxy: readMachine().proxy,
-    logger: createStepLogger('info'),
+    logger,
     signal: AbortSignal.timeout(limitInPost(REPORT_TIMEOUT_MS, AFTER_REPORT_MS)),
   });
   const { identity, preview } = report;

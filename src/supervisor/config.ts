@@ -3,6 +3,7 @@
 
 import * as v from 'valibot';
 import { ExposureConfigSchema } from '../exposure/config.ts';
+import { WatchedPullRequestSchema } from '../github/pull-request-watch.ts';
 import { MAX_DURATION_MS } from '../shared/duration.ts';
 import { LOG_LEVELS } from '../shared/log.ts';
 
@@ -51,6 +52,8 @@ const EndsSchema = v.object({
   idleTimeoutMs: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(MAX_DURATION_MS))),
   /** The preview ends when this file appears; set only if the step holds. */
   continueFile: v.optional(v.string()),
+  /** The preview ends with what happens to it; only with `github`. */
+  pullRequest: v.optional(WatchedPullRequestSchema),
   /** The runner's worker: the job is over when it is gone. */
   runner: v.optional(v.object({ pid: v.number(), startTime: v.string() })),
 });

@@ -2,32 +2,41 @@
 
 import { lstatSync } from 'node:fs';
 import type { Exposure } from '../exposure/exposure.ts';
+import { watchPullRequest } from '../github/pull-request-watch.ts';
 import { formatDuration } from '../shared/duration.ts';
 import type { Logger } from '../shared/log.ts';
 import { isAlive } from '../shared/processes.ts';
 import type { EndReason } from '../shared/state.ts';
 import type { EndsConfig } from './config.ts';
+import type { SupervisorGitHub } from './github.ts';
 import { IdleTime } from './idle-time.ts';
 
 /** How often file, runner and visitors are looked at. */
 const WATCH_MS = 500;
 
-interface WatchOptions {
-  ends: EndsConfig;
+export interface EndsOptions {
+  /** Absent: nothing ends it. */
+  ends: EndsConfig | undefined;
   exposure: Exposure;
+  github: SupervisorGitHub | undefined;
   logger: Logger;
+}
+
+interface WatchOptions extends EndsOptions {
+  ends: EndsConfig;
   end: (reason: EndReason) => void;
 }
 
 /** Starts to watch if `ends` asks for it; returns the function that stops watching. */
 type Watcher = (options: WatchOptions) => (() => void) | undefined;
 
-const WATCHERS: readonly Watcher[] = [watchContinueFile, watchRunner, watchUsage];
+const WATCHERS: readonly Watcher[] = [watchContinueFile, watchRunner, watchUsage, watchPullRequestEvents];
 
 /** Ends the exposure when one of the events happens; returns the function that stops watching. */
-export function watchEnds(ends: EndsConfig, exposure: Exposure, logger: Logger): () => void {
+export function watchEnds(options: EndsOptions): () => void {
+  const { ends = {}, exposure } = options;
   const end = (reason: EndReason) => void exposure.stop(reason);
-  const stops = WATCHERS.map(watch => watch({ ends, exposure, logger, end }));
+  const stops = WATCHERS.map(watch => watch({ ...options, ends, end }));
   return () => {
     for (const stop of stops) stop?.();
   };
@@ -69,6 +78,12 @@ function watchUsage({ ends: { idleTimeoutMs }, exposure, logger, end }: WatchOpt
     logger.info(`nobody has used the preview for ${formatDuration(idleTimeoutMs)}`);
     end('idle timeout');
   });
+}
+
+function watchPullRequestEvents({ ends: { pullRequest }, github, logger, end }: WatchOptions) {
+  if (pullRequest === undefined || github === undefined) return undefined;
+  const { connection, job } = github;
+  return watchPullRequest({ github: connection, job, watched: pullRequest, logger, onEnd: end });
 }
 
 function repeat(check: () => void): () => void {

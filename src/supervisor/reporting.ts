@@ -2,7 +2,6 @@
 // lasts. Used by supervision; post uses the same reporters when the supervisor is dead.
 
 import type { Exposure } from '../exposure/exposure.ts';
-import { connectGitHub } from '../github/api.ts';
 import { CommentWriter } from '../github/comment/comment-writer.ts';
 import {
   describePreview,
@@ -12,10 +11,10 @@ import {
   viewOf,
 } from '../github/comment/view.ts';
 import type { Logger } from '../shared/log.ts';
-import type { ProxyEnvironment } from '../shared/proxy.ts';
 import type { ExposureState } from '../shared/state.ts';
 import { describeState, type StateMessage } from '../shared/state-json.ts';
 import type { ReportConfig, SupervisorConfig } from './config.ts';
+import type { SupervisorGitHub } from './github.ts';
 
 /**
  * The last write must not hold up the post step, which has 30 s in all: it begins with the end, while the app stops.
@@ -38,19 +37,16 @@ export interface Reporter {
 }
 
 export interface ReporterOptions {
-  github: NonNullable<SupervisorConfig['github']>;
+  github: SupervisorGitHub;
   report: ReportConfig;
-  /** The job's variables that name a proxy. */
-  proxy: ProxyEnvironment;
   logger: Logger;
   /** Ends all writing. */
   signal: AbortSignal;
 }
 
 /** Everything that shows the preview on GitHub. Nothing is written before the first update. */
-export function openReporters({ github, report, proxy, logger, signal }: ReporterOptions): Reporter[] {
-  const { job, token } = github;
-  const connection = connectGitHub({ token, apiUrl: job.apiUrl, logger, proxy });
+export function openReporters({ github, report, logger, signal }: ReporterOptions): Reporter[] {
+  const { job, connection } = github;
   const reporters: Reporter[] = [];
   if (report.comment) {
     const { pullRequest } = report.comment;
@@ -62,12 +58,17 @@ export function openReporters({ github, report, proxy, logger, signal }: Reporte
 }
 
 /** Reports every change that people care about; does nothing if there is nothing to report to. */
-export function startReporting(config: SupervisorConfig, exposure: Exposure, logger: Logger): Reporting {
-  const { github, report } = config;
+export function startReporting(options: {
+  config: SupervisorConfig;
+  exposure: Exposure;
+  github: SupervisorGitHub | undefined;
+  logger: Logger;
+}): Reporting {
+  const { config, exposure, github, logger } = options;
+  const { report } = config;
   if (github === undefined || report === undefined) return { announceEnd: () => {}, finish: async () => {} };
   const overdue = new AbortController();
-  const proxy = config.exposure.baseEnvironment;
-  const reporters = openReporters({ github, report, proxy, logger, signal: overdue.signal });
+  const reporters = openReporters({ github, report, logger, signal: overdue.signal });
   const { identity, preview: constant } = report;
   const facts = describePreview(github.job, {
     ...constant,

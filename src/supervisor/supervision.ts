@@ -12,6 +12,7 @@ import { createMask } from '../shared/secrets.ts';
 import type { ExposureState } from '../shared/state.ts';
 import type { SupervisorConfig } from './config.ts';
 import { watchEnds } from './ends.ts';
+import { openGitHub } from './github.ts';
 import { writeJournal } from './process-journal.ts';
 import { startReporting } from './reporting.ts';
 import { sessionFiles, writeOutcome } from './session-folder.ts';
@@ -48,9 +49,10 @@ export async function startSupervision(config: SupervisorConfig, logger: Logger)
     onEnding: last => reporting.announceEnd(last),
   });
   const ended = awaitEnd(exposure);
-  const reporting = startReporting(config, exposure, logger);
+  const github = config.github && openGitHub(config.github, config.exposure.baseEnvironment, logger);
+  const reporting = startReporting({ config, exposure, github, logger });
   const api = await startControlApi(exposure, config.controlToken);
-  const unwatch = watchEnds(config.ends ?? {}, exposure, logger);
+  const unwatch = watchEnds({ ends: config.ends, exposure, github, logger });
   // The reason is part of the last state, which all readers get.
   exposure.start().catch(error => logger.debug(`the start failed: ${describeError(error)}`));
   const finish = async () => {

@@ -1,6 +1,7 @@
 // One request to the server that plays GitHub and its answer; pages, refusals and the headers that GitHub sends with
 // everything. Used by all routes.
 
+import { channel } from 'node:diagnostics_channel';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FakeState } from './state.ts';
 
@@ -22,19 +23,15 @@ export interface Answer {
   headers?: Record<string, string>;
 }
 
-/** A request and its answer. `fault`: the server was told what to answer, if anything: it need not be GitHub's. */
+/** A request that was answered. `fault`: the answer was told to the server, so it need not be one of GitHub's. */
 export interface Exchange {
   call: Call;
-  answer: Answer | undefined;
+  answer: Answer;
   fault: boolean;
 }
 
-/** Called with every exchange of every server in this process: the tests check them all here. */
-export const exchangeListeners = new Set<(exchange: Exchange) => void>();
-
-export function publish(exchange: Exchange): void {
-  for (const listener of exchangeListeners) listener(exchange);
-}
+/** Every exchange of every server in this process, as an `Exchange`. The tests check them all here. */
+export const EXCHANGES = channel('expose-action:github-exchange');
 
 /** What a route gets: its path's variable parts in order, percent-decoded. */
 export type Handler = (state: FakeState, call: Call, ...parts: string[]) => Answer;

@@ -2,10 +2,11 @@
 // Used by the demo, by tests, and by test/support/github-server.ts, which runs it alone. Shows its state and log at
 // /_test/state and /_test/requests.
 
+import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { COMMENT_ROUTES } from './comments.ts';
 import { DEPLOYMENT_ROUTES } from './deployments.ts';
-import { type Answer, type Call, notFound, publish, refuse, repositoryPath } from './exchange.ts';
+import { type Answer, type Call, EXCHANGES, notFound, refuse, repositoryPath } from './exchange.ts';
 import { PULL_ROUTES } from './pulls.ts';
 import { isBelow, REPOSITORY_ROUTES, redirectFormerName } from './repository.ts';
 import { RUN_ROUTES } from './runs.ts';
@@ -53,12 +54,11 @@ export async function startGitHubServer(
     if (test) return send(response, test);
     const fault = takeFault(call, state);
     if (fault && 'does' in fault) {
-      publish({ call, answer: undefined, fault: true });
       record(call, 0);
       return fail(response, fault.does);
     }
-    const answer = fault ? renderFault(fault) : answerCall(call, state);
-    publish({ call, answer, fault: fault !== undefined });
+    const answer = fault ? renderFault(fault) : addEtag(call, answerCall(call, state));
+    EXCHANGES.publish({ call, answer, fault: fault !== undefined });
     send(response, answer, requests.length);
     record(call, answer.status);
   });
@@ -143,6 +143,14 @@ function answerCall(call: Call, state: FakeState): Answer {
     if (match) return handle(state, call, ...match.slice(1).map(part => decodeURIComponent(part)));
   }
   return notFound();
+}
+
+/** As GitHub does: who has this answer already does not get it again. */
+function addEtag(call: Call, answer: Answer): Answer {
+  if (call.method !== 'GET' || answer.status !== 200) return answer;
+  const digest = createHash('sha256').update(JSON.stringify(answer.body)).digest('hex');
+  const headers = { ...answer.headers, etag: `W/"${digest}"` };
+  return call.headers['if-none-match'] === headers.etag ? { status: 304, headers } : { ...answer, headers };
 }
 
 function takeFault(call: Call, state: FakeState): Fault | undefined {
