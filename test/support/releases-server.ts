@@ -23,6 +23,8 @@ export interface PublishedAsset {
   size?: number;
   /** How many bytes of the content are sent, and in how many of the first downloads, before the connection breaks. */
   breaks?: { after: number; times: number };
+  /** Half of the content is sent, and the rest when this resolves. */
+  pause?: Promise<unknown>;
 }
 
 export interface Refusal {
@@ -85,8 +87,14 @@ export async function startReleasesServer(
 }
 
 function sendAsset(asset: PublishedAsset, count: number, response: ServerResponse): void {
-  const { content, breaks } = asset;
+  const { content, breaks, pause } = asset;
   response.setHeader('content-length', content.length);
+  if (pause !== undefined) {
+    const half = Math.ceil(content.length / 2);
+    response.write(content.subarray(0, half));
+    void pause.then(() => response.end(content.subarray(half)));
+    return;
+  }
   if (breaks === undefined || count > breaks.times) {
     response.end(content);
     return;

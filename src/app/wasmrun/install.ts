@@ -4,10 +4,12 @@ import { randomBytes } from 'node:crypto';
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
+import { formatDuration } from '../../shared/duration.ts';
 import { AppError, describeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import { runCommand } from '../process/command.ts';
 import type { OnChild } from '../program.ts';
+import { CargoProgress, reportProgress } from './progress.ts';
 import { DigestError, type GitHubAccess, installFromRelease, RateLimitError } from './release.ts';
 import { isTooOld, parseWasmrunVersion } from './version.ts';
 
@@ -29,6 +31,8 @@ export interface WasmrunOptions {
   onChild?: OnChild;
   /** Called with the installation's own folder before it is made; the folder is gone when the promise settles. */
   onFolder?: (folder: string) => void;
+  /** How often the log says how far an installation is; by default what suits a download, and cargo. */
+  progressIntervalMs?: number;
   signal: AbortSignal;
 }
 
@@ -37,6 +41,8 @@ const PINNED_VERSION = '1.0.0';
 const MODES_WITHOUT = 'or use `mode: web` or `mode: port`, which need no wasmrun';
 /** `wasmrun --version` prints and exits; from a cold disk that may take seconds. */
 const VERSION_TIMEOUT_MS = 20_000;
+/** cargo takes minutes. */
+const CARGO_PROGRESS_INTERVAL_MS = 30_000;
 const PROGRAM = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
 
 /**
@@ -201,14 +207,24 @@ async function installWithCargo(options: Installation): Promise<void> {
   else logger.info(notice);
   // Beside the program, not in the system's temp folder, where a killed cargo would leave its files.
   const build = join(stage, 'build');
-  await runCommand({
-    command: cargo,
-    args: ['install', 'wasmrun', '--version', version, '--locked', '--root', stage],
-    cwd: stage,
-    environment: { ...environment, CARGO_TARGET_DIR: build },
-    signal,
-    onLine: line => logger.debug(`cargo: ${line}`),
-    ...(options.onChild && { onChild: options.onChild }),
-  });
+  const progress = new CargoProgress();
+  const began = performance.now();
+  const describe = () =>
+    `wasmrun ${version}: cargo has run for ${formatDuration(performance.now() - began)}, ${progress.describe()}`;
+  const run = () =>
+    runCommand({
+      command: cargo,
+      args: ['install', 'wasmrun', '--version', version, '--locked', '--root', stage],
+      cwd: stage,
+      environment: { ...environment, CARGO_TARGET_DIR: build },
+      signal,
+      onLine: line => {
+        logger.debug(`cargo: ${line}`);
+        progress.read(line);
+      },
+      ...(options.onChild && { onChild: options.onChild }),
+    });
+  const { progressIntervalMs: intervalMs = CARGO_PROGRESS_INTERVAL_MS } = options;
+  await reportProgress({ logger, intervalMs, describe }, run);
   await rm(build, { recursive: true, force: true, maxRetries: 3 });
 }

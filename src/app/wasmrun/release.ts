@@ -15,6 +15,7 @@ import { createDispatcher } from '../../shared/proxy.ts';
 import { sanitise } from '../../shared/sanitise.ts';
 import { runCommand } from '../process/command.ts';
 import type { OnChild } from '../program.ts';
+import { formatMegabytes, reportProgress } from './progress.ts';
 
 export interface ReleaseOptions {
   /** Folder for intermediate files; the program goes to `program`. */
@@ -27,6 +28,8 @@ export interface ReleaseOptions {
   environment: Readonly<Record<string, string>>;
   logger: Logger;
   onChild?: OnChild;
+  /** How often the log says how far the download is. */
+  progressIntervalMs?: number;
   signal: AbortSignal;
 }
 
@@ -60,6 +63,8 @@ const ANSWER_TIMEOUT_MS = 30_000;
 const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;
 /** A download that broke off is tried once more. */
 const DOWNLOAD_ATTEMPTS = 2;
+/** On a fast line the download is over before. */
+const PROGRESS_INTERVAL_MS = 5_000;
 
 const Asset = v.object({
   name: v.string(),
@@ -78,8 +83,9 @@ export async function installFromRelease(options: ReleaseOptions): Promise<void>
   try {
     const asset = await findAsset(name, options, dispatcher);
     const file = join(options.stage, 'download.deb');
-    options.logger.info(`wasmrun ${options.version}: downloading ${name}`);
-    await downloadAsset(asset, file, options.signal, dispatcher);
+    options.logger.info(`wasmrun ${options.version}: downloading ${name}, ${formatMegabytes(asset.size)}`);
+    await downloadAsset(asset, file, options, dispatcher);
+    options.logger.info(`wasmrun ${options.version}: unpacking`);
     await unpack(file, options);
   } finally {
     await dispatcher.close();
@@ -193,15 +199,15 @@ async function* limitBytes(answer: Response, limit: number): AsyncGenerator<Uint
 async function downloadAsset(
   asset: Asset,
   file: string,
-  signal: AbortSignal,
+  options: ReleaseOptions,
   dispatcher: Dispatcher,
 ): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await downloadOnce(asset, file, signal, dispatcher);
+      await downloadOnce(asset, file, options, dispatcher);
       return;
     } catch (error) {
-      signal.throwIfAborted();
+      options.signal.throwIfAborted();
       if (error instanceof DigestError || attempt === DOWNLOAD_ATTEMPTS) throw error;
     }
   }
@@ -210,7 +216,7 @@ async function downloadAsset(
 async function downloadOnce(
   asset: Asset,
   file: string,
-  outer: AbortSignal,
+  { version, logger, progressIntervalMs = PROGRESS_INTERVAL_MS, signal: outer }: ReleaseOptions,
   dispatcher: Dispatcher,
 ): Promise<void> {
   const signal = AbortSignal.any([outer, AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS)]);
@@ -224,8 +230,12 @@ async function downloadOnce(
       yield chunk;
     }
   };
+  const describe = () =>
+    `wasmrun ${version}: ${formatMegabytes(size)} of ${formatMegabytes(asset.size)} downloaded, ` +
+    `${Math.floor((100 * size) / asset.size)} %`;
+  const write = () => pipeline(limitBytes(answer, asset.size), observe, createWriteStream(file), { signal });
   try {
-    await pipeline(limitBytes(answer, asset.size), observe, createWriteStream(file), { signal });
+    await reportProgress({ logger, intervalMs: progressIntervalMs, describe }, write);
   } catch (cause) {
     throw new AppError(`the download of ${asset.name} broke off after ${size} of ${asset.size} bytes`, {
       cause,

@@ -115,6 +115,18 @@ describe('the .deb of the release', () => {
     expect(server?.requests).toEqual(['/releases/tags/v1.0.0', `/download/${DEB}`]);
   });
 
+  it('is announced with its size, and while it lasts the log says how far it is', async () => {
+    const seen = Promise.withResolvers<void>();
+    await publish({ pause: seen.promise });
+    const installing = find({ progressIntervalMs: 5 });
+    await expect.poll(() => log.join('\n')).toMatch(/wasmrun 1\.0\.0: 0\.0 MB of 0\.0 MB downloaded, 50 %/);
+    seen.resolve();
+    await installing;
+    const [first, ...others] = log;
+    expect(first).toBe(`wasmrun 1.0.0: downloading ${DEB}, 0.0 MB`);
+    expect(others.slice(-2)).toEqual(['wasmrun 1.0.0: unpacking', 'wasmrun 1.0.0: installed']);
+  });
+
   it('is unpacked with ar and tar without dpkg-deb', async () => {
     await publish();
     for (const name of ['ar', 'tar', 'gzip', 'xz', 'zstd', 'bash', 'echo'])
@@ -272,6 +284,23 @@ describe('cargo', () => {
     expect(log.join('\n')).toContain(
       `built with cargo, which takes 5 to 10 minutes (the release v1.0.0 has no ${DEB})`,
     );
+  });
+
+  it('is followed in the log: how long it has run, and what it compiles', async () => {
+    const script = `while [ ! -e "$0.first" ]; do sleep 0.01; done; echo '   Compiling serde v1.0.228' >&2
+      while [ ! -e "$0.second" ]; do sleep 0.01; done; exit 1`;
+    const cargo = writeProgram('bin', 'cargo', script);
+    server = await startReleasesServer([]);
+    const failing = find({ progressIntervalMs: 5 }).catch(() => undefined);
+    await expect
+      .poll(() => log.join('\n'), { timeout: 10_000 })
+      .toMatch(/cargo has run for 0s, it downloads/);
+    writeFileSync(`${cargo}.first`, '');
+    await expect
+      .poll(() => log.join('\n'), { timeout: 10_000 })
+      .toMatch(/^wasmrun 1\.0\.0: cargo has run for \ds, it compiles serde, crate 1$/m);
+    writeFileSync(`${cargo}.second`, '');
+    await failing;
   });
 
   it('has its last line in the error if it fails', async () => {
