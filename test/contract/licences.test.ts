@@ -46,10 +46,18 @@ it("gives Apache's text for the packages of puppeteer, which come without it", (
   );
 });
 
-it.each(['GPL-3.0-only', 'UNLICENSED', undefined])('refuses a package with the licence %s', license => {
-  const folder = writePackage('strict', license, { LICENSE: 'text' });
-  expect(() => renderLicences([folder])).toThrow(`strict 1.2.3 has the licence ${license ?? '(none)'}`);
+it('takes a package that is under two of the allowed licences at once', () => {
+  const folder = writePackage('both', '(Apache-2.0 AND BSD-3-Clause)', { LICENSE: 'text' });
+  expect(renderLicences([folder])).toContain('both 1.2.3, (Apache-2.0 AND BSD-3-Clause)');
 });
+
+it.each(['GPL-3.0-only', '(MIT AND GPL-3.0-only)', 'UNLICENSED', undefined])(
+  'refuses a package with the licence %s',
+  license => {
+    const folder = writePackage('strict', license, { LICENSE: 'text' });
+    expect(() => renderLicences([folder])).toThrow(`strict 1.2.3 has the licence ${license ?? '(none)'}`);
+  },
+);
 
 it('refuses a package that comes without the text of its licence', () => {
   const folder = writePackage('silent', 'MIT', { 'README.md': 'MIT' });
