@@ -37,6 +37,8 @@ export interface Inputs extends LifetimeInputs {
   /** Undefined unless TLS ends on the runner. */
   tls: TlsInputs | undefined;
   comment: boolean;
+  /** Whether an installed wasmrun is kept in the runner's cache service; in a job only. */
+  cache: boolean;
   name: string | undefined;
   prNumber: number | undefined;
   failOnError: boolean;
@@ -54,6 +56,7 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   args: '',
   env: '',
   'wasmrun-version': '',
+  cache: 'true',
   vm: 'auto',
   browser: '',
   spa: 'false',
@@ -125,6 +128,7 @@ export function parseInputs(
     parseWholeNumber(text('pr-number') || undefined, 'pr-number', 1, 2 ** 31),
   );
   const comment = boolean('comment', true);
+  const cache = boolean('cache', true);
   const failOnError = boolean('fail-on-error', true);
   // The fork rules have read this input before; only here is a wrong word reported.
   boolean('allow-untrusted-head', false);
@@ -142,6 +146,7 @@ export function parseInputs(
     ...lifetime.value,
     prNumber: prNumber.value,
     comment: comment.value,
+    cache: cache.value,
     failOnError: failOnError.value,
     name: text('name') || undefined,
     logLevel: logLevel.value,

@@ -3,6 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import * as core from '@actions/core';
+import type { OnChild } from '../app/program.ts';
 import { followStates, readInspectorUrl } from '../control/client.ts';
 import { identifyAddress } from '../github/identity.ts';
 import type { Job } from '../github/job.ts';
@@ -27,6 +28,7 @@ import {
   writeCommand,
 } from '../supervisor/session-folder.ts';
 import { readActionInputs } from './action-inputs.ts';
+import { openInstallationStore } from './installation-cache.ts';
 import { type ForkRuleInputs, readForkRuleInputs, readJob } from './job-environment.ts';
 import { createStepLogger, relayLog } from './log.ts';
 import { type Machine, readMachine } from './machine.ts';
@@ -105,6 +107,7 @@ async function startSupervisor(options: {
     folder,
     hold: inputs.hold,
     mode: inputs.app.mode,
+    logLevel: inputs.logLevel,
     stopTimeoutMs: inputs.app.stopTimeoutMs,
     report,
     // Paths were named, by `capture`, `public-paths` or `verify`: somebody wants these requests.
@@ -116,12 +119,26 @@ async function startSupervisor(options: {
   };
   // Save before anything is started: if main is killed, post must know what to end.
   save({});
+  const onChild: OnChild = child => recordChild(folder, child, logger);
+  const store = inputs.cache
+    ? openInstallationStore({
+        mode: inputs.app.mode,
+        folder: sessionFiles(folder).wasmrun,
+        machine: runner,
+        script: resolveBundle('cache'),
+        logger,
+        onChild,
+        // Code from outside may have run before this step: it must not be able to leave anything for other jobs.
+        noteInstalled: installation => guard.allowUntrustedHead || save({ installation }),
+      })
+    : undefined;
   const wasmrun = await cancellation.guard(signal =>
     locateWasmrun(inputs.app, runner, logger, {
       signal,
-      onChild: child => recordChild(folder, child, logger),
+      onChild,
       onFolder: installFolder => save({ installFolder }),
       gitHub: { token: guard.token, apiUrl: job.apiUrl },
+      store,
     }),
   );
   const config = planSupervisor({

@@ -2,6 +2,8 @@
 
 import * as core from '@actions/core';
 import * as v from 'valibot';
+import { NewInstallationSchema } from '../app/wasmrun/kept.ts';
+import { LOG_LEVELS } from '../shared/log.ts';
 import { APP_MODES } from '../shared/state.ts';
 import { ReportSchema } from '../supervisor/config.ts';
 
@@ -15,7 +17,11 @@ const StepStateSchema = v.object({
   supervisor: v.optional(v.object({ pid: v.number(), startTime: v.string(), role: v.string() })),
   /** The folder that wasmrun is installed into; gone when the installation has ended. */
   installFolder: v.optional(v.string()),
+  /** The wasmrun that main installed and post keeps in the runner's cache service; absent if there is nothing to keep. */
+  installation: v.optional(NewInstallationSchema),
   mode: v.picklist(APP_MODES),
+  /** Absent: info. */
+  logLevel: v.optional(v.picklist(LOG_LEVELS)),
   /** How long the app may take to stop. */
   stopTimeoutMs: v.number(),
   report: ReportSchema,

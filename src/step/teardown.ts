@@ -11,9 +11,11 @@ import type { StateMessage } from '../shared/state-json.ts';
 import { limitInPost } from '../shared/stop-times.ts';
 import { type StopOptions, stopBackground } from '../supervisor/background.ts';
 import { openGitHub } from '../supervisor/github.ts';
+import { resolveBundle } from '../supervisor/plan.ts';
 import type { ReapedProcess } from '../supervisor/process-journal.ts';
 import { openReporters } from '../supervisor/reporting.ts';
 import { sessionFiles } from '../supervisor/session-folder.ts';
+import { keepInstallation } from './installation-cache.ts';
 import { readForkRuleInputs, readJob } from './job-environment.ts';
 import { createStepLogger, printTail } from './log.ts';
 import { readMachine } from './machine.ts';
@@ -30,6 +32,10 @@ const REPORT_TIMEOUT_MS = 8_000;
 const AFTER_PROCESSES_MS = 3_000;
 /** For the summary, and for removing the folder. */
 const AFTER_REPORT_MS = 500;
+/** For keeping what was installed: an entry of the cache has some MB. */
+const SAVE_LIMIT_MS = 20_000;
+/** For removing the copy that is saved. */
+const AFTER_SAVE_MS = 500;
 
 /** Ends what main started. Does nothing if main started nothing. */
 export async function tearDown(): Promise<void> {
@@ -52,6 +58,23 @@ export async function tearDown(): Promise<void> {
   // In a hold, main has printed the warnings.
   if (!step.hold) for (const warning of state.warnings) print.warning(warning);
   await removeSession(step);
+}
+
+/**
+ * Keeps a wasmrun that main installed for later jobs. Now, not earlier: nobody waits for the preview any more, wasmrun
+ * has downloaded its runtimes, and post also runs in a job that was cancelled. Never rejects.
+ */
+export async function keepInstalled(): Promise<void> {
+  const { installation, mode, logLevel = 'info' } = readStepState() ?? {};
+  if (installation === undefined || mode === undefined) return;
+  await keepInstallation({
+    installation,
+    mode,
+    machine: readMachine(),
+    script: resolveBundle('cache'),
+    logger: createStepLogger(logLevel),
+    limitMs: limitInPost(SAVE_LIMIT_MS, AFTER_SAVE_MS),
+  });
 }
 
 /** The recorded requests may stay, for whatever uploads them after this step. The runner empties its temp folder. */

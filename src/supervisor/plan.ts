@@ -39,7 +39,7 @@ export interface SupervisorPlan extends Pick<SupervisorConfig, 'ends' | 'github'
 }
 
 /** The bundle or source file of another program, beside the one that runs now. */
-export function resolveBundle(name: 'supervisor' | 'page-host' | 'visitor-thread' | 'cli'): string {
+export function resolveBundle(name: 'supervisor' | 'page-host' | 'visitor-thread' | 'cli' | 'cache'): string {
   const running = realpathSync(process.argv[1] ?? '');
   return running.endsWith('.ts')
     ? join(dirname(running), `${name}.ts`)
@@ -99,8 +99,11 @@ function planInspector(
   };
 }
 
-/** For an installation: its signal, callbacks that record what it starts, and in a job the access to GitHub. */
-export type InstallContext = Pick<WasmrunOptions, 'signal' | 'onChild' | 'onFolder' | 'gitHub'>;
+/**
+ * For an installation: its signal, callbacks that record what it starts, and in a job the access to GitHub and to the
+ * runner's cache service.
+ */
+export type InstallContext = Pick<WasmrunOptions, 'signal' | 'onChild' | 'onFolder' | 'gitHub' | 'store'>;
 
 /**
  * Finds or installs wasmrun and resolves with its program file; '' if the app needs none. Rejects with an InputError,

@@ -8,6 +8,7 @@
 //     requests.ndjson  the captured requests (0600)
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
+//     wasmrun/       a wasmrun from the runner's cache service
 
 import {
   chmodSync,
@@ -60,6 +61,7 @@ export function sessionFiles(folder: string) {
     requests: join(folder, 'requests.ndjson'),
     bin: join(folder, 'bin'),
     app: join(folder, 'app'),
+    wasmrun: join(folder, 'wasmrun'),
   };
 }
 

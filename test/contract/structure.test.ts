@@ -26,7 +26,17 @@ const FLOORS: readonly Readonly<Record<string, readonly string[]>>[] = [
   },
 ];
 const ROOMS: Readonly<Record<string, readonly string[]>> = Object.assign({}, ...FLOORS);
-const PROGRAMS = ['cli', 'main', 'page-host', 'post', 'stop', 'supervisor', 'visitor-thread', 'wait'];
+const PROGRAMS = [
+  'cache',
+  'cli',
+  'main',
+  'page-host',
+  'post',
+  'stop',
+  'supervisor',
+  'visitor-thread',
+  'wait',
+];
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'));
 const read = (file: string) => readFileSync(join(SRC, file), 'utf8');

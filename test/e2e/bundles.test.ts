@@ -8,8 +8,8 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const SRC = join(ROOT, 'src');
 const DIST = join(ROOT, 'dist');
 
-/** Every job downloads all of dist. Decimal megabytes. */
-const MAX_DIST_BYTES = 18e6;
+/** Every job downloads all of dist. Decimal megabytes; 2.4 of them are the library for the cache service. */
+const MAX_DIST_BYTES = 20.5e6;
 const MAX_SMALL_BYTES = 0.3e6;
 
 const programs = readdirSync(SRC)
@@ -65,6 +65,7 @@ describe('licenses.txt', () => {
     ['cli', ['undici', 'picomatch', 'ws', 'puppeteer-core']],
     ['supervisor', ['undici', 'picomatch', 'ws', 'puppeteer-core']],
     ['page-host', ['happy-dom', 'ws']],
+    ['cache', ['@actions/cache', '@azure/storage-blob', '@protobuf-ts/runtime']],
   ])('of %s names what is in CommonJS or loaded late', (program, packages) => {
     expect(listLicensed(program)).toEqual(expect.arrayContaining(packages));
   });

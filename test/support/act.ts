@@ -48,6 +48,10 @@ export interface ActOptions {
   checkout?: string;
   /** Paths of further programs for the steps. */
   programs?: readonly string[];
+  /** False: wasmrun is not on PATH. */
+  hasWasmrun?: boolean;
+  /** Folder of act's own cache service; without one the run has no cache service. */
+  cacheFolder?: string;
   secrets: Record<string, string>;
   /** `vars.*` */
   variables: Record<string, string>;
@@ -71,7 +75,7 @@ export function startAct(options: ActOptions): ActRun {
   const inside = (name: string) => join(folder, name);
   for (const name of ['home', 'temp', 'tools', 'source', 'work']) mkdirSync(inside(name));
   for (const name of SHIPPED) cpSync(join(ROOT, name), join(inside('source'), name), { recursive: true });
-  linkTools(inside('tools'), options.programs);
+  linkTools(inside('tools'), options);
   writeFileSync(inside('workflow.yml'), options.workflow);
   writeFileSync(inside('event.json'), JSON.stringify(options.event));
   writeFileSync(inside('secrets'), renderPairs(options.secrets).join('\n'), { mode: 0o600 });
@@ -86,7 +90,10 @@ export function startAct(options: ActOptions): ActRun {
     options.eventName ?? 'pull_request',
     ...['--workflows', inside('workflow.yml'), '--directory', inside('work')],
     ...['--platform', 'ubuntu-latest=-self-hosted', '--eventpath', inside('event.json')],
-    ...['--secret-file', inside('secrets'), '--insecure-secrets', '--no-cache-server'],
+    ...['--secret-file', inside('secrets'), '--insecure-secrets'],
+    ...(options.cacheFolder === undefined
+      ? ['--no-cache-server']
+      : ['--cache-server-path', options.cacheFolder, '--cache-server-addr', '127.0.0.1']),
     ...['--local-repository', `wasmrun/expose-action@v1=${inside('source')}`],
     ...replaceCheckout(options, inside('checkout')),
     ...renderPairs(options.variables).flatMap(pair => ['--var', pair]),
@@ -200,17 +207,20 @@ function replaceCheckout({ workflow, checkout = 'os-hello' }: ActOptions, folder
 }
 
 /** A folder for PATH that holds these programs and no others. */
-function linkTools(folder: string, programs: readonly string[] = []): void {
+function linkTools(
+  folder: string,
+  { programs = [], hasWasmrun = true }: Pick<ActOptions, 'programs' | 'hasWasmrun'>,
+): void {
   for (const path of programs) symlinkSync(path, join(folder, basename(path)));
   for (const name of TOOLS) symlinkSync(findOnPath(name), join(folder, name));
   symlinkSync(process.execPath, join(folder, 'node'));
   // The examples need no build and no installation; a workflow may ask for them.
   for (const name of ['npm', 'pip'])
     writeFileSync(join(folder, name), '#!/usr/bin/env bash\n', { mode: 0o755 });
-  symlinkSync(requirePart('wasmrun'), join(folder, 'wasmrun'));
+  if (hasWasmrun) symlinkSync(requirePart('wasmrun'), join(folder, 'wasmrun'));
 }
 
-function findOnPath(name: string): string {
+export function findOnPath(name: string): string {
   const candidates = (process.env.PATH ?? '').split(delimiter).map(folder => join(folder, name));
   const found = candidates.find(path => {
     try {

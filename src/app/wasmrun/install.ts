@@ -9,6 +9,7 @@ import { AppError, describeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import { runCommand } from '../process/command.ts';
 import type { OnChild } from '../program.ts';
+import { copyRuntimes, digestFile, type InstallationStore, type NewInstallation, openKept } from './kept.ts';
 import { CargoProgress, reportProgress } from './progress.ts';
 import { DigestError, type GitHubAccess, installFromRelease, RateLimitError } from './release.ts';
 import { isTooOld, parseWasmrunVersion } from './version.ts';
@@ -24,6 +25,8 @@ export interface WasmrunOptions {
   releasesUrl: string;
   /** For the API only. */
   gitHub?: GitHubAccess | undefined;
+  /** Where installations are kept between jobs; undefined: nowhere. */
+  store?: InstallationStore | undefined;
   /** What the installation sees of the job (selectInstallEnvironment). */
   environment: Readonly<Record<string, string>>;
   logger: Logger;
@@ -59,7 +62,41 @@ export async function findOrInstallWasmrun(options: WasmrunOptions): Promise<str
     options.logger.info(`wasmrun ${wanted}: from the tool cache`);
     return join(cached, 'bin', PROGRAM);
   }
-  return join(await installInto(cached, wanted, options), 'bin', PROGRAM);
+  return (await restoreKept(wanted, options)) ?? (await installInto(cached, wanted, options));
+}
+
+/**
+ * The program of an installation that an earlier job kept; undefined if there is none that runs. It stays in a folder
+ * of this job's: it is never put into the tool cache, which on a runner of your own serves other jobs, too.
+ */
+async function restoreKept(version: string, options: WasmrunOptions): Promise<string | undefined> {
+  const { store, logger, signal } = options;
+  const began = performance.now();
+  const kept = await store?.restore(version, signal);
+  if (store === undefined || kept === undefined) return undefined;
+  try {
+    const { program, record, runtimes } = await openKept(kept.folder, version);
+    const found = await readVersion(program, options);
+    if (found !== version) throw new AppError(`it says that it is version ${found}`);
+    if (store.runtimesFolder !== undefined) await copyRuntimes(runtimes, store.runtimesFolder);
+    const before = `${record.way === 'build' ? 'building' : 'installing'} it took ${describeTime(record.tookMs)}`;
+    logger.info(
+      `wasmrun ${version}: from the cache, in ${describeTime(performance.now() - began)} (${before})`,
+    );
+    return program;
+  } catch (error) {
+    signal.throwIfAborted();
+    logger.warn(
+      `wasmrun ${version} from the cache cannot be used (${describeError(error)}), so it is installed; ` +
+        `delete the cache entry ${kept.name}: entries are never replaced`,
+    );
+    return undefined;
+  }
+}
+
+/** `1.4 s`, `6m 12s`. */
+function describeTime(ms: number): string {
+  return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : formatDuration(ms);
 }
 
 /** Without a wanted version, the first on PATH is used. If that is too old, throws, because the job chose it. */
@@ -113,13 +150,19 @@ async function readVersion(path: string, options: WasmrunOptions): Promise<strin
 
 /**
  * Installs into a folder beside the cached one and renames it when it runs: a cache folder is complete or absent.
- * The layout and the `.complete` file are those of @actions/tool-cache.
+ * The layout and the `.complete` file are those of @actions/tool-cache. Resolves with the program's path.
  */
 async function installInto(cached: string, version: string, options: WasmrunOptions): Promise<string> {
   const stage = await createStage(cached, options);
+  const began = performance.now();
   try {
-    await install(stage, version, options);
-    return await publishStage(stage, stage.startsWith(cached) ? cached : `${stage}-installed`);
+    const way = await install(stage, version, options);
+    const tookMs = Math.round(performance.now() - began);
+    const digest = await digestFile(join(stage, 'bin', PROGRAM));
+    const folder = await publishStage(stage, stage.startsWith(cached) ? cached : `${stage}-installed`);
+    const program = join(folder, 'bin', PROGRAM);
+    options.store?.noteInstalled({ version, program, digest, way, tookMs });
+    return program;
   } finally {
     await rm(stage, { recursive: true, force: true, maxRetries: 3 });
   }
@@ -162,19 +205,23 @@ async function publishStage(stage: string, target: string): Promise<string> {
 }
 
 /** The .deb, then cargo. If both fail, the error gives both reasons. */
-async function install(stage: string, version: string, options: WasmrunOptions): Promise<void> {
+async function install(
+  stage: string,
+  version: string,
+  options: WasmrunOptions,
+): Promise<NewInstallation['way']> {
   const program = join(stage, 'bin', PROGRAM);
   const check = async () => {
     const installed = await readVersion(program, options);
     if (installed !== version) throw new AppError(`version ${installed} was installed instead`);
   };
   const failures: unknown[] = [];
-  for (const attempt of [installFromRelease, installWithCargo]) {
+  for (const [way, attempt] of WAYS) {
     try {
       await attempt({ ...options, stage, program, version, failure: failures[0] });
       await check();
       options.logger.info(`wasmrun ${version}: installed`);
-      return;
+      return way;
     } catch (error) {
       options.signal.throwIfAborted();
       if (error instanceof DigestError) throw error;
@@ -196,6 +243,11 @@ export type Installation = WasmrunOptions & {
   /** Why the first way failed. */
   failure: unknown;
 };
+
+const WAYS = [
+  ['download', installFromRelease],
+  ['build', installWithCargo],
+] as const;
 
 async function installWithCargo(options: Installation): Promise<void> {
   const { stage, version, failure, environment, signal, logger } = options;
