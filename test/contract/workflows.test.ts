@@ -1,12 +1,14 @@
-// Every workflow of the project, and every one its documentation tells users to paste, in the eyes of actionlint.
+// Every workflow of the project, and every one its documentation tells users to paste, in the eyes of actionlint, which
+// finds mistakes, and of zizmor, which finds what an attacker could use.
 
 import { spawnSync } from 'node:child_process';
-import { globSync, readdirSync, readFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
-import { extractWorkflows } from '../support/workflows.ts';
+import { extractWorkflows, type Workflow } from '../support/workflows.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -44,6 +46,63 @@ describeWithReal(['actionlint'], 'workflows', () => {
   });
 });
 
+/** What users paste names versions they can read, is as short as may be, and in docs/forks.md about such triggers. */
+const FOR_PASTED = `
+rules:
+  unpinned-uses: { config: { policies: { "*": ref-pin } } }
+  artipacked: { disable: true }
+  dangerous-triggers: { disable: true }
+`;
+
+/** What zizmor finds in these files and folders, as text; '' where it is content. */
+function audit(args: readonly string[]): string {
+  const options = ['--offline', '--no-progress', '--strict-collection', '--quiet', '--color=never'];
+  const { status, stdout, stderr } = spawnSync(requirePart('zizmor'), [...options, ...args], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
+  return status === 0 ? '' : `${status}: ${stdout}${stderr}`;
+}
+
+/** Copies of the workflows, and a configuration for them, in a folder of the test's own. */
+function auditCopies(workflows: readonly Workflow[], config: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'zizmor-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'config'), config);
+  const files = workflows.map(({ name, text }) => {
+    const file = join(folder, `${name.replaceAll(/[^\w.]/g, '-')}.yml`);
+    writeFileSync(file, text);
+    return file;
+  });
+  return audit(['--config', join(folder, 'config'), ...files]);
+}
+
+describeWithReal(['zizmor'], 'attackers find nothing', () => {
+  it('in the workflows, actions and updates of this repository, in the strictest reading', () => {
+    expect(audit(['--pedantic', '.github', 'action.yml', 'stop/action.yml', 'wait/action.yml'])).toBe('');
+  });
+
+  it('in the workflows that tests run', () => {
+    expect(audit(['--config', '.github/zizmor.yml', ...globSync('test/e2e/act/*.yml', { cwd: ROOT })])).toBe(
+      '',
+    );
+  });
+
+  it('in what users paste', () => {
+    expect(auditCopies(PASTED, FOR_PASTED)).toBe('');
+  });
+
+  it('but zizmor would tell of a title in a script', () => {
+    const step = { run: `echo "\${{ github.event.pull_request.title }}"` };
+    const text = JSON.stringify({
+      on: 'pull_request',
+      permissions: {},
+      jobs: { a: { 'runs-on': 'ubuntu-latest', steps: [step] } },
+    });
+    expect(auditCopies([{ name: 'injection', text }], FOR_PASTED)).toContain('template-injection');
+  });
+});
+
 it.each([...OWN, ...PASTED])('$name gives the actions only inputs that exist', ({ text }) => {
   const unknown = listSteps(parse(text)).flatMap(({ uses = '', with: inputs = {} }) => {
     const [, folder] = /^wasmrun\/expose-action(|\/\w+)@/.exec(uses) ?? [];
@@ -61,7 +120,7 @@ it.each(OWN)('$name grants nothing by default', ({ text }) => {
 it.each(OWN)('$name pins every action to a commit', ({ text }) => {
   const foreign = listSteps(parse(text))
     .flatMap(({ uses }) => uses ?? [])
-    .filter(uses => !uses.startsWith('wasmrun/'));
+    .filter(uses => !uses.startsWith('wasmrun/') && !uses.startsWith('./'));
   for (const uses of foreign) expect(uses).toMatch(/^\S+@[0-9a-f]{40}$/);
 });
 

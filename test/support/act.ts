@@ -46,6 +46,10 @@ export interface ActOptions {
   event: unknown;
   /** The example that a checkout puts into the workspace; `os-hello` by default. */
   checkout?: string;
+  /** Shell scripts to run in place of other people's actions, by name: `{ 'actions/cache': ':' }`. */
+  actions?: Record<string, string>;
+  /** Further arguments of act. */
+  args?: readonly string[];
   /** Paths of further programs for the steps. */
   programs?: readonly string[];
   /** False: wasmrun is not on PATH. */
@@ -89,13 +93,14 @@ export function startAct(options: ActOptions): ActRun {
   const args = [
     options.eventName ?? 'pull_request',
     ...['--workflows', inside('workflow.yml'), '--directory', inside('work')],
-    ...['--platform', 'ubuntu-latest=-self-hosted', '--eventpath', inside('event.json')],
+    ...['--platform', 'ubuntu-latest=-self-hosted', '--platform', 'ubuntu-24.04=-self-hosted'],
+    ...['--eventpath', inside('event.json'), ...(options.args ?? [])],
     ...['--secret-file', inside('secrets'), '--insecure-secrets'],
     ...(options.cacheFolder === undefined
       ? ['--no-cache-server']
       : ['--cache-server-path', options.cacheFolder, '--cache-server-addr', '127.0.0.1']),
     ...['--local-repository', `wasmrun/expose-action@v1=${inside('source')}`],
-    ...replaceCheckout(options, inside('checkout')),
+    ...replaceActions(options, inside('actions')),
     ...renderPairs(options.variables).flatMap(pair => ['--var', pair]),
     ...renderPairs(environment).flatMap(pair => ['--env', pair]),
   ];
@@ -196,14 +201,17 @@ function endQuietly(pid: number): void {
   }
 }
 
-/** Where the workflow checks out, it gets an example: act itself would look for a repository around it. */
-function replaceCheckout({ workflow, checkout = 'os-hello' }: ActOptions, folder: string): string[] {
-  const [action] = /actions\/checkout@\S+/.exec(workflow) ?? [];
-  if (action === undefined) return [];
-  const steps = [{ shell: 'bash', run: `cp -r "$SRC"/examples/${checkout}/. .` }];
-  mkdirSync(folder);
-  writeFileSync(join(folder, 'action.yml'), JSON.stringify({ runs: { using: 'composite', steps } }));
-  return ['--no-skip-checkout', '--local-repository', `${action}=${folder}`];
+/** act would download the actions of others; and for a checkout, it would look for a repository around it. */
+function replaceActions({ workflow, checkout = 'os-hello', actions }: ActOptions, folder: string): string[] {
+  const scripts = { 'actions/checkout': `cp -r "$SRC"/examples/${checkout}/. .`, ...actions };
+  return Object.entries(scripts).flatMap(([name, run]) => {
+    const [reference] = new RegExp(`${name}@\\S+`).exec(workflow) ?? [];
+    if (reference === undefined) return [];
+    mkdirSync(join(folder, name), { recursive: true });
+    const steps = [{ shell: 'bash', run }];
+    writeFileSync(join(folder, name, 'action.yml'), JSON.stringify({ runs: { using: 'composite', steps } }));
+    return ['--no-skip-checkout', '--local-repository', `${reference}=${join(folder, name)}`];
+  });
 }
 
 /** A folder for PATH that holds these programs and no others. */

@@ -23,6 +23,7 @@ export type RealPart =
       | 'h2spec'
       | 'jco'
       | 'pytest'
+      | 'zizmor'
     )
   | PackagedPart;
 
