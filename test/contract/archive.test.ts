@@ -21,7 +21,7 @@ const archived = execFileSync('tar', ['-t'], {
 const tracked = git('ls-files').toString().split('\n');
 
 it('holds every action with the bundles it names', () => {
-  const actions = tracked.filter(file => posix.basename(file) === 'action.yml' && !file.startsWith('test/'));
+  const actions = tracked.filter(file => /^(?!test\/|\.github\/).*\baction\.yml$/.test(file));
   expect(actions).toEqual(expect.arrayContaining(['stop/action.yml', 'wait/action.yml']));
   for (const action of actions) {
     const { runs } = parse(readFileSync(join(ROOT, action), 'utf8')) as { runs: Record<string, string> };
