@@ -130,6 +130,8 @@ export interface Visitor {
   readonly received: string;
   /** True once the connection is over, well or badly. */
   readonly gone: boolean;
+  /** Hangs up. */
+  leave(): void;
 }
 
 /** A visitor that asks and stays connected. Resolves when the first bytes of an answer are there, or at once. */
@@ -139,8 +141,8 @@ export async function visit(
   options: { awaitAnswer: boolean } = { awaitAnswer: true },
 ): Promise<Visitor> {
   const { hostname, port, host } = new URL(url);
-  const visitor = { received: '', gone: false };
   const socket = connect(Number(port), hostname);
+  const visitor = { received: '', gone: false, leave: () => void socket.destroy() };
   onTestFinished(() => void socket.destroy());
   socket.setEncoding('latin1').on('error', () => {});
   socket.on('data', text => {
