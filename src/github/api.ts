@@ -8,7 +8,6 @@
 // wrong.
 
 import { Octokit } from '@octokit/core';
-import { paginateRest } from '@octokit/plugin-paginate-rest';
 import { throttling } from '@octokit/plugin-throttling';
 import * as v from 'valibot';
 import { raceSignal } from '../shared/abort.ts';
@@ -16,15 +15,20 @@ import { describeError, isTimeout } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import { createFetch, type FetchOptions, type ProxyEnvironment, ProxyError } from '../shared/proxy.ts';
 import { sanitise } from '../shared/sanitise.ts';
+import { GitHubError } from './github-error.ts';
+import { Pauses, readPauseMs } from './rate-limit.ts';
+import { Answered, quoteRefusal } from './refusal.ts';
+
+export { GitHubError } from './github-error.ts';
 
 /** For a single request, from sending it to the last byte of the answer. GitHub itself gives up after 10 s. */
 const REQUEST_TIMEOUT_MS = 15_000;
 
-/** The longest pause that we accept from `Retry-After`; secondary rate limits ask for a minute. */
-const LONGEST_PAUSE_MS = 60_000;
+/** For all pages of a list, with pauses. 3,000 comments are 30 pages, which take about half a minute. */
+const LIST_TIMEOUT_MS = 180_000;
 
-/** How many more times a request is tried after it met the rate limit. */
-const MAX_RATE_LIMIT_RETRIES = 2;
+/** Nobody has 20,000 comments; a server whose pages go round in a circle must not keep us busy. */
+const MAX_PAGES = 200;
 
 /** Parameters of a route: those named in its path, the others as query or body. */
 export type Parameters = Record<string, string | number | boolean | readonly string[]>;
@@ -61,27 +65,6 @@ export interface Polled<T> {
 
 type Schema = v.GenericSchema<unknown>;
 
-/** GitHub refused, could not be reached, or answered with something unexpected. */
-export class GitHubError extends Error {
-  /** HTTP status; undefined if there was no answer. */
-  readonly status: number | undefined;
-  /** Whether a later request may succeed. */
-  readonly retryable: boolean;
-  /** How long GitHub asks us to wait before the next request; undefined if it does not. */
-  readonly retryAfterMs: number | undefined;
-
-  constructor(
-    message: string,
-    options: ErrorOptions & { status?: number; retryable: boolean; retryAfterMs?: number | undefined },
-  ) {
-    super(message, options);
-    this.name = 'GitHubError';
-    this.status = options.status;
-    this.retryable = options.retryable;
-    this.retryAfterMs = options.retryAfterMs;
-  }
-}
-
 interface ConnectionOptions {
   token: string;
   apiUrl: string;
@@ -113,20 +96,34 @@ export function connectGitHub(options: ConnectionOptions): GitHub {
       return { body: check(schema, response.data, route), etag: response.headers.etag };
     },
     async list(schema, route, { parameters, signal }) {
-      const items: unknown[] = [];
-      const pages = octokit.paginate.iterator<unknown>(route, { ...parameters, per_page: 100 });
-      const collect = async () => {
-        for await (const { data } of pages) {
-          signal?.throwIfAborted();
-          items.push(...(Array.isArray(data) ? data : [data]));
-        }
-      };
-      await awaitAnswer(collect(), route, signal);
-      return items.map(item => check(schema, item, route));
+      const limit = AbortSignal.timeout(LIST_TIMEOUT_MS);
+      const request = { signal: signal ? AbortSignal.any([signal, limit]) : limit };
+      const items: v.InferOutput<typeof schema>[] = [];
+      let next = route;
+      let given: Parameters = { ...parameters, per_page: 100 };
+      for (let page = 0; page < MAX_PAGES; page += 1) {
+        const { data, headers } = await awaitAnswer(
+          octokit.request(next, { ...given, request }),
+          route,
+          request.signal,
+        );
+        items.push(...check(v.array(schema), data, route));
+        const address = /<([^<>]+)>;\s*rel="next"/.exec(headers.link ?? '')?.[1];
+        if (address === undefined) return items;
+        next = `GET ${address}`;
+        given = {};
+      }
+      throw new GitHubError(`GitHub's list has more than ${MAX_PAGES} pages (${route})`, {
+        retryable: false,
+      });
     },
     async readLogin(signal) {
       const query = 'query { viewer { login } }';
-      const answer: unknown = await awaitAnswer(octokit.graphql(query), 'POST /graphql', signal);
+      const answer: unknown = await awaitAnswer(
+        octokit.graphql(query, { request: signal ? { signal } : {} }),
+        'POST /graphql',
+        signal,
+      );
       return check(Viewer, answer, 'POST /graphql').viewer.login;
     },
   };
@@ -134,24 +131,25 @@ export function connectGitHub(options: ConnectionOptions): GitHub {
 
 const Viewer = v.object({ viewer: v.object({ login: v.string() }) });
 
-const ThrottledOctokit = Octokit.plugin(paginateRest, throttling);
+const ThrottledOctokit = Octokit.plugin(throttling);
 
 function createOctokit(options: ConnectionOptions) {
   const { token, apiUrl, logger, proxy = {} } = options;
-  const retry = (seconds: number, _request: object, _octokit: object, tries: number): boolean => {
-    const wanted = tries < MAX_RATE_LIMIT_RETRIES && seconds * 1000 <= LONGEST_PAUSE_MS;
-    logger.info(`GitHub's rate limit is reached; ${wanted ? `trying again in ${seconds} s` : 'giving up'}`);
-    return wanted;
-  };
-  return new ThrottledOctokit({
+  const octokit = new ThrottledOctokit({
     auth: token,
     baseUrl: apiUrl.replace(/\/+$/, ''),
     userAgent: 'expose-action',
     log: { debug: logger.debug, info: logger.debug, warn: logger.debug, error: logger.debug },
     request: { fetch: createFetchInTime(proxy) },
-    // One queue for each connection, because the limits belong to the token.
-    throttle: { onRateLimit: retry, onSecondaryRateLimit: retry, id: crypto.randomUUID() },
+    // Spaces writes out: one queue for each connection, because the limits belong to the token. It does not know all
+    // answers that ask for a pause, so it never tries again.
+    throttle: { onRateLimit: () => false, onSecondaryRateLimit: () => false, id: crypto.randomUUID() },
   });
+  const pauses = new Pauses(logger);
+  octokit.hook.wrap('request', (send, request) =>
+    pauses.send(async () => send(request), request.request?.signal),
+  );
+  return octokit;
 }
 
 /** The time limit starts when a request is sent, not while it waits in the queue. */
@@ -181,45 +179,40 @@ function renderTimeout(route: string, cause: unknown): GitHubError {
 }
 
 function explainFailure(error: unknown, route: string): GitHubError {
-  if (error instanceof Error && error.cause instanceof ProxyError)
-    return new GitHubError(error.cause.message, { retryable: false, cause: error.cause });
-  const message = sanitise(describeError(error));
+  if (error instanceof GitHubError) return error;
+  const cause = error instanceof Error ? error.cause : undefined;
+  if (cause instanceof ProxyError) return new GitHubError(cause.message, { retryable: false, cause });
   // Octokit sets status 500 if no answer came; only an error with a response has a real status.
-  const answered = v.safeParse(Answered, error);
-  if (!answered.success) {
-    return new GitHubError(`GitHub could not be reached (${route}): ${message}`, {
-      retryable: true,
-      cause: error,
-    });
-  }
-  const { status, response } = answered.output;
-  const retryable = status >= 500 || status === 429 || /rate limit/i.test(message);
-  return new GitHubError(`GitHub answered ${status} to ${route}: ${message}`, {
+  if (v.is(Answered, error)) return explainRefusal(error, route);
+  const problem = isTimeout(cause)
+    ? `GitHub did not answer within ${REQUEST_TIMEOUT_MS / 1000} s (${route})`
+    : `GitHub could not be reached (${route}): ${sanitise(describeError(error))}`;
+  return new GitHubError(problem, { retryable: true, cause: error });
+}
+
+/** Octokit's error for an answer without a body. */
+const NotModified = v.object({ status: v.literal(304) });
+
+/** GitHub's words for a missing permission; those of locked conversations, SAML or allow lists are different. */
+const NO_PERMISSION =
+  /resource not accessible|must have .*(access|rights|permission)|insufficient .*(scope|permission)/i;
+
+function explainRefusal({ status, response }: v.InferOutput<typeof Answered>, route: string): GitHubError {
+  const said = quoteRefusal(response.data);
+  const retryAfterMs = readPauseMs({ status, headers: response.headers ?? {}, said });
+  return new GitHubError(`GitHub answered ${status} to ${route}: ${said}`, {
     status,
-    retryable,
-    retryAfterMs: readRetryAfter(response.headers),
-    cause: error,
+    retryable: status >= 500 || status === 408 || retryAfterMs !== undefined,
+    retryAfterMs,
+    lacksPermission: status === 403 && NO_PERMISSION.test(said),
   });
 }
 
-const Answered = v.object({
-  status: v.number(),
-  response: v.object({ status: v.number(), headers: v.optional(v.record(v.string(), v.unknown()), {}) }),
-});
-const NotModified = v.object({ status: v.literal(304) });
-
-/** From `Retry-After`, or from the time at which a limit that is used up begins again. */
-function readRetryAfter(headers: Record<string, unknown>): number | undefined {
-  const seconds = Number(headers['retry-after'] ?? Number.NaN);
-  if (seconds > 0) return seconds * 1000;
-  const reset = Number(headers['x-ratelimit-reset'] ?? Number.NaN);
-  if (headers['x-ratelimit-remaining'] !== '0' || Number.isNaN(reset)) return undefined;
-  return Math.max(0, reset * 1000 - Date.now());
-}
-
+/** An answer of another form may be cut off, or not be GitHub's: the next one may be right. */
 function check<S extends Schema>(schema: S, data: unknown, route: string): v.InferOutput<S> {
   const result = v.safeParse(schema, data);
   if (result.success) return result.output;
-  const problem = sanitise(v.summarize(result.issues));
-  throw new GitHubError(`GitHub's answer to ${route} is not as documented: ${problem}`, { retryable: false });
+  const problem =
+    typeof data === 'string' ? `no JSON: ${quoteRefusal(data)}` : sanitise(v.summarize(result.issues));
+  throw new GitHubError(`GitHub's answer to ${route} is not as documented: ${problem}`, { retryable: true });
 }

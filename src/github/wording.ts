@@ -18,14 +18,17 @@ const PERMISSIONS: Record<Feature, { does: string; line: string }> = {
   },
 };
 
-/** A warning in one line: GitHub's message and, after a refusal, the two lines of YAML that give the permission. */
+/** A warning in one line: GitHub's message and, if a permission is missing, the two lines of YAML that give it. */
 export function describeReportFailure(feature: Feature, error: unknown): string {
   const { does, line } = PERMISSIONS[feature];
   if (!(error instanceof GitHubError)) return `could not ${does}: ${describeError(error)}`;
   // Without its cause, which is not sanitised; the message says the same.
   const problem = `could not ${does}: ${error.message}`;
-  if (error.status !== 403 && error.status !== 404) return problem;
-  return `${problem}. If the token lacks the permission, add two lines to the job: "permissions:", and indented below it "${line}"`;
+  const advice = `two lines to the job: "permissions:", and indented below it "${line}"`;
+  if (error.lacksPermission) return `${problem}. The token lacks the permission: add ${advice}`;
+  // To a token that may not see something, GitHub says that it does not exist.
+  if (error.status === 404) return `${problem}. If the token lacks the permission, add ${advice}`;
+  return error.status === 401 ? `${problem}. The token is wrong, or not valid any more` : problem;
 }
 
 /** How visitors get access. `given key`: the workflow's own key, which is never shown. */

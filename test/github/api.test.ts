@@ -83,12 +83,74 @@ describe('the connection to GitHub', () => {
     );
   });
 
-  it('gives up at once when a rate limit lasts longer than there is time', async () => {
+  it('gives up at once when a rate limit lasts longer than there is time, and sends nothing until it is over', async () => {
     const headers = { 'retry-after': '3600' };
-    server.state.faults.push({ path: /app/, status: 429, message: 'secondary rate limit', headers });
-    const request = connect().request(v.unknown(), route, { parameters });
-    await expect(request).rejects.toMatchObject({ status: 429, retryable: true });
+    server.state.faults.push({ path: /app/, times: 1, status: 429, message: 'slow down', headers });
+    const github = connect();
+    const request = github.request(v.unknown(), route, { parameters });
+    await expect(request).rejects.toMatchObject({ status: 429, retryable: true, retryAfterMs: 3_600_000 });
+    const next = github.request(v.unknown(), 'GET /repos/{owner}/{repo}/pulls', { parameters });
+    await expect(next).rejects.toMatchObject({
+      message: expect.stringMatching(/^GitHub wants no request before .* UTC: slow down$/),
+      retryable: true,
+    });
     expect(server.requests).toHaveLength(1);
+  });
+
+  it.each([
+    ['a secondary rate limit', 403, 'You have exceeded a secondary rate limit.', { 'retry-after': '1' }],
+    ['the abuse detection of Enterprise servers', 403, 'abuse detection mechanism', { 'retry-after': '1' }],
+    ['too many requests', 429, 'Too Many Requests', { 'retry-after': '1' }],
+    ['maintenance', 503, 'Service Unavailable', { 'retry-after': '1' }],
+    [
+      "the hour's requests being used up",
+      403,
+      'API rate limit exceeded',
+      { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '1' },
+    ],
+  ])('waits as long as GitHub asks for: %s', async (_, status, message, headers) => {
+    server.state.faults.push({ path: /app/, times: 1, status, message, headers });
+    await connect().request(v.unknown(), route, { parameters });
+    expect(server.requests.map(request => request.status)).toEqual([status, 200]);
+  });
+
+  it.each([
+    ['a missing permission', 'Resource not accessible by integration', true],
+    ['a locked conversation', 'Unable to create comment because issue is locked.', false],
+    ['single sign-on', 'Resource protected by organization SAML enforcement.', false],
+    ['an allow list', 'the `octo` organization has an IP allow list enabled', false],
+  ])('knows whether a refusal is about a permission: %s', async (_, message, lacksPermission) => {
+    server.state.faults.push({ path: /app/, status: 403, message });
+    const request = connect().request(v.unknown(), route, { parameters });
+    await expect(request).rejects.toMatchObject({
+      message: `GitHub answered 403 to GET /repos/{owner}/{repo}: ${message}`,
+      lacksPermission,
+      retryable: false,
+    });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it.each([
+    ['an answer that is cut off', { does: 'cut body' }],
+    ['a page instead of JSON', { status: 200, message: '', body: '<html><title>Oops</title></html>' }],
+    ['an empty answer', { status: 200, message: '', body: '' }],
+    ['a conflict', { status: 409, message: 'Conflict' }],
+  ] as const)('never takes %s for an empty list', async (_, fault) => {
+    server.state.faults.push({ path: /pulls/, ...fault });
+    const list = connect().list(v.unknown(), 'GET /repos/{owner}/{repo}/pulls', { parameters });
+    await expect(list).rejects.toBeInstanceOf(GitHubError);
+  });
+
+  it('reads all pages of a list, also of a repository that has another name by now', async () => {
+    server.state.formerNames = ['octo/old'];
+    server.state.comments = Array.from({ length: 250 }, (_, id) => ({ id, issue: 7, login: 'a', body: '' }));
+    const path = 'GET /repos/{owner}/{repo}/issues/{issue_number}/comments';
+    const old = { owner: 'octo', repo: 'old', issue_number: 7 };
+    const all = await connect().list(v.object({ id: v.number() }), path, { parameters: old });
+    expect(all.map(({ id }) => id)).toEqual(server.state.comments.map(({ id }) => id));
+    const create = path.replace('GET', 'POST');
+    await connect().request(v.object({ id: v.number() }), create, { parameters: { ...old, body: 'new' } });
+    expect(server.state.comments.at(-1)?.body).toBe('new');
   });
 
   it("reads the login of the token's user", async () => {

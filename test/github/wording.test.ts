@@ -8,11 +8,23 @@ describe('the warning about a report that failed', () => {
     ['deployment', 'deployments: write'],
     ['pull request lookup', 'pull-requests: read'],
   ] as const)('names what a %s needs', (feature, line) => {
-    for (const status of [403, 404]) {
-      const text = describeReportFailure(feature, new GitHubError('no', { status, retryable: false }));
+    const lacking = new GitHubError('no', { status: 403, retryable: false, lacksPermission: true });
+    const hidden = new GitHubError('no', { status: 404, retryable: false });
+    for (const error of [lacking, hidden]) {
+      const text = describeReportFailure(feature, error);
+      expect(text).toMatch(/^could not .*: no\. /);
       expect(text).toContain(`"permissions:", and indented below it "${line}"`);
       expect(text).not.toContain('\n');
     }
+  });
+
+  it('names no permission when GitHub refuses for another reason', () => {
+    const locked = new GitHubError('the issue is locked', { status: 403, retryable: false });
+    expect(describeReportFailure('comment', locked)).toBe(
+      'could not comment on the pull request: the issue is locked',
+    );
+    const revoked = new GitHubError('Bad credentials', { status: 401, retryable: false });
+    expect(describeReportFailure('comment', revoked)).toMatch(/: Bad credentials\. The token is wrong, or/);
   });
 
   it('does not blame permissions for an outage', () => {
