@@ -133,6 +133,8 @@ class Job {
       workspace: this.folder,
       continueFile: join(this.folder, 'continue'),
       isDebug: false,
+      isHosted: false,
+      jobStartedAt: undefined,
       variables,
     };
   }
