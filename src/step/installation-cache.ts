@@ -22,9 +22,12 @@ import type { Machine } from './machine.ts';
 /** An entry has some MB. A slow service costs this at most, and installing takes seconds to minutes. */
 const RESTORE_LIMIT_MS = 15_000;
 
+/** The parts of the machine that matter here. */
+export type CacheMachine = Pick<Machine, 'childEnvironments' | 'tempFolder' | 'variables'>;
+
 /** What both sides need. */
 interface CacheContext {
-  machine: Machine;
+  machine: CacheMachine;
   /** The program src/cache.ts. */
   script: string;
   logger: Logger;
@@ -107,7 +110,7 @@ function createCall(
  * wasmrun's own folder for what it downloads on first use, in OS mode; undefined on runners of your own. There the home
  * folder outlives the job and serves other repositories, and what is in this repository's cache must not get there.
  */
-function findRuntimes(mode: AppMode, { variables }: Machine): string | undefined {
+function findRuntimes(mode: AppMode, { variables }: CacheMachine): string | undefined {
   if (mode !== 'os' || variables.RUNNER_ENVIRONMENT === 'self-hosted') return undefined;
   const home = process.platform === 'win32' ? homedir() : (variables.HOME ?? homedir());
   return join(home, '.wasmrun', 'runtimes');

@@ -21,8 +21,11 @@ import { type NewInstallation, nameEntries } from '../../src/app/wasmrun/kept.ts
 import { createLogger } from '../../src/shared/log.ts';
 import type { AppMode } from '../../src/shared/state.ts';
 import { selectCacheEnvironment } from '../../src/step/cache-service.ts';
-import { keepInstallation, openInstallationStore } from '../../src/step/installation-cache.ts';
-import type { Machine } from '../../src/step/machine.ts';
+import {
+  type CacheMachine,
+  keepInstallation,
+  openInstallationStore,
+} from '../../src/step/installation-cache.ts';
 import { readHost } from '../../src/supervisor/host.ts';
 import { type CacheEntry, type CacheFault, startCacheServer } from '../support/cache-server.ts';
 import { isRunning } from '../support/running.ts';
@@ -121,22 +124,14 @@ class Job {
     },
   });
 
-  #describeMachine(): Machine {
+  #describeMachine(): CacheMachine {
     const variables = {
       PATH: SYSTEM_PATH,
       HOME: this.home,
       SECRET_OF_THE_JOB: 'never handed on',
       ...this.#options.environment,
     };
-    return {
-      ...readHost(variables, this.temp),
-      workspace: this.folder,
-      continueFile: join(this.folder, 'continue'),
-      isDebug: false,
-      isHosted: false,
-      jobStartedAt: undefined,
-      variables,
-    };
+    return { ...readHost(variables, this.temp), variables };
   }
 
   #writeCargo(): string {
