@@ -31,7 +31,7 @@ const LIST_TIMEOUT_MS = 180_000;
 const MAX_PAGES = 200;
 
 /** Parameters of a route: those named in its path, the others as query or body. */
-export type Parameters = Record<string, string | number | boolean | readonly string[]>;
+export type Parameters = Record<string, string | number | boolean | readonly string[] | object>;
 
 /** Requests reject with a GitHubError, also if the signal times out, or with the reason of a signal that is aborted. */
 export interface GitHub {

@@ -8,14 +8,17 @@ import { type GitHub, GitHubError } from './api.ts';
 import { readCheckedOutCommit } from './checkout.ts';
 import { readIssue, readWorkflowRun } from './events.ts';
 import type { Job } from './job.ts';
-import { type PullRequest, readEventPullRequest, readPullRequest } from './pull-request.ts';
+import { isOwnHead, type PullRequest, readEventPullRequest, readPullRequest } from './pull-request.ts';
 
-/** `skip`: a notice, and the step is green. `refuse`: an error. The reason is the whole text to show. */
+/**
+ * `skip`: a notice, and the step is green. `refuse`: an error. The reason is the whole text to show. `isReadOnly`: the
+ * job's token can write nothing, unless the repository's settings say otherwise.
+ */
 export type Verdict =
   | { kind: 'trusted' }
   | { kind: 'skip'; reason: string }
   | { kind: 'refuse'; reason: string }
-  | { kind: 'allowed untrusted'; reason: string };
+  | { kind: 'allowed untrusted'; reason: string; isReadOnly: boolean };
 
 export const FORKS_PAGE = 'https://github.com/wasmrun/expose-action/blob/main/docs/forks.md';
 
@@ -61,25 +64,25 @@ export async function checkForkRules(options: ForkRuleOptions): Promise<Verdict>
   if (withheld !== undefined) {
     const reason = `${withheld}, so its job gets a read-only token and no secrets`;
     if (allowUntrustedHead)
-      return { kind: 'allowed untrusted', reason: `${reason}: there will be no comment` };
+      return { kind: 'allowed untrusted', reason: `${reason}: there will be no comment`, isReadOnly: true };
     return { kind: 'skip', reason: `no preview: ${reason}. See ${FORKS_PAGE}` };
   }
   if ([...PULL_REQUEST_EVENTS, ...OWN_COMMIT_EVENTS].includes(job.eventName)) return { kind: 'trusted' };
   const reason = await findUntrustedReason(options);
   if (reason === undefined) return { kind: 'trusted' };
-  if (allowUntrustedHead) return { kind: 'allowed untrusted', reason };
+  if (allowUntrustedHead) return { kind: 'allowed untrusted', reason, isReadOnly: false };
   return { kind: 'refuse', reason: renderRefusal(job, reason) };
 }
 
 /** Why GitHub withholds secrets from this job; undefined if it does not. */
 function findWithheld(job: Job): string | undefined {
   if (DEPENDABOT_EVENTS.includes(job.eventName) && job.actor === DEPENDABOT) {
-    return 'this run was started by Dependabot';
+    return renderDependabot('this run');
   }
   if (!PULL_REQUEST_EVENTS.includes(job.eventName)) return undefined;
   const head = readEventPullRequest(job);
   if (head === undefined) return "this run's event does not say where the pull request comes from";
-  return isOwn(job, head.headRepository) ? undefined : renderOrigin(head.headRepository);
+  return isOwnHead(job, head) ? undefined : renderOrigin(head.headRepository);
 }
 
 /** Why the code at `path` is untrusted; undefined if it is the repository's own. */
@@ -88,10 +91,11 @@ async function findUntrustedReason(options: ForkRuleOptions): Promise<string | u
   if (!PRIVILEGED_EVENTS.includes(job.eventName)) return findUnexpectedCommit(job, path);
   if (job.eventName === 'repository_dispatch')
     return 'this run was started by repository_dispatch, and it is unknown whose code it is about';
+  if (job.actor === DEPENDABOT) return renderDependabot('this run');
   try {
     const head = job.eventName === 'workflow_run' ? readRunHead(job) : await readHead(options);
     if (typeof head === 'string') return head;
-    if (!isOwn(job, head.repository)) return renderOrigin(head.repository);
+    if (!head.isOwn) return renderOrigin(head.repository);
     const commit = readCheckedOutCommit(path);
     if (commit !== undefined && head.commits.includes(commit)) return undefined;
     const expected = head.commits.map(sha => sanitise(sha)).join(' or ');
@@ -113,6 +117,8 @@ function findUnexpectedCommit(job: Job, path: string): string | undefined {
 
 interface Head {
   repository: string;
+  /** Whether that is the job's own repository. */
+  isOwn: boolean;
   /** The commits that may lie at `path`. */
   commits: readonly string[];
 }
@@ -123,10 +129,10 @@ async function readHead({ job, github, signal }: ForkRuleOptions): Promise<Head 
   const issue = readIssue(job);
   if (!fromEvent && !issue) return 'the event does not say which pull request it is about';
   // A comment on a plain issue is about the default branch.
-  if (!fromEvent && !issue?.pull_request) return { repository: ownName(job), commits: [job.sha] };
+  if (!fromEvent && !issue?.pull_request) return { repository: '', isOwn: true, commits: [job.sha] };
   const number = fromEvent?.number ?? issue?.number ?? 0;
   const now = await readPullRequest({ job, github, number, signal });
-  return { repository: now.headRepository, commits: listHeads(now, fromEvent) };
+  return { repository: now.headRepository, isOwn: isOwnHead(job, now), commits: listHeads(now, fromEvent) };
 }
 
 /**
@@ -134,8 +140,8 @@ async function readHead({ job, github, signal }: ForkRuleOptions): Promise<Head 
  * attack.
  */
 function listHeads(now: PullRequest, then: PullRequest | undefined): string[] {
-  const own = then !== undefined && then.headRepository === now.headRepository;
-  return own ? [...new Set([then.headSha, now.headSha])] : [now.headSha];
+  const isSame = then !== undefined && then.headRepository === now.headRepository;
+  return isSame ? [...new Set([then.headSha, now.headSha])] : [now.headSha];
 }
 
 /** The head of the run that a `workflow_run` event waited for, or why it is unknown. */
@@ -146,20 +152,16 @@ function readRunHead(job: Job): Head | string {
   if (PRIVILEGED_EVENTS.includes(run.event)) {
     return `the run before this one was started by ${run.event}, and it is unknown whose code it built`;
   }
-  // The branch is the repository's own, but it contains a new release of a dependency, so GitHub withholds secrets.
-  if ([job.actor, run.actor?.login, run.triggering_actor?.login].includes(DEPENDABOT)) {
-    return 'the run before this one was started by Dependabot';
-  }
-  return { repository: run.head_repository?.full_name ?? '', commits: [run.head_sha] };
+  if ([run.actor?.login, run.triggering_actor?.login].includes(DEPENDABOT))
+    return renderDependabot('the run before this one');
+  const repository = run.head_repository?.full_name ?? '';
+  const isOwn = isOwnHead(job, { headRepository: repository, isOwnHead: run.isOwnHead });
+  return { repository, isOwn, commits: [run.head_sha] };
 }
 
-/** GitHub compares owners and names case-insensitively. */
-function isOwn(job: Job, repository: string): boolean {
-  return repository.toLowerCase() === ownName(job).toLowerCase();
-}
-
-function ownName({ repository }: Job): string {
-  return `${repository.owner}/${repository.name}`;
+/** The branch is the repository's own, but has a new release of a dependency: GitHub treats it like a fork's. */
+function renderDependabot(run: string): string {
+  return `${run} was started by Dependabot`;
 }
 
 function renderFound(path: string, commit: string | undefined): string {

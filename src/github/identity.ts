@@ -33,6 +33,11 @@ export function identifyAddress(job: Job, { key }: PreviewIdentity, number: numb
   return JSON.stringify([owner, name, number ?? readSubject(job), key]);
 }
 
+/** Whether a job may have more previews like this one: the name or the matrix tells them apart. */
+export function isOneOfSeveral(job: Job, name: string | undefined): boolean {
+  return Boolean(name?.trim()) || (isRecord(job.matrix) && Object.keys(job.matrix).length > 0);
+}
+
 /** As GitHub shows it in the list of checks: `test (ubuntu, 24)`. */
 function renderJobName(jobId: string, leg: Record<string, unknown>): string {
   const values = Object.values(leg).map(value => (typeof value === 'string' ? value : JSON.stringify(value)));

@@ -3,6 +3,7 @@
 
 import { describeError } from '../shared/errors.ts';
 import { GitHubError } from './api.ts';
+import type { Job } from './job.ts';
 import type { Visibility } from './pull-request.ts';
 
 /** What the token is used for. */
@@ -29,6 +30,14 @@ export function describeReportFailure(feature: Feature, error: unknown): string 
   // To a token that may not see something, GitHub says that it does not exist.
   if (error.status === 404) return `${problem}. If the token lacks the permission, add ${advice}`;
   return error.status === 401 ? `${problem}. The token is wrong, or not valid any more` : problem;
+}
+
+/** The warning about a number that GitHub does not know, or does not show to this token. */
+export function describeUnknownNumber(number: number, { repository }: Job, error: GitHubError): string {
+  return (
+    `there is no comment: \`pr-number\` is ${number}, but ${repository.owner}/${repository.name} has no pull request with ` +
+    `that number, or the token may not read it: ${error.message}`
+  );
 }
 
 /** How visitors get access. `given key`: the workflow's own key, which is never shown. */

@@ -37,6 +37,7 @@ export interface Inputs extends LifetimeInputs {
   /** Undefined unless TLS ends on the runner. */
   tls: TlsInputs | undefined;
   comment: boolean;
+  deployment: boolean;
   /** Whether an installed wasmrun is kept in the runner's cache service; in a job only. */
   cache: boolean;
   name: string | undefined;
@@ -90,6 +91,7 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   'idle-timeout': '',
   'github-token': '',
   comment: 'true',
+  deployment: 'false',
   name: '',
   'pr-number': '',
   'allow-untrusted-head': 'false',
@@ -128,6 +130,7 @@ export function parseInputs(
     parseWholeNumber(text('pr-number') || undefined, 'pr-number', 1, 2 ** 31),
   );
   const comment = boolean('comment', true);
+  const deployment = boolean('deployment', false);
   const cache = boolean('cache', true);
   const failOnError = boolean('fail-on-error', true);
   // The fork rules have read this input before; only here is a wrong word reported.
@@ -146,6 +149,7 @@ export function parseInputs(
     ...lifetime.value,
     prNumber: prNumber.value,
     comment: comment.value,
+    deployment: deployment.value,
     cache: cache.value,
     failOnError: failOnError.value,
     name: text('name') || undefined,

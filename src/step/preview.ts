@@ -58,10 +58,11 @@ export async function runPreview(cancellation: Cancellation): Promise<void> {
   const guard = readForkRuleInputs();
   const runner = readMachine();
   const github = connectForStep(job, guard, runner);
-  if (!(await applyForkRules({ job, github, guard }))) return;
+  const admission = await applyForkRules({ job, github, guard });
+  if (admission === undefined) return;
   const inputs = readActionInputs(runner);
   try {
-    const target = await findReportTarget({ job, github, guard, inputs });
+    const target = await findReportTarget({ job, github, guard, admission, inputs });
     await expose(job, inputs, await startSupervisor({ job, guard, inputs, target, runner, cancellation }));
   } catch (error) {
     if (inputs.failOnError || error instanceof InputError || cancellation.signal.aborted) throw error;

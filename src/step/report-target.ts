@@ -1,13 +1,27 @@
-// Decides whether there is a preview (the fork rules), which pull request gets its comment, and who can open it
-// (`access`). Used by preview, before anything is started.
+// Decides whether there is a preview (the fork rules), which pull request gets its comment and deployment, and who can
+// open it (`access`). Used by preview, before anything is started.
 
+import { randomBytes } from 'node:crypto';
 import * as core from '@actions/core';
 import { connectGitHub, type GitHub, GitHubError } from '../github/api.ts';
+import { nameEnvironment } from '../github/deployment.ts';
 import { checkForkRules } from '../github/fork-rules.ts';
-import { identifyPreview } from '../github/identity.ts';
+import { identifyPreview, isOneOfSeveral, type PreviewIdentity } from '../github/identity.ts';
 import type { Job } from '../github/job.ts';
-import { findPullRequest, type PullRequest, readVisibility } from '../github/pull-request.ts';
-import { type Access, describeEntry, describeOpenWarning, describeReportFailure } from '../github/wording.ts';
+import {
+  findPullRequest,
+  type PullRequest,
+  readCommit,
+  readSubject,
+  readVisibility,
+} from '../github/pull-request.ts';
+import {
+  type Access,
+  describeEntry,
+  describeOpenWarning,
+  describeReportFailure,
+  describeUnknownNumber,
+} from '../github/wording.ts';
 import type { Inputs } from '../inputs/inputs.ts';
 import { InputError } from '../shared/errors.ts';
 import { type ResolvedAccess, resolveAccess } from '../supervisor/access.ts';
@@ -38,12 +52,19 @@ export function connectForStep(job: Job, { token }: ForkRuleInputs, { proxy }: H
   });
 }
 
-/** Applies the fork rules. False: no preview, but the step is green. Throws an InputError if they refuse the code. */
+/** What the fork rules allow. `isReadOnly`: the token can probably write nothing, so that its refusals are no news. */
+export interface Admission {
+  isReadOnly: boolean;
+}
+
+/**
+ * Applies the fork rules. Undefined: no preview, but the step is green. Throws an InputError if they refuse the code.
+ */
 export async function applyForkRules(options: {
   job: Job;
   github: GitHub;
   guard: ForkRuleInputs;
-}): Promise<boolean> {
+}): Promise<Admission | undefined> {
   const { job, github, guard } = options;
   const verdict = await checkForkRules({
     job,
@@ -54,33 +75,37 @@ export async function applyForkRules(options: {
   });
   switch (verdict.kind) {
     case 'trusted':
-      return true;
+      return { isReadOnly: false };
     case 'allowed untrusted':
       print.warning(`\`allow-untrusted-head\` is set: ${verdict.reason}`);
-      return true;
+      return { isReadOnly: verdict.isReadOnly };
     case 'skip':
       print.notice(verdict.reason);
       core.setOutput('status', 'Skipped');
-      return false;
+      return undefined;
     case 'refuse':
       throw new InputError(verdict.reason);
   }
 }
 
+/** Random characters of a deployment's own name. */
+const DEPLOYMENT_ID_BYTES = 8;
+
 /**
- * Finds the pull request that gets the comment, and resolves who can open the preview. If GitHub does not answer, there
+ * Finds the pull request that gets comment and deployment, and resolves who can open the preview. If GitHub does not answer, there
  * is only a warning. Throws an InputError if the workflow must set `access`.
  */
 export async function findReportTarget(options: {
   job: Job;
   github: GitHub;
   guard: ForkRuleInputs;
+  admission?: Admission;
   inputs: Inputs;
 }): Promise<ReportTarget> {
-  const { job, github, guard, inputs } = options;
+  const { job, github, guard, admission, inputs } = options;
   const signal = AbortSignal.timeout(API_TIMEOUT_MS);
   const identity = identifyPreview(job, inputs.name);
-  const isNeeded = inputs.comment || inputs.hold;
+  const isNeeded = inputs.comment || inputs.deployment || inputs.hold;
   const pullRequest = isNeeded ? await findPullRequestToReport(job, github, inputs, signal) : undefined;
   const visibility = await readVisibility(job, github, signal);
   const { access, reason } = resolveAccess(inputs.gateway.access, inputs.protocol, visibility === 'public');
@@ -95,15 +120,31 @@ export async function findReportTarget(options: {
   for (const warning of [...warnings, ...(openWarning === undefined ? [] : [openWarning])])
     print.warning(warning);
   const preview = {
-    commit: pullRequest?.headSha ?? job.sha,
+    commit: readCommit(job, pullRequest),
     warnings,
     showConsole: Object.keys(inputs.app.env).length === 0,
     entry,
     openWarning,
   };
-  const comment =
-    inputs.comment && pullRequest && guard.token ? { pullRequest: pullRequest.number } : undefined;
-  return { access, report: { identity, preview, comment }, pullRequest };
+  const report: ReportConfig = { identity, preview, expectsRefusal: admission?.isReadOnly };
+  if (guard.token && inputs.comment && pullRequest) report.comment = { pullRequest: pullRequest.number };
+  if (guard.token && inputs.deployment)
+    report.deployment = planDeployment(job, pullRequest, identity, inputs);
+  return { access, report, pullRequest };
+}
+
+function planDeployment(
+  job: Job,
+  pullRequest: PullRequest | undefined,
+  identity: PreviewIdentity,
+  inputs: Inputs,
+): ReportConfig['deployment'] {
+  const name = isOneOfSeveral(job, inputs.name) ? identity.name : undefined;
+  return {
+    environment: nameEnvironment(pullRequest?.number ?? readSubject(job), name),
+    sha: readCommit(job, pullRequest),
+    id: randomBytes(DEPLOYMENT_ID_BYTES).toString('hex'),
+  };
 }
 
 /** The access as wording.ts names it. */
@@ -116,8 +157,12 @@ async function findPullRequestToReport(job: Job, github: GitHub, inputs: Inputs,
     return await findPullRequest({ job, github, signal, number: inputs.prNumber });
   } catch (error) {
     if (!(error instanceof GitHubError)) throw error;
-    const problem = describeReportFailure('pull request lookup', error);
-    if (inputs.comment) print.warning(problem);
+    const { comment, deployment, prNumber } = inputs;
+    const problem =
+      prNumber !== undefined && error.status === 404
+        ? describeUnknownNumber(prNumber, job, error)
+        : describeReportFailure('pull request lookup', error);
+    if (comment || deployment) print.warning(problem);
     else print.info(problem);
     return undefined;
   }

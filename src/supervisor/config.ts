@@ -44,6 +44,10 @@ export const ReportSchema = v.object({
   preview: PreviewSchema,
   /** Absent without a pull request, or with `comment: false`. */
   comment: v.optional(v.object({ pullRequest: v.number() })),
+  /** Absent without `deployment: true`. `id`: tells this preview's deployment from all others. */
+  deployment: v.optional(v.object({ environment: v.string(), sha: v.string(), id: v.string() })),
+  /** Whether the token is likely to be read-only, as in a fork's job, so that a refusal needs no warning. */
+  expectsRefusal: v.optional(v.boolean()),
 });
 
 /** What ends the preview from outside; nothing does if all are absent. */

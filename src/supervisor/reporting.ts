@@ -10,6 +10,7 @@ import {
   type ViewContext,
   viewOf,
 } from '../github/comment/view.ts';
+import { DeploymentWriter } from '../github/deployment.ts';
 import type { Logger } from '../shared/log.ts';
 import type { ExposureState } from '../shared/state.ts';
 import { describeState, type StateMessage } from '../shared/state-json.ts';
@@ -40,19 +41,27 @@ export interface ReporterOptions {
   github: SupervisorGitHub;
   report: ReportConfig;
   logger: Logger;
+  /** The supervisor was killed, and post reports the end. */
+  isOrphan?: boolean | undefined;
   /** Ends all writing. */
   signal: AbortSignal;
 }
 
 /** Everything that shows the preview on GitHub. Nothing is written before the first update. */
-export function openReporters({ github, report, logger, signal }: ReporterOptions): Reporter[] {
-  const { job, connection } = github;
+export function openReporters(options: ReporterOptions): Reporter[] {
+  const { report, signal, isOrphan } = options;
+  const { job, connection: github } = options.github;
+  const logger = report.expectsRefusal ? { ...options.logger, warn: options.logger.info } : options.logger;
+  const { identity, comment, deployment } = report;
+  const { runId, runAttempt } = job;
   const reporters: Reporter[] = [];
-  if (report.comment) {
-    const { pullRequest } = report.comment;
-    const { runId, runAttempt } = job;
-    const target = { pullRequest, identity: report.identity, runId, runAttempt };
-    reporters.push(new CommentWriter({ github: connection, job, target, logger, signal }));
+  if (comment) {
+    const target = { pullRequest: comment.pullRequest, identity, runId, runAttempt };
+    reporters.push(new CommentWriter({ github, job, target, logger, signal }));
+  }
+  if (deployment) {
+    const target = { ...deployment, preview: identity.key, runId, runAttempt };
+    reporters.push(new DeploymentWriter({ github, job, target, logger, isOrphan, signal }));
   }
   return reporters;
 }

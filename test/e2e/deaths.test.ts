@@ -1,5 +1,5 @@
-// A process of a live preview is killed while a visitor is connected: what the step, the comment and post report, what
-// goes on, and that post leaves nothing behind.
+// A process of a live preview is killed while a visitor is connected: what the step, comment, deployment and post report,
+// what goes on, and that post leaves nothing behind.
 
 import { cpSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -80,8 +80,13 @@ describeWithReal(['bore'], 'a supervisor that is killed', () => {
   it('is reported by a later step and by post in background mode', async () => {
     const host = '127.0.0.85';
     await startRealServer(host, { secret: SECRET });
-    const preview = await createPreview({ server: host }, { 'index.html': 'the preview' });
+    const preview = await createPreview(
+      { server: host, deployment: 'true' },
+      { 'index.html': 'the preview' },
+    );
     const url = await goLive(preview);
+    const { deploymentList } = preview.github.state;
+    await waitUntil(() => deploymentList[0]?.statuses.at(-1)?.state === 'success', 'it is deployed');
     process.kill(preview.find('supervisor').pid, 'SIGKILL');
     await awaitFree(url);
     const status = await preview.job.shell('expose status');
@@ -90,6 +95,11 @@ describeWithReal(['bore'], 'a supervisor that is killed', () => {
     expect(log).toContain(
       '::warning::the preview failed: the process that kept the preview alive was killed',
     );
+    expect(deploymentList).toHaveLength(1);
+    expect(deploymentList[0]?.statuses.at(-1)).toMatchObject({
+      state: 'inactive',
+      description: 'It failed: the process that kept the preview alive was killed',
+    });
   });
 });
 

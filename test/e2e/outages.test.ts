@@ -1,5 +1,5 @@
 // The bore server goes away and comes back, or only the control connection is lost: the same address answers again,
-// and the comment speaks only of what lasted.
+// and comment and deployment speak only of what lasted.
 
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -17,6 +17,14 @@ function describeStatus({ status, exposure }: { status: string; exposure: { phas
   return `${status} ${exposure.phase}`;
 }
 
+/** The deployment's state, by what the comment says. */
+const STATES: Record<string, string> = {
+  'is starting': 'in_progress',
+  'is live': 'success',
+  'is away for a moment': 'in_progress',
+  'has ended': 'inactive',
+};
+
 describeWithReal(['bore'], 'an outage of the bore server', () => {
   it.each([
     [1, '127.0.0.92', ['is starting', 'is live', 'has ended']],
@@ -25,7 +33,10 @@ describeWithReal(['bore'], 'an outage of the bore server', () => {
     [scale(17, 20), '127.0.0.94', ['is starting', 'is live', 'is away for a moment', 'is live', 'has ended']],
   ])('of %i s ends with the same address', async (seconds, host, titles) => {
     const server = await startRealServer(host, { secret: SECRET });
-    const preview = await createPreview({ server: host }, { 'index.html': 'the preview' });
+    const preview = await createPreview(
+      { server: host, deployment: 'true' },
+      { 'index.html': 'the preview' },
+    );
     const url = await goLive(preview);
     expect(await ask(url)).toBe('the preview');
     await waitUntil(() => preview.titles().length === 2, 'the comment has the link');
@@ -49,6 +60,12 @@ describeWithReal(['bore'], 'an outage of the bore server', () => {
     expect((await preview.job.post()).code).toBe(0);
     await awaitGone(records);
     expect(preview.titles()).toEqual(titles);
+    const { deploymentList } = preview.github.state;
+    expect(deploymentList).toMatchObject([{ environment: 'preview/pr-7', sha: 'a'.repeat(40) }]);
+    const statuses = deploymentList[0]?.statuses ?? [];
+    expect(statuses.map(({ state }) => state)).toEqual(titles.map(title => STATES[title]));
+    const links = statuses.flatMap(({ environmentUrl }) => (environmentUrl === '' ? [] : environmentUrl));
+    expect(new Set(links)).toEqual(new Set([preview.job.outputs['preview-url']]));
   });
 });
 

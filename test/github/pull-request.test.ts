@@ -59,7 +59,7 @@ describe('the pull request of a run', () => {
   it('can be read again, because it may be closed by now', async () => {
     server.state.pulls = [samplePull(null, HEAD, 'closed')];
     const now = await readPullRequest({ job: sampleJob(), github, number: 7 });
-    expect(now).toEqual({ number: 7, state: 'closed', headSha: HEAD, headRepository: '' });
+    expect(now).toMatchObject({ number: 7, state: 'closed', headSha: HEAD, headRepository: '' });
   });
 });
 

@@ -377,6 +377,7 @@ describe('the defaults', () => {
       hold: false,
       durationMs: undefined,
       comment: true,
+      deployment: false,
       failOnError: true,
       logLevel: 'info',
       warnings: [],

@@ -116,7 +116,7 @@ const UNVERIFIED: Record<UnverifiedReason, string> = {
   'app away': 'The app was away when this address was checked, so it is not verified from here.',
 };
 
-const OUTAGES: Record<Outage, string> = {
+export const OUTAGES: Record<Outage, string> = {
   tunnel: 'The tunnel has been down',
   'tunnel closed': 'The tunnel has been closed by the workflow',
   app: 'The app has been down',
@@ -129,7 +129,7 @@ const OUTLOOKS: Record<Outage, string> = {
 };
 
 /** Each is followed by "at" and the time. */
-const ENDINGS: Record<EndReason, string> = {
+export const ENDINGS: Record<EndReason, string> = {
   'job ended': 'It ended with its job',
   'duration over': 'Its time was over',
   'idle timeout': 'Nobody used it any more, so it ended',
