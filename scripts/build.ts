@@ -7,6 +7,8 @@ import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync 
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { readPageFiles } from '../src/control/inspector/files.ts';
+import { compilePage, PAGE_PACKAGES, writePage } from '../src/demo/page/files.ts';
+import { renderLicences } from './licences.ts';
 
 /** Bundling keeps one core busy; small machines, and GitHub's, have two. */
 const AT_ONCE = 2;
@@ -37,7 +39,15 @@ async function bundleWaiting(): Promise<void> {
   for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
     const bundle = join(work, name);
     await promisify(execFile)(process.execPath, ['scripts/bundle.ts', name, bundle]);
+    if (name === 'demo') writeDemoPage(join(bundle, 'page'));
     rmSync(join('dist', name), { recursive: true, force: true });
     renameSync(bundle, join('dist', name));
   }
+}
+
+/** The page of the demo is in files of its own, because charts need a large package. */
+function writeDemoPage(folder: string): void {
+  writePage(folder, compilePage('.'));
+  const packages = PAGE_PACKAGES.map(name => join('node_modules', name));
+  writeFileSync(join(folder, 'licenses.txt'), renderLicences(packages));
 }

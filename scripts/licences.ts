@@ -31,10 +31,13 @@ export function renderLicences(folders: readonly string[]): string {
   return folders.map(renderLicence).join(`\n${'-'.repeat(80)}\n\n`);
 }
 
-/** A package may be under several at once: `(Apache-2.0 AND BSD-3-Clause)`, in SPDX's notation. */
+/**
+ * A package may be under several at once, or give a choice: `(Apache-2.0 AND BSD-3-Clause)`, `(MPL-2.0 OR Apache-2.0)`,
+ * in SPDX's notation.
+ */
 function isAllowed(license: string): boolean {
-  const kinds = license.replace(/^\((.*)\)$/, '$1').split(' AND ');
-  return kinds.every(kind => ALLOWED.has(kind));
+  const choices = license.replace(/^\((.*)\)$/, '$1').split(' OR ');
+  return choices.some(choice => choice.split(' AND ').every(kind => ALLOWED.has(kind)));
 }
 
 function renderLicence(folder: string): string {

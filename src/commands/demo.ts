@@ -1,66 +1,66 @@
-// `expose demo`: a whole preview on this machine alone, with a built-in bore-compatible server and an example app.
+// `expose demo`: the whole job on this machine, played by a program of its own, which users of the action do not
+// download.
 
-import { randomBytes } from 'node:crypto';
-import { existsSync, realpathSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { INPUT_DEFAULTS, parseInputs } from '../inputs/inputs.ts';
-import { resolveAccess } from '../supervisor/access.ts';
-import { planSupervisor } from '../supervisor/plan.ts';
-import { createSessionFolder } from '../supervisor/session-folder.ts';
-import { startBoreServer } from '../tunnel/server/server.ts';
-import type { Command } from './command.ts';
-import { runForeground } from './foreground.ts';
-import { print } from './terminal.ts';
+import { existsSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import type { RunDemo } from '../demo/demo.ts';
+import { InputError } from '../shared/errors.ts';
+import { resolveBundle } from '../supervisor/plan.ts';
+import type { Command, Flags } from './command.ts';
 
 export const demo: Command = {
-  summary: 'Try everything on this machine: a bore server, an example app, and a link to it.',
-  usage: '',
-  flags: {},
+  summary: 'See the whole job on this machine: a page plays the pull request, and the action runs in it.',
+  usage: '[--os | --web] [--port PORT]',
+  notes: 'Needs no account, no server and no internet. Only GitHub and the network are played.',
+  flags: {
+    os: 'run the app in the OS mode of wasmrun; installs wasmrun if it is missing',
+    web: 'run the web app, even if wasmrun is here',
+    'port PORT': 'port of the page (default: a free one)',
+  },
   async run({ flags, shell }) {
-    const example = findExample('web-hello');
-    const secret = randomBytes(16).toString('hex');
-    const server = await startBoreServer({ secret });
-    try {
-      const given: Record<string, string> = {
-        path: example,
-        mode: 'web',
-        server: `127.0.0.1:${server.controlPort}`,
-        secret,
-        // Server and secret are new each time, so a port that stays the same is not possible.
-        'remote-port': 'random',
-      };
-      const inputs = parseInputs(
-        name => given[name] ?? INPUT_DEFAULTS[name] ?? '',
-        shell.variables,
-        process.cwd(),
-      );
-      const { access } = resolveAccess(inputs.gateway.access, inputs.protocol, false);
-      if (!flags.json)
-        print(
-          `bore server  127.0.0.1:${server.controlPort} (built in, with a secret)\napp          ${example}`,
-        );
-      const config = planSupervisor({
-        inputs,
-        host: shell.host,
-        wasmrun: '',
-        folder: createSessionFolder(shell.host.tempFolder),
-        name: 'demo',
-        identity: 'demo',
-        access,
-      });
-      return await runForeground(config, flags.json === true);
-    } finally {
-      await server.stop();
-    }
+    const script = resolveBundle('demo');
+    const [app, port] = [readApp(flags), readPort(flags.port)];
+    const run = await loadDemo(script);
+    return run({
+      app,
+      port,
+      json: flags.json === true,
+      host: shell.host,
+      variables: shell.variables,
+      script,
+      runnerScript: resolveBundle('demo-runner'),
+    });
   },
 };
 
-/** The folder `examples` is beside `dist` and `src`. */
-function findExample(name: string): string {
-  const script = realpathSync(process.argv[1] ?? '');
-  for (let folder = dirname(script); folder !== dirname(folder); folder = dirname(folder))
-    if (existsSync(join(folder, 'examples', name))) return join(folder, 'examples', name);
-  throw new Error(
-    `examples/${name} is not beside ${script}: the demo runs from a checkout of the repository`,
+function readApp({ os, web }: Flags): 'os' | 'web' | undefined {
+  if (os && web) throw new InputError('--os and --web exclude each other: give one of them');
+  return os ? 'os' : web ? 'web' : undefined;
+}
+
+function readPort(text: Flags[string]): number {
+  if (text === undefined) return 0;
+  const port = /^\d{1,5}$/.test(String(text)) ? Number(text) : 0;
+  if (port < 1 || port > 65_535)
+    throw new InputError(`--port is '${text}', which is not a port: give a number from 1 to 65535`);
+  return port;
+}
+
+async function loadDemo(script: string): Promise<RunDemo> {
+  if (!existsSync(script))
+    throw new Error(
+      `the demo is not a part of this download (${script} is missing): it is in the repository of the action and in the npm package`,
+    );
+  const program: unknown = await import(/* webpackIgnore: true */ pathToFileURL(script).href);
+  if (!isDemo(program)) throw new Error(`${script} is not the demo: build it with npm run build`);
+  return program.runDemo;
+}
+
+function isDemo(program: unknown): program is { runDemo: RunDemo } {
+  return (
+    typeof program === 'object' &&
+    program !== null &&
+    'runDemo' in program &&
+    typeof program.runDemo === 'function'
   );
 }

@@ -38,8 +38,10 @@ export interface SupervisorPlan extends Pick<SupervisorConfig, 'ends' | 'github'
   access: ExposureConfig['gateway']['access'];
 }
 
+type Bundle = 'supervisor' | 'page-host' | 'visitor-thread' | 'cli' | 'cache' | 'demo' | 'demo-runner';
+
 /** The bundle or source file of another program, beside the one that runs now. */
-export function resolveBundle(name: 'supervisor' | 'page-host' | 'visitor-thread' | 'cli' | 'cache'): string {
+export function resolveBundle(name: Bundle): string {
   const running = realpathSync(process.argv[1] ?? '');
   return running.endsWith('.ts')
     ? join(dirname(running), `${name}.ts`)

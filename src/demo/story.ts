@@ -1,0 +1,378 @@
+// The demo's story: a pull request, a workflow run that exposes its app, and what the page's buttons do to it. Tells the
+// feed all that happens. Used by demo.ts.
+
+import { randomBytes } from 'node:crypto';
+import { INPUT_DEFAULTS } from '../inputs/inputs.ts';
+import { renderKeyFragment } from '../shared/public-url.ts';
+import type { RequestMessage } from '../shared/request-json.ts';
+import type { StateMessage } from '../shared/state-json.ts';
+import type { Session } from '../supervisor/session-folder.ts';
+import type { DemoApp } from './apps.ts';
+import { DemoBoreServer } from './bore.ts';
+import { type GitHubServer, startGitHubServer } from './github/server.ts';
+import type { Action, Comment, Conclusion, Delivery, Documents, PullRequest, Run } from './page/documents.ts';
+import type { Feed } from './page/feed.ts';
+import { watchPreview } from './preview-watch.ts';
+import type { Entry } from './runner/job.ts';
+import { StepLog } from './runner/log.ts';
+import type { JobPlan, News } from './runner/messages.ts';
+import { WorkflowRun } from './runner/run.ts';
+import { sendWebhook, WEBHOOK_PATH } from './webhook.ts';
+
+const PULL: PullRequest = {
+  repository: 'octo/app',
+  number: 7,
+  title: 'Draw the picture in WebAssembly',
+  author: 'mona',
+  branch: 'julia-set',
+  base: 'main',
+  commit: '8f3c1e9ad27b60415c9e0b7f4a6d8e2153f7c0aa',
+  body: 'The picture is now computed by a WebAssembly module. Please have a look at it before we merge.',
+};
+/** Below the ports that the kernel gives to connections: one of them could have the preview's port after an outage. */
+const PORT_RANGE = '20000-29999';
+const MAX_EVENTS = 50;
+const MAX_RECORDED = 50;
+
+export interface StoryOptions {
+  feed: Feed;
+  /** The folder that holds `dist` and `examples`. */
+  root: string;
+  /** The program that plays the runner. */
+  runnerScript: string;
+  tempFolder: string;
+  machine: { PATH: string; HOME?: string };
+  /** More variables of the job. */
+  environment: Record<string, string>;
+  /** Where wasmrun was installed before, or is to be. */
+  toolCache: string;
+  app: DemoApp;
+  /** The page's own address, in the place of github.com. */
+  serverUrl: string;
+  onSession: (session: Session) => void;
+  onState: (state: StateMessage) => void;
+}
+
+export class Story {
+  readonly #options: StoryOptions;
+  readonly #feed: Feed;
+  readonly #bore = new DemoBoreServer();
+  readonly #webhookSecret = randomBytes(16).toString('hex');
+  #gitHub: GitHubServer | undefined;
+  #run: WorkflowRun | undefined;
+  #isCancelled = false;
+  #isStopped = false;
+
+  constructor(options: StoryOptions) {
+    this.#options = options;
+    this.#feed = options.feed;
+  }
+
+  /** Starts the servers and the first run. */
+  async start(): Promise<void> {
+    await this.#bore.start();
+    const { repository, number, commit } = PULL;
+    const head = { sha: commit, repo: { full_name: repository } };
+    this.#gitHub = await startGitHubServer(
+      { repository, isPrivate: true, pulls: [{ number, state: 'open', head }] },
+      () => this.#readGitHub(),
+    );
+    this.#showServer();
+    this.#startRun();
+  }
+
+  /** Does what a button of the page says, where that makes sense at the moment. */
+  act(action: Action): void {
+    if (this.#isStopped) return;
+    const { run } = this.#feed.documents;
+    switch (action) {
+      case 'cut':
+        return void this.#cut();
+      case 'restore':
+        return void this.#bore.restore().then(() => this.#showBack());
+      case 'end':
+        return void this.#run?.continue();
+      case 'cancel':
+        return void this.#cancel();
+      case 'again':
+        if (run.phase === 'over') this.#startRun();
+        return;
+      case 'signed':
+      case 'unsigned':
+        return void this.#send(action === 'signed');
+    }
+  }
+
+  /** Cancels the run and stops the servers. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    // The end of the preview is easier to follow with a server; the action does not need one.
+    await this.#bore.restore();
+    this.#cancel();
+    await this.#run?.over;
+    await this.#close();
+  }
+
+  /** The same at once, without the post step. */
+  async leave(): Promise<void> {
+    this.#isStopped = true;
+    await this.#run?.leave();
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([this.#bore.stop(), this.#gitHub?.stop()]);
+    this.#feed.change({ isOver: true });
+  }
+
+  #startRun(): void {
+    const number = this.#feed.documents.run.number + 1;
+    const run: Run = { number, phase: 'main', startedAt: new Date().toISOString() };
+    const { preview: _, ...rest } = this.#feed.documents;
+    this.#feed.replace({ ...rest, run, recorded: [] });
+    this.#note(`Workflow run ${number} has started.`);
+    this.#isCancelled = false;
+    if (this.#gitHub) this.#gitHub.state.runs[String(100 + number)] = 1;
+    const masks = new Set([this.#bore.secret, this.#webhookSecret, this.#gitHub?.state.token ?? '']);
+    const logs = new Map<Entry, StepLog>();
+    const logOf = (entry: Entry) => {
+      const log = logs.get(entry) ?? this.#openLog(entry, masks);
+      logs.set(entry, log);
+      return log;
+    };
+    logOf('main');
+    const over = new AbortController();
+    const workflow = new WorkflowRun(this.#options.runnerScript, this.#plan(number), news =>
+      this.#hear(news, logOf, over.signal),
+    );
+    this.#run = workflow;
+    void workflow.over.then(() => {
+      over.abort();
+      this.#endRun();
+    });
+  }
+
+  #plan(number: number): JobPlan {
+    const { root, tempFolder, machine, environment, app, toolCache, serverUrl } = this.#options;
+    const { repository, commit, branch, base } = PULL;
+    const head = { sha: commit, ref: branch, repo: { full_name: repository } };
+    const pull_request = { number: PULL.number, state: 'open', head, base: { ref: base } };
+    return {
+      root,
+      tempFolder,
+      machine,
+      inputs: { ...INPUT_DEFAULTS, ...this.#inputs() },
+      eventName: 'pull_request',
+      event: { pull_request, repository: { full_name: repository, private: true } },
+      environment: {
+        ...environment,
+        GITHUB_RUN_ID: String(100 + number),
+        GITHUB_SERVER_URL: serverUrl,
+        GITHUB_HEAD_REF: branch,
+        GITHUB_REF: `refs/pull/${PULL.number}/merge`,
+        GITHUB_ACTOR: PULL.author,
+        RUNNER_TOOL_CACHE: toolCache,
+        RUNNER_TRACKING_ID: `demo_${randomBytes(8).toString('hex')}`,
+      },
+      apiUrl: this.#gitHub?.url ?? '',
+      checkout: app.checkout,
+    };
+  }
+
+  /** What the workflow gives. */
+  #inputs(): Record<string, string> {
+    return {
+      ...this.#options.app.inputs,
+      server: this.#bore.address,
+      secret: this.#bore.secret,
+      'port-range': PORT_RANGE,
+      verify: `github ${WEBHOOK_PATH} ${this.#webhookSecret}`,
+      hold: '30m',
+      'github-token': this.#gitHub?.state.token ?? '',
+    };
+  }
+
+  /** A step's log begins with lines of the runner: what it runs, with which inputs. */
+  #openLog(entry: Entry, masks: Set<string>): StepLog {
+    const log = new StepLog(entry, masks, line => this.#feed.addLine(line));
+    if (entry !== 'main') return log;
+    log.add('group', 'Run wasmrun/expose-action@v1');
+    log.add('text', 'with:');
+    for (const [name, value] of Object.entries(this.#inputs())) log.add('text', `  ${name}: ${value}`);
+    log.add('end of group', '');
+    return log;
+  }
+
+  #hear(news: News, logOf: (entry: Entry) => StepLog, signal: AbortSignal): void {
+    switch (news.news) {
+      case 'started':
+        return void this.#follow(news.temp, signal);
+      case 'text':
+        return void logOf(news.entry).write(news.text);
+      case 'ended':
+        logOf(news.entry).end();
+        return void this.#endStep(news, logOf(news.entry));
+      case 'done':
+    }
+  }
+
+  #endStep({ entry, code, summary }: News & { news: 'ended' }, log: StepLog): void {
+    const { run } = this.#feed.documents;
+    const text = `${run.summary ?? ''}${log.mask(summary)}`;
+    const shown = text === '' ? run : { ...run, summary: text };
+    if (entry !== 'main') return void this.#feed.change({ run: shown });
+    const conclusion: Conclusion = this.#isCancelled ? 'cancelled' : code === 0 ? 'success' : 'failure';
+    this.#feed.change({ run: { ...shown, phase: 'post', conclusion } });
+    this.#note('The step has ended. Now its post step cleans up.');
+  }
+
+  #endRun(): void {
+    const { run, preview } = this.#feed.documents;
+    const conclusion = run.conclusion ?? (this.#isCancelled ? 'cancelled' : 'failure');
+    this.#feed.change({
+      run: { ...run, phase: 'over', conclusion, endedAt: new Date().toISOString() },
+      ...(preview?.phase === 'live' && { preview: { ...preview, phase: 'ended' as const } }),
+    });
+    this.#note(`Workflow run ${run.number} is over. Nothing of it is left on the runner.`);
+  }
+
+  #follow(temp: string, signal: AbortSignal): Promise<void> {
+    let inspector = '';
+    return watchPreview(
+      temp,
+      {
+        onSession: session => {
+          inspector = renderKeyFragment(session.controlUrl, session.controlToken);
+          this.#options.onSession(session);
+        },
+        onState: state => {
+          this.#showState(state, inspector);
+          this.#options.onState(state);
+        },
+        onRequest: request => this.#showRequest(request),
+      },
+      signal,
+    );
+  }
+
+  #showState(state: StateMessage, inspector: string): void {
+    const { preview } = this.#feed.documents;
+    const { phase } = state.exposure;
+    const [url, link] = [state.public_url ?? preview?.url, state.preview_url ?? preview?.link];
+    this.#feed.change({
+      preview: {
+        mode: state.mode,
+        phase,
+        status: state.status,
+        ...(url !== undefined && { url }),
+        ...(link !== undefined && { link }),
+        inspector,
+        visits: state.visits,
+        reconnects: state.reconnects,
+      },
+    });
+  }
+
+  #showRequest(request: RequestMessage): void {
+    const { id, received_at, method, target, status, verified, refusal } = request;
+    const recorded = {
+      id,
+      at: received_at,
+      method,
+      target,
+      ...(status !== null && { status }),
+      ...(verified !== null && { verified }),
+      ...(refusal !== null && { refusal }),
+    };
+    const others = this.#feed.documents.recorded.filter(other => other.id !== id);
+    this.#feed.change({ recorded: [...others, recorded].slice(-MAX_RECORDED) });
+  }
+
+  #cancel(): void {
+    if (this.#run === undefined || this.#feed.documents.run.phase === 'over') return;
+    this.#isCancelled ||= this.#feed.documents.run.phase === 'main';
+    void this.#run.cancel();
+  }
+
+  async #cut(): Promise<void> {
+    if (!this.#bore.isUp) return;
+    const backAt = await this.#bore.cut(() => this.#showBack());
+    this.#showServer(new Date(), backAt);
+    this.#note('The bore server is down: no visitor can reach the preview.');
+  }
+
+  #showBack(): void {
+    if (this.#feed.documents.server.isUp) return;
+    this.#showServer();
+    this.#note('The bore server is back.');
+  }
+
+  #showServer(cutAt?: Date, backAt?: Date): void {
+    this.#feed.change({
+      server: {
+        address: this.#bore.address,
+        isUp: this.#bore.isUp,
+        ...(cutAt && { cutAt: cutAt.toISOString() }),
+        ...(backAt && { backAt: backAt.toISOString() }),
+      },
+    });
+  }
+
+  async #send(isSigned: boolean): Promise<void> {
+    const { preview, deliveries } = this.#feed.documents;
+    if (preview?.url === undefined) return;
+    const delivery: Delivery = { number: deliveries.length + 1, at: new Date().toISOString(), isSigned };
+    this.#feed.change({ deliveries: [...deliveries, delivery] });
+    const answer = await sendWebhook({
+      url: preview.url,
+      secret: isSigned ? this.#webhookSecret : undefined,
+      repository: PULL.repository,
+      pullRequest: PULL.number,
+    });
+    this.#feed.change({
+      deliveries: this.#feed.documents.deliveries.map(one =>
+        one.number === delivery.number ? { ...one, answer } : one,
+      ),
+    });
+  }
+
+  /** Looks at what the last request has changed. */
+  #readGitHub(): void {
+    const { comments } = this.#feed.documents;
+    const at = new Date().toISOString();
+    const now = (this.#gitHub?.state.comments ?? []).map(({ id, login, body }): Comment => {
+      const before = comments.find(comment => comment.id === id)?.versions ?? [];
+      if (before.at(-1)?.body === body) return { id, author: login, versions: before };
+      const verb = before.length === 0 ? 'wrote a comment' : 'edited its comment';
+      this.#note(`The action ${verb}: ${readTitle(body)}`);
+      return { id, author: login, versions: [...before, { body, at }] };
+    });
+    if (JSON.stringify(now) !== JSON.stringify(comments)) this.#feed.change({ comments: now });
+  }
+
+  #note(text: string): void {
+    const event = { at: new Date().toISOString(), text };
+    this.#feed.change({ events: [...this.#feed.documents.events, event].slice(-MAX_EVENTS) });
+  }
+}
+
+/** The comment's heading, without its marks. */
+function readTitle(body: string): string {
+  return (/^#+ (.*)$/m.exec(body)?.[1] ?? 'without a title').replaceAll('`', '');
+}
+
+/** What the page shows before the first run. */
+export function describeStart(app: DemoApp): Documents {
+  return {
+    pull: PULL,
+    app: app.description,
+    comments: [],
+    deployments: [],
+    run: { number: 0, phase: 'over', startedAt: new Date().toISOString() },
+    server: { address: '', isUp: false },
+    events: [],
+    deliveries: [],
+    recorded: [],
+    isOver: false,
+  };
+}
