@@ -4,29 +4,40 @@ const http = require('node:http');
 const { renderPage } = require('./page.js');
 
 let visits = 0;
+let webhooks = 0;
 
 const send = (response, status, type, body) => {
   response.writeHead(status, { 'content-type': `${type}; charset=utf-8` });
   response.end(body);
 };
 
+const readBody = (request, callback) => {
+  const chunks = [];
+  request.on('data', chunk => chunks.push(chunk));
+  // Not chunk by chunk: one chunk may end within a character.
+  request.on('end', () => callback(Buffer.concat(chunks).toString()));
+};
+
 const routes = {
   'GET /': (_request, response) => {
     visits += 1;
-    const facts = { Platform: process.platform, Node: process.version, Visits: visits };
+    const facts = { Platform: process.platform, Node: process.version, Visits: visits, Webhooks: webhooks };
     send(response, 200, 'text/html', renderPage(facts));
   },
   'GET /api/hello': (_request, response) => {
     send(response, 200, 'application/json', JSON.stringify({ hello: 'world', visits }));
   },
   'POST /echo': (request, response) => {
-    const chunks = [];
-    request.on('data', chunk => chunks.push(chunk));
-    request.on('end', () => {
-      // Not chunk by chunk: one chunk may end within a character.
-      const body = Buffer.concat(chunks).toString();
+    readBody(request, body => {
       console.log(`echo: ${body.length} characters`);
       send(response, 200, request.headers['content-type'] || 'text/plain', body);
+    });
+  },
+  'POST /webhooks/github': (request, response) => {
+    readBody(request, body => {
+      webhooks += 1;
+      console.log(`webhook: ${request.headers['x-github-event']} ${JSON.parse(body).action}`);
+      send(response, 200, 'text/plain', 'thank you\n');
     });
   },
 };

@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import type { RunDemo } from '../demo/demo.ts';
+import { parseWholeNumber } from '../inputs/values.ts';
 import { InputError } from '../shared/errors.ts';
 import { resolveBundle } from '../supervisor/plan.ts';
 import type { Command, Flags } from './command.ts';
@@ -39,11 +40,7 @@ function readApp({ os, web }: Flags): 'os' | 'web' | undefined {
 }
 
 function readPort(text: Flags[string]): number {
-  if (text === undefined) return 0;
-  const port = /^\d{1,5}$/.test(String(text)) ? Number(text) : 0;
-  if (port < 1 || port > 65_535)
-    throw new InputError(`--port is '${text}', which is not a port: give a number from 1 to 65535`);
-  return port;
+  return parseWholeNumber(typeof text === 'string' ? text : undefined, '--port', 0, 65_535) ?? 0;
 }
 
 async function loadDemo(script: string): Promise<RunDemo> {

@@ -9,8 +9,17 @@ import type { StateMessage } from '../shared/state-json.ts';
 import type { Session } from '../supervisor/session-folder.ts';
 import type { DemoApp } from './apps.ts';
 import { DemoBoreServer } from './bore.ts';
-import { type GitHubServer, startGitHubServer } from './github/server.ts';
-import type { Action, Comment, Conclusion, Delivery, Documents, PullRequest, Run } from './page/documents.ts';
+import { type FakeDeployment, type GitHubServer, startGitHubServer } from './github/server.ts';
+import type {
+  Action,
+  Comment,
+  Conclusion,
+  Delivery,
+  Deployment,
+  Documents,
+  PullRequest,
+  Run,
+} from './page/documents.ts';
 import type { Feed } from './page/feed.ts';
 import { watchPreview } from './preview-watch.ts';
 import type { Entry } from './runner/job.ts';
@@ -29,6 +38,7 @@ const PULL: PullRequest = {
   commit: '8f3c1e9ad27b60415c9e0b7f4a6d8e2153f7c0aa',
   body: 'The picture is now computed by a WebAssembly module. Please have a look at it before we merge.',
 };
+const BASE_COMMIT = '2b7d40f1c85ea3960d1f7be4926ac05d83e1f6b9';
 /** Below the ports that the kernel gives to connections: one of them could have the preview's port after an outage. */
 const PORT_RANGE = '20000-29999';
 const MAX_EVENTS = 50;
@@ -71,11 +81,18 @@ export class Story {
   /** Starts the servers and the first run. */
   async start(): Promise<void> {
     await this.#bore.start();
-    const { repository, number, commit } = PULL;
-    const head = { sha: commit, repo: { full_name: repository } };
-    this.#gitHub = await startGitHubServer(
-      { repository, isPrivate: true, pulls: [{ number, state: 'open', head }] },
-      () => this.#readGitHub(),
+    const { repository, number, commit, title, author, branch, base } = PULL;
+    const head = { sha: commit, ref: branch, repo: { full_name: repository } };
+    const pull = {
+      number,
+      state: 'open' as const,
+      head,
+      base: { sha: BASE_COMMIT, ref: base },
+      title,
+      login: author,
+    };
+    this.#gitHub = await startGitHubServer({ repository, isPrivate: true, pulls: [pull] }, () =>
+      this.#readGitHub(),
     );
     this.#showServer();
     this.#startRun();
@@ -132,7 +149,12 @@ export class Story {
     this.#feed.replace({ ...rest, run, recorded: [] });
     this.#note(`Workflow run ${number} has started.`);
     this.#isCancelled = false;
-    if (this.#gitHub) this.#gitHub.state.runs[String(100 + number)] = 1;
+    if (this.#gitHub)
+      this.#gitHub.state.runs[String(100 + number)] = {
+        attempt: 1,
+        event: 'pull_request',
+        headSha: PULL.commit,
+      };
     const masks = new Set([this.#bore.secret, this.#webhookSecret, this.#gitHub?.state.token ?? '']);
     const logs = new Map<Entry, StepLog>();
     const logOf = (entry: Entry) => {
@@ -342,18 +364,25 @@ export class Story {
     const at = new Date().toISOString();
     const now = (this.#gitHub?.state.comments ?? []).map(({ id, login, body }): Comment => {
       const before = comments.find(comment => comment.id === id)?.versions ?? [];
-      if (before.at(-1)?.body === body) return { id, author: login, versions: before };
+      if (before.at(-1)?.body === body) return { id, author: login ?? 'ghost', versions: before };
       const verb = before.length === 0 ? 'wrote a comment' : 'edited its comment';
       this.#note(`The action ${verb}: ${readTitle(body)}`);
-      return { id, author: login, versions: [...before, { body, at }] };
+      return { id, author: login ?? 'ghost', versions: [...before, { body, at }] };
     });
-    if (JSON.stringify(now) !== JSON.stringify(comments)) this.#feed.change({ comments: now });
+    const deployments = (this.#gitHub?.state.deploymentList ?? []).map(describeDeployment);
+    if (JSON.stringify([now, deployments]) !== JSON.stringify([comments, this.#feed.documents.deployments]))
+      this.#feed.change({ comments: now, deployments });
   }
 
   #note(text: string): void {
     const event = { at: new Date().toISOString(), text };
     this.#feed.change({ events: [...this.#feed.documents.events, event].slice(-MAX_EVENTS) });
   }
+}
+
+function describeDeployment({ id, environment, statuses }: FakeDeployment): Deployment {
+  const { state = 'pending', environmentUrl = '' } = statuses.at(-1) ?? {};
+  return { id, environment, state, ...(environmentUrl !== '' && { url: environmentUrl }) };
 }
 
 /** The comment's heading, without its marks. */

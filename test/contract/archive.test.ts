@@ -32,8 +32,11 @@ it('holds every action with the bundles it names', () => {
   }
 });
 
-it('holds the example that `expose demo` serves', () => {
-  expect(archived).toContain('examples/web-hello/index.html');
+it('holds nothing of the demo, which weighs more than the action itself', () => {
+  expect(tracked).toEqual(
+    expect.arrayContaining(['examples/web-hello/index.html', 'examples/demo/server.js']),
+  );
+  expect(archived.filter(path => /^(dist|examples)\/(demo|web-hello)/.test(path))).toEqual([]);
 });
 
 it('holds nothing else that was not put on this list', () => {

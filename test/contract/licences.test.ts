@@ -51,7 +51,12 @@ it('takes a package that is under two of the allowed licences at once', () => {
   expect(renderLicences([folder])).toContain('both 1.2.3, (Apache-2.0 AND BSD-3-Clause)');
 });
 
-it.each(['GPL-3.0-only', '(MIT AND GPL-3.0-only)', 'UNLICENSED', undefined])(
+it('takes a package that gives the choice between an allowed licence and another', () => {
+  const folder = writePackage('choice', '(MPL-2.0 OR Apache-2.0)', { LICENSE: 'text' });
+  expect(renderLicences([folder])).toContain('choice 1.2.3, (MPL-2.0 OR Apache-2.0)');
+});
+
+it.each(['GPL-3.0-only', '(MIT AND GPL-3.0-only)', '(MPL-2.0 OR GPL-3.0-only)', 'UNLICENSED', undefined])(
   'refuses a package with the licence %s',
   license => {
     const folder = writePackage('strict', license, { LICENSE: 'text' });

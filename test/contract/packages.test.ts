@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
+import { PAGE_PACKAGES } from '../../src/demo/page/files.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -39,8 +40,9 @@ function listImports(...folders: string[]): string[] {
   return [...new Set(specifiers.filter(name => !name.startsWith('node:')).map(packageOf))].sort();
 }
 
-it('lists as dependencies exactly the packages that src imports', () => {
-  expect(listImports('src')).toEqual(Object.keys(dependencies).sort());
+it('lists as dependencies exactly the packages that src imports, and those whose files are in a page', () => {
+  const used = new Set([...listImports('src'), ...PAGE_PACKAGES]);
+  expect([...used].sort()).toEqual(Object.keys(dependencies).sort());
 });
 
 it('lists every package that tests, benchmarks and scripts import, and no development package without a use', () => {

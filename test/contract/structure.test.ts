@@ -19,16 +19,18 @@ const FLOORS: readonly Readonly<Record<string, readonly string[]>>[] = [
     inputs: ['app', 'gateway', 'tunnel', 'shared'],
   },
   { supervisor: ['exposure', 'inputs', 'app', 'control', 'github', 'shared'] },
+  { demo: ['supervisor', 'inputs', 'app', 'control', 'tunnel', 'shared'] },
   {
     step: ['supervisor', 'inputs', 'app', 'control', 'github', 'shared'],
-    commands: ['supervisor', 'inputs', 'exposure', 'control', 'tunnel', 'shared'],
-    demo: ['app', 'tunnel', 'shared'],
+    commands: ['demo', 'supervisor', 'inputs', 'exposure', 'control', 'tunnel', 'shared'],
   },
 ];
 const ROOMS: Readonly<Record<string, readonly string[]>> = Object.assign({}, ...FLOORS);
 const PROGRAMS = [
   'cache',
   'cli',
+  'demo',
+  'demo-runner',
   'main',
   'page-host',
   'post',
@@ -90,15 +92,29 @@ describe('the rooms of src', () => {
   });
 });
 
-describe("the inspector's page", () => {
+describe.each([
+  ["the inspector's page", 'control/inspector/browser/', /'\.\/[\w-]+\.ts';$/],
+  // Two packages are files of this page.
+  ["the demo's page", 'demo/page/browser/', /'(?:\.\/[\w-]+\.ts|marked|dompurify)';$/],
+])('%s', (_, folder, own) => {
   it('imports only types from outside, because a browser gets its files as they are', () => {
-    const page = files.filter(file => file.startsWith('control/inspector/browser/'));
-    expect(page.length).toBeGreaterThan(20);
+    const page = files.filter(file => file.startsWith(folder));
+    expect(page.length).toBeGreaterThan(10);
     const imports = page.flatMap(
       file => read(file).match(/^(?:import|export) (?!type )[^;]*'[^']+';$/gm) ?? [],
     );
-    expect(imports.length).toBeGreaterThan(20);
-    expect(imports.filter(text => !/'\.\/[\w-]+\.ts';$/.test(text))).toEqual([]);
+    expect(imports.length).toBeGreaterThan(10);
+    expect(imports.filter(text => !own.test(text))).toEqual([]);
+  });
+});
+
+describe('the demo', () => {
+  it('is imported by commands as a type only, because users of the action do not download it', () => {
+    const imports = files
+      .filter(file => !file.startsWith('demo/') && !file.startsWith('demo'))
+      .flatMap(file => read(file).match(/^(?:import|export) [^;]*'[./]*demo\/[^']*';$/gm) ?? []);
+    expect(imports).toHaveLength(1);
+    expect(imports[0]).toMatch(/^import type /);
   });
 });
 

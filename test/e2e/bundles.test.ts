@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { PAGE_PACKAGES } from '../../src/demo/page/files.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const SRC = join(ROOT, 'src');
@@ -11,6 +12,10 @@ const DIST = join(ROOT, 'dist');
 /** Every job downloads all of dist. Decimal megabytes; 2.4 of them are the library for the cache service. */
 const MAX_DIST_BYTES = 20.5e6;
 const MAX_SMALL_BYTES = 0.3e6;
+/** Not in a release's archive (.gitattributes): only checkouts and the npm package have the demo. */
+const DEMO = ['demo', 'demo-runner'];
+/** 2.6 of them are the library that draws the charts. */
+const MAX_DEMO_BYTES = 6.5e6;
 
 const programs = readdirSync(SRC)
   .filter(file => file.endsWith('.ts'))
@@ -42,16 +47,22 @@ it('has a folder for each program, and no other', () => {
 });
 
 it('weighs no more than a job should have to download', () => {
-  expect(weigh(DIST)).toBeLessThan(MAX_DIST_BYTES);
+  const demo = DEMO.map(name => weigh(join(DIST, name))).reduce((sum, bytes) => sum + bytes);
+  expect(weigh(DIST) - demo).toBeLessThan(MAX_DIST_BYTES);
+  expect(demo).toBeLessThan(MAX_DEMO_BYTES);
   for (const small of ['stop', 'wait']) expect(weigh(join(DIST, small))).toBeLessThan(MAX_SMALL_BYTES);
 });
 
 const listLicensed = (program: string) =>
-  [...readFileSync(join(DIST, program, 'licenses.txt'), 'utf8').matchAll(/^(\S+) \d\S*, \S+$/gm)].map(
+  [...readFileSync(join(DIST, program, 'licenses.txt'), 'utf8').matchAll(/^(\S+) \d\S*, .+$/gm)].map(
     ([, name]) => name,
   );
 
 describe('licenses.txt', () => {
+  it("of the demo's page names every package whose files are in it", () => {
+    expect(listLicensed('demo/page').sort()).toEqual([...PAGE_PACKAGES].sort());
+  });
+
   it.each(programs)('of %s names every package that the bundle says it contains', program => {
     const joined = listJoined(program);
     expect(joined.length).toBeGreaterThan(0);

@@ -309,7 +309,7 @@ describe('expose demo', () => {
     expect(await demo.code).toBe(0);
     expect(states().at(-1)).toMatchObject({
       status: 'Disconnected',
-      exposure: { phase: 'ended', reason: 'stopped' },
+      exposure: { phase: 'ended', reason: 'job ended' },
     });
     expect(await accepts('127.0.0.1', Number(new URL(url).port))).toBe(false);
     expect(readdirSync(temp)).toEqual([]);

@@ -26,7 +26,6 @@ export interface Deployment {
   environment: string;
   state: string;
   url?: string;
-  log?: string;
 }
 
 export type Conclusion = 'success' | 'failure' | 'cancelled';
