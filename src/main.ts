@@ -4,7 +4,6 @@
 import { Cancellation } from './shared/cancellation.ts';
 import { tolerateBrokenOutput } from './shared/output.ts';
 import { reportFailure, runPreview } from './step/preview.ts';
-import { print } from './step/print.ts';
 
 tolerateBrokenOutput();
 
@@ -12,8 +11,6 @@ const cancellation = new Cancellation(['SIGINT', 'SIGTERM'], {
   exitCode: 1,
   // Post undoes what takes longer.
   undoMs: 900,
-  // Not an annotation: while main repeats the preview's log, the runner shows commands as text.
-  onCancel: () => print.info('cancelled; the post step takes the preview down'),
 });
 
 void runPreview(cancellation).catch(error => {

@@ -5,6 +5,7 @@ import * as v from 'valibot';
 import { listSecrets } from './exposure/config.ts';
 import { describeError } from './shared/errors.ts';
 import { createLogger } from './shared/log.ts';
+import { renderLogLine } from './shared/log-line.ts';
 import { LogFile, tolerateBrokenOutput } from './shared/output.ts';
 import { sanitiseLines } from './shared/sanitise.ts';
 import { SupervisorConfigSchema } from './supervisor/config.ts';
@@ -21,7 +22,7 @@ async function run(): Promise<void> {
   const logger = createLogger({
     level: config.logLevel,
     hidden: secrets.filter(secret => secret !== undefined),
-    write: (line, level) => log.writeLine(`${PREFIXES[level]}${line}`, level === 'error'),
+    write: (line, level) => log.writeLine(renderLogLine(line, level, new Date()), level === 'error'),
     isFull: () => log.isFull,
   });
   const { exposure, controlUrl, finished, failOnBug } = await startSupervision(config, logger);
@@ -36,8 +37,6 @@ async function run(): Promise<void> {
 const STDOUT = 1;
 /** An app that prints a lot must not fill the runner's disk. */
 const MAX_LOG_BYTES = 10 * 1024 * 1024;
-
-const PREFIXES = { debug: 'debug: ', info: '', warn: 'warning: ', error: 'error: ' };
 
 tolerateBrokenOutput();
 void run().catch(error => {

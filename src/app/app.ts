@@ -9,6 +9,7 @@ import { removeFolder } from '../shared/folders.ts';
 import type { HostHeader } from '../shared/host-rule.ts';
 import { LAST_LINES } from '../shared/lines.ts';
 import type { Logger } from '../shared/log.ts';
+import { CONSOLE_PREFIX } from '../shared/log-line.ts';
 import { sanitise } from '../shared/sanitise.ts';
 import type { AppState, Upstream } from '../shared/state.ts';
 import { startExec } from './exec/exec.ts';
@@ -78,7 +79,7 @@ export async function startApp(options: AppOptions, timing?: RestartTiming): Pro
   const lines = options.console ?? new ConsoleLines();
   const onOutput = (line: string) => {
     lines.add(line);
-    options.logger.info(`app | ${sanitise(line, CONSOLE_LINE_LENGTH)}`);
+    options.logger.info(`${CONSOLE_PREFIX}${sanitise(line, CONSOLE_LINE_LENGTH)}`);
   };
   const lastLines = () => lines.tail(LAST_LINES);
   let prefersPublicPort = true;

@@ -7,6 +7,8 @@ const POLL_MS = 200;
 const CHUNK_BYTES = 64 * 1024;
 
 export interface LogTail {
+  /** Reads up to the present end. */
+  readOn(): void;
   /** Reads up to the present end, then stops. Returns the position in bytes after the last line that was passed on. */
   stop(): number;
 }
@@ -19,6 +21,7 @@ export function followLog(file: string, onLine: (line: string) => void, from = 0
   };
   const timer = setInterval(readAll, POLL_MS);
   return {
+    readOn: readAll,
     stop: () => {
       clearInterval(timer);
       readAll();

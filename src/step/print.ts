@@ -18,13 +18,19 @@ export const print = {
   failure: (text: string) => core.setFailed(sanitiseLines(text)),
   /** Lines in a folded group; the runner obeys no command in them. */
   group: (title: string, lines: readonly string[]) => {
-    core.startGroup(sanitiseLines(title));
+    const end = openGroup(title);
     const resume = suspendCommands();
     for (const line of lines) print.info(line);
     resume();
-    core.endGroup();
+    end();
   },
 };
+
+/** Begins a folded group, which ends when the returned function is called. The runner does not nest groups. */
+export function openGroup(title: string): () => void {
+  core.startGroup(sanitiseLines(title));
+  return core.endGroup;
+}
 
 /** From now on the runner obeys no command in the output, until the returned function is called. */
 export function suspendCommands(): () => void {

@@ -28,7 +28,7 @@ import { type ResolvedAccess, resolveAccess } from '../supervisor/access.ts';
 import type { ReportConfig } from '../supervisor/config.ts';
 import type { HostContext } from '../supervisor/host.ts';
 import type { ForkRuleInputs } from './job-environment.ts';
-import { createStepLogger } from './log.ts';
+import { createStepLogger, type StepLog } from './log.ts';
 import { print } from './print.ts';
 
 /** How long GitHub may take to answer; after that the step continues without it. */
@@ -47,7 +47,7 @@ export function connectForStep(job: Job, { token }: ForkRuleInputs, { proxy }: H
   return connectGitHub({
     token,
     apiUrl: job.apiUrl,
-    logger: createStepLogger('info'),
+    logger: createStepLogger(),
     proxy,
   });
 }
@@ -101,15 +101,15 @@ export async function findReportTarget(options: {
   guard: ForkRuleInputs;
   admission?: Admission;
   inputs: Inputs;
+  log: StepLog;
 }): Promise<ReportTarget> {
-  const { job, github, guard, admission, inputs } = options;
+  const { job, github, guard, admission, inputs, log } = options;
   const signal = AbortSignal.timeout(API_TIMEOUT_MS);
   const identity = identifyPreview(job, inputs.name);
   const isNeeded = inputs.comment || inputs.deployment || inputs.hold;
-  const pullRequest = isNeeded ? await findPullRequestToReport(job, github, inputs, signal) : undefined;
+  const pullRequest = isNeeded ? await findPullRequestToReport(options, signal) : undefined;
   const visibility = await readVisibility(job, github, signal);
   const { access, reason } = resolveAccess(inputs.gateway.access, inputs.protocol, visibility === 'public');
-  createStepLogger(inputs.logLevel).info(`access ${access.kind}: ${reason}`);
   const shown = nameAccess(access);
   const [entry, openWarning] = [describeEntry(shown), describeOpenWarning(shown, visibility)];
   const sharedWarning =
@@ -117,8 +117,8 @@ export async function findReportTarget(options: {
       ? 'bore.pub is a public server: its operator can read what visitors send; use a server of your own'
       : undefined;
   const warnings = [...inputs.warnings, ...(sharedWarning === undefined ? [] : [sharedWarning])];
-  for (const warning of [...warnings, ...(openWarning === undefined ? [] : [openWarning])])
-    print.warning(warning);
+  for (const warning of [...warnings, ...(openWarning === undefined ? [] : [openWarning])]) log.warn(warning);
+  log.logger.info(`access ${access.kind}: ${reason}`);
   const preview = {
     commit: readCommit(job, pullRequest),
     warnings,
@@ -152,7 +152,10 @@ function nameAccess(access: ResolvedAccess['access']): Access {
   return access.kind === 'link' && !access.isGenerated ? 'given key' : access.kind;
 }
 
-async function findPullRequestToReport(job: Job, github: GitHub, inputs: Inputs, signal: AbortSignal) {
+async function findPullRequestToReport(
+  { job, github, inputs, log }: { job: Job; github: GitHub; inputs: Inputs; log: StepLog },
+  signal: AbortSignal,
+) {
   try {
     return await findPullRequest({ job, github, signal, number: inputs.prNumber });
   } catch (error) {
@@ -162,8 +165,8 @@ async function findPullRequestToReport(job: Job, github: GitHub, inputs: Inputs,
       prNumber !== undefined && error.status === 404
         ? describeUnknownNumber(prNumber, job, error)
         : describeReportFailure('pull request lookup', error);
-    if (comment || deployment) print.warning(problem);
-    else print.info(problem);
+    if (comment || deployment) log.warn(problem);
+    else log.logger.info(problem);
     return undefined;
   }
 }

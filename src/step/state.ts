@@ -20,7 +20,7 @@ const StepStateSchema = v.object({
   /** The wasmrun that main installed and post keeps in the runner's cache service; absent if there is nothing to keep. */
   installation: v.optional(NewInstallationSchema),
   mode: v.picklist(APP_MODES),
-  /** Absent: info. */
+  /** How much post says; absent: info. */
   logLevel: v.optional(v.picklist(LOG_LEVELS)),
   /** How long the app may take to stop. */
   stopTimeoutMs: v.number(),
@@ -36,14 +36,27 @@ export function saveStepState(state: StepState): void {
   core.saveState(KEY, JSON.stringify(state));
 }
 
-/** Saves how much of the preview's log main has shown, in bytes. post continues from there. */
-export function saveShownLog(bytes: number): void {
-  core.saveState(SHOWN_KEY, bytes);
+/** What main has shown of the preview: post continues from there. */
+export interface Shown {
+  /** Of its log, in bytes. */
+  log: number;
+  /** Of its warnings, a count. */
+  warnings: number;
+  /** Whether the summary has its end. */
+  end: boolean;
 }
 
-/** Reads what `saveShownLog` saved; 0 if main was killed before that. */
-export function readShownLog(): number {
-  return Number(core.getState(SHOWN_KEY)) || 0;
+const ShownSchema = v.object({ log: v.number(), warnings: v.number(), end: v.boolean() });
+
+export function saveShown(shown: Shown): void {
+  core.saveState(SHOWN_KEY, JSON.stringify(shown));
+}
+
+/** Reads what `saveShown` saved; nothing if main was killed before that. */
+export function readShown(): Shown {
+  const text = core.getState(SHOWN_KEY);
+  if (text === '') return { log: 0, warnings: 0, end: false };
+  return v.parse(ShownSchema, JSON.parse(text));
 }
 
 /** What main saved, or undefined if it did not get that far. */

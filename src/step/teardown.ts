@@ -20,7 +20,7 @@ import { readForkRuleInputs, readJob } from './job-environment.ts';
 import { createStepLogger, printTail } from './log.ts';
 import { readMachine } from './machine.ts';
 import { print } from './print.ts';
-import { readShownLog, readStepState, type StepState } from './state.ts';
+import { readShown, readStepState, type StepState } from './state.ts';
 import { measureLife, writeSummary } from './summary.ts';
 
 /** The whole log is the `log-file` output; this much of it is worth a group in the step's log. */
@@ -45,18 +45,23 @@ export async function tearDown(): Promise<void> {
     return print.info('the preview was already taken down');
   if (step.supervisor === undefined) return undoStart(step);
   const { reaped, outcome } = await stopBackground(step.folder, step.supervisor, limitStops(step));
-  tellReaped(reaped, step.stopTimeoutMs);
+  tellReaped(reaped, step);
   const state = outcome ?? describeDeath(step);
   const { log } = sessionFiles(step.folder);
-  const shown = readShownLog();
-  printTail(log, shown === 0 ? 'Log of the preview' : 'Log of the preview, continued', LOG_LINES, shown);
+  const shown = readShown();
+  if (step.logLevel !== 'quiet')
+    printTail(
+      log,
+      shown.log === 0 ? 'Log of the preview' : 'Log of the preview, continued',
+      LOG_LINES,
+      shown.log,
+    );
   if (outcome === undefined) await reportDeath(step, state);
-  await writeSummary(readJob(), step, state);
+  if (!shown.end) await writeSummary(readJob(), step, state);
   // If the preview failed before it was live, main has printed the reason.
   if (outcome?.exposure.phase !== 'failed' || outcome.exposure.live_at !== null) explainEnd(step, state);
   if (!step.hold && state.address_changes > 0) warnOfAddressChanges(state.address_changes);
-  // In a hold, main has printed the warnings.
-  if (!step.hold) for (const warning of state.warnings) print.warning(warning);
+  for (const warning of state.warnings.slice(shown.warnings)) print.warning(warning);
   await removeSession(step);
 }
 
@@ -78,7 +83,7 @@ export async function keepInstalled(): Promise<void> {
 }
 
 /** The recorded requests may stay, for whatever uploads them after this step. The runner empties its temp folder. */
-async function removeSession({ folder, keepsRequests = false }: StepState): Promise<void> {
+async function removeSession({ folder, logLevel, keepsRequests = false }: StepState): Promise<void> {
   const { requests } = sessionFiles(folder);
   const isKept = keepsRequests && (statSync(requests, { throwIfNoEntry: false })?.size ?? 0) > 0;
   const doomed = isKept
@@ -87,16 +92,16 @@ async function removeSession({ folder, keepsRequests = false }: StepState): Prom
         .filter(path => path !== requests)
     : [folder];
   await removeAll(doomed);
-  if (isKept) print.info(`the recorded requests stay in ${requests}`);
+  if (isKept) createStepLogger(logLevel).info(`the recorded requests stay in ${requests}`);
 }
 
 /**
  * main was cancelled, or failed, before it started the supervisor: all that can be left is an installation of wasmrun.
  */
 async function undoStart(step: StepState): Promise<void> {
-  const { folder, installFolder, stopTimeoutMs } = step;
+  const { folder, installFolder } = step;
   const { reaped } = await stopBackground(folder, undefined, limitStops(step));
-  tellReaped(reaped, stopTimeoutMs);
+  tellReaped(reaped, step);
   await removeAll([...(installFolder === undefined ? [] : [installFolder]), folder]);
 }
 
@@ -112,13 +117,14 @@ function limitStops({ stopTimeoutMs }: StepState): StopOptions {
   return { stopTimeoutMs, limit: wantedMs => limitInPost(wantedMs, AFTER_PROCESSES_MS) };
 }
 
-function tellReaped(reaped: readonly ReapedProcess[], stopTimeoutMs: number): void {
+function tellReaped(reaped: readonly ReapedProcess[], { stopTimeoutMs, logLevel }: StepState): void {
+  const logger = createStepLogger(logLevel);
   if (reaped.length === 0) return;
   const list = (some: readonly ReapedProcess[]) => some.map(({ role, pid }) => `${role} (${pid})`).join(', ');
-  print.info(`ended processes that were left behind: ${list(reaped)}`);
+  logger.info(`ended processes that were left behind: ${list(reaped)}`);
   const killed = reaped.filter(one => one.killed);
   if (killed.length > 0)
-    print.info(
+    logger.info(
       `killed, because it did not stop within ${formatDuration(stopTimeoutMs)}, the \`stop-timeout\`: ${list(killed)}`,
     );
 }
@@ -166,7 +172,7 @@ async function reportDeath(step: StepState, state: StateMessage): Promise<void> 
   const { token } = readForkRuleInputs();
   const { report } = step;
   if (token === '') return;
-  const logger = createStepLogger('info');
+  const logger = createStepLogger();
   const reporters = openReporters({
     github: openGitHub({ job, token }, readMachine().proxy, logger),
     report,
@@ -190,7 +196,7 @@ function explainEnd(step: StepState, state: StateMessage): void {
   if (step.hold) return;
   if (exposure.phase === 'failed') print.warning(`the preview failed: ${exposure.reason}`);
   if (exposure.phase !== 'ended') return;
-  print.info(`the preview has ended: ${exposure.reason}`);
+  createStepLogger(step.logLevel).info(`the preview has ended: ${exposure.reason}`);
   if (step.report.comment !== undefined && measureLife(state) < SHORT_LIFE_MS)
     print.notice(
       'the preview lived for less than a minute, because it ends with its job: `hold: 30m` keeps the step, and the link, alive for reviewers',

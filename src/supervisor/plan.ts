@@ -154,7 +154,8 @@ export function describeLeftOut(
   return `variables of the job that \`command\` does not see, unless you name them in \`env\`: ${sanitise(names.join(', '), MAX_LEFT_OUT)}`;
 }
 
-function needsWasmrun(mode: AppMode): boolean {
+/** Whether wasmrun is looked for, and installed, in this mode. */
+export function needsWasmrun(mode: AppMode): boolean {
   return mode === 'os' || mode === 'exec';
 }
 

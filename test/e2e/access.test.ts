@@ -68,10 +68,10 @@ describeWithReal(['bore'], 'a preview', () => {
     onTestFinished(async () => void (await job.post()));
     if (outcome === 'refused') {
       expect([code, log]).toEqual([1, expect.stringContaining('write access: open')]);
-      expect(log).not.toContain(' Preview: ');
+      expect(log).not.toContain('Preview: ');
       return;
     }
-    expect([code, log]).toEqual([0, expect.stringContaining(' Preview: ')]);
+    expect([code, log]).toEqual([0, expect.stringContaining('Preview: ')]);
     const { url = '', key = '', 'preview-url': link = '' } = job.outputs;
     if (protocol === 'tcp') expect([link, key]).toEqual([url, '']);
     else await letsIn(outcome, url, link);

@@ -121,7 +121,7 @@ export async function goLive({ job }: Preview): Promise<string> {
 /** Starts a main that holds, and returns the public URL once it is announced. */
 export async function startHold({ job }: Preview): Promise<string> {
   job.start();
-  const [, url = ''] = await job.printed(/ Preview: (http:\S+)/);
+  const [, url = ''] = await job.printed(/Preview: (http:\S+)/);
   return url;
 }
 

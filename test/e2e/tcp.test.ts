@@ -87,7 +87,7 @@ describeWithReal(['bore', 'redis-server', 'redis-cli'], 'raw bytes', () => {
     const { outputs, log } = preview.job;
     expect(url).toBe(`tcp://${host}:${outputs.port}`);
     expect(outputs).toMatchObject({ 'preview-url': url, host, status: 'Connected', mode: 'port' });
-    expect(log).toContain(`Preview: ${url}\n  nc ${host} ${outputs.port}\n`);
+    expect(log).toContain(`Preview: ${url}\nConnect with: nc ${host} ${outputs.port}\n`);
 
     expect(await askRedis(url, 'set', 'greeting', 'hello from outside')).toBe('OK');
     expect(await askRedis(url, 'get', 'greeting')).toBe('hello from outside');

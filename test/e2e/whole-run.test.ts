@@ -23,7 +23,7 @@ describeWithReal(['bore'], 'a preview of a pull request', () => {
     expect(await (await reviewer.visit()).text()).toBe('the preview');
     const post = await job.post();
 
-    const { exposure = '', ...state } = job.state;
+    const handed = Object.entries(job.state).map(([name, value]) => [name, JSON.parse(value)]);
     const run = [
       renderPart(
         'The inputs that the workflow gives',
@@ -32,7 +32,7 @@ describeWithReal(['bore'], 'a preview of a pull request', () => {
       ),
       renderPart('The log of the step', 'text', job.log),
       renderPart('Its outputs', 'json', renderJson(job.outputs)),
-      renderPart('What it hands to post', 'json', renderJson({ ...state, exposure: JSON.parse(exposure) })),
+      renderPart('What it hands to post', 'json', renderJson(Object.fromEntries(handed))),
       renderPart('The log of post', 'text', post.log),
       renderPart('The summary of the job', 'markdown', job.summary),
       '## Every request to GitHub\n',
@@ -62,23 +62,19 @@ function renderRequest({ method, path, status, body }: LoggedRequest): string {
 /** Puts a word in capitals for all that differs between two runs. */
 function hideWhatChanges(run: string, outputs: Record<string, string>, temp: string): string {
   const { key = '', port = '', 'control-url': control = '', 'control-token': token = '' } = outputs;
-  return (
-    run
-      .replaceAll(key, 'KEY')
-      .replaceAll(token, 'CONTROL-TOKEN')
-      .replaceAll(new URL(control).port, 'CONTROL-PORT')
-      .replaceAll(`${HOST}:${port}`, `${HOST}:PORT`)
-      .replaceAll(`"port": "${port}"`, '"port": "PORT"')
-      .replaceAll(temp, 'RUNNER_TEMP')
-      .replaceAll(/(?<=RUNNER_TEMP.expose-)\w{6}/g, 'RANDOM')
-      .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
-      .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d UTC/g, 'DATE')
-      .replaceAll(/live for \d+s/g, 'live for SECONDSs')
-      .replaceAll(/"pid": \d+/g, '"pid": PID')
-      .replaceAll(/"startTime": "\d+"/g, '"startTime": "TICKS"')
-      .replaceAll(/"shown": "\d+"/g, '"shown": "BYTES"')
-      .replaceAll(/\b[\da-f]{32}(?=::)|(?<=::stop-commands::)[\da-f]{32}/g, 'STOP-TOKEN')
-      // The tunnel and the preview each log for themselves: either may be first.
-      .replace(/(\n {2}Preview: .*\n\n)(tunnel connected: .*\n)/, '$2$1')
-  );
+  return run
+    .replaceAll(key, 'KEY')
+    .replaceAll(token, 'CONTROL-TOKEN')
+    .replaceAll(new URL(control).port, 'CONTROL-PORT')
+    .replaceAll(`${HOST}:${port}`, `${HOST}:PORT`)
+    .replaceAll(`"port": "${port}"`, '"port": "PORT"')
+    .replaceAll(temp, 'RUNNER_TEMP')
+    .replaceAll(/(?<=RUNNER_TEMP.expose-)\w{6}/g, 'RANDOM')
+    .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+    .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d UTC/g, 'DATE')
+    .replaceAll(/live (for|after) \d+s/g, 'live $1 SECONDSs')
+    .replaceAll(/"pid": \d+/g, '"pid": PID')
+    .replaceAll(/"startTime": "\d+"/g, '"startTime": "TICKS"')
+    .replaceAll(/"log": \d+/g, '"log": BYTES')
+    .replaceAll(/\b[\da-f]{32}(?=::)|(?<=::stop-commands::)[\da-f]{32}/g, 'STOP-TOKEN');
 }

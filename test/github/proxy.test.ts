@@ -249,6 +249,7 @@ describe('the proxy of the job', () => {
       hold: false,
       supervisor: { pid: 2 ** 30, startTime: 'long ago', role: 'supervisor' },
       mode: 'web',
+      logLevel: 'info',
       stopTimeoutMs: 5_000,
       report: {
         identity: { key: 'k', name: 'web' },

@@ -1,4 +1,4 @@
-// What the runner sees of the supervisor's log. step/log.ts writes to the output of its process, so each test runs it
+// What the runner sees of main's log and of the supervisor's. step/log.ts writes to the output of its process, so each test runs it
 // in a process of its own.
 
 import { execFileSync } from 'node:child_process';
@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { renderLogLine } from '../../src/shared/log-line.ts';
 
 let file: string;
 beforeEach(() => {
@@ -39,28 +40,104 @@ function findCommands(lines: readonly string[]): string[] {
   });
 }
 
-it('a copied log contains no runner command, whatever is in it', () => {
-  writeFileSync(
-    file,
-    '::add-path::/evil\n::set-env name=A::b\n##[add-mask]x\n::stop-commands::mine\n::mine::\n',
-  );
-  const lines = run('log.relayLog(file).stop(); console.log("::notice::ours");');
+const NOON = new Date('2026-05-04T12:00:00Z');
+const write = (lines: readonly string[], more = '') => writeFileSync(file, `${lines.join('\n')}\n${more}`);
+const say = (text: string) => renderLogLine(text, 'info', NOON);
+const warn = (text: string) => renderLogLine(text, 'warn', NOON);
+
+/** Runs `script` with a StepLog that has read the file. */
+function runStepLog(script: string, level = 'info'): string[] {
+  return run(`const step = new log.StepLog('${level}'); ${script}; step.stop();`);
+}
+
+/** Without the lines that switch the command parser off and on. */
+const withoutPauses = (lines: readonly string[]) =>
+  lines.filter(line => !/^::(?:stop-commands::)?[0-9a-f]{32}(?:::)?$/.test(line));
+
+it("main's log contains no runner command of the app or of a crash, whatever is in it", () => {
+  const hostile = [
+    '::add-path::/evil',
+    '::set-env name=A::b',
+    '##[add-mask]x',
+    '::stop-commands::mine',
+    '::mine::',
+  ];
+  write([...hostile, ...hostile.map(line => say(`app | ${line}`)), ...hostile.map(say)]);
+  const lines = runStepLog('step.follow(file); step.endStart(); step.stop(); console.log("::notice::ours");');
   expect(lines.join('\n')).toContain('/evil');
-  expect(findCommands(lines)).toEqual(['::notice::ours']);
+  expect(findCommands(lines)).toEqual(['::group::Start of the preview', '::endgroup::', '::notice::ours']);
 });
 
-it('a log tail is one group and counts the lines before it', () => {
-  writeFileSync(file, 'one\ntwo\n::error::not ours\n');
+it('the start is one group, and a warning in it stands outside, once', () => {
+  write([say('mode web'), warn('port 6000 is blocked'), say('app | hello'), warn('port 6000 is blocked')]);
+  const lines = runStepLog(`step.logger.info('access open'); step.follow(file); step.endStart();
+    step.tell('the link'); step.warn('port 6000 is blocked');`);
+  expect(withoutPauses(lines)).toEqual([
+    '::group::Start of the preview',
+    'access open',
+    'mode web',
+    '::endgroup::',
+    '::warning::port 6000 is blocked',
+    '::group::Start of the preview, continued',
+    'app | hello',
+    'warning: port 6000 is blocked',
+    '::endgroup::',
+    'the link',
+  ]);
+});
+
+it('in a hold its lines stand alone, and the console of the app comes at the end, as one group', () => {
+  write([say('tunnel connected')]);
+  const lines = runStepLog(`step.follow(file); step.endStart();
+    const { appendFileSync } = await import('node:fs');
+    appendFileSync(file, ${JSON.stringify(`${[say('reconnecting'), say('app | ::error::x'), warn('away')].join('\n')}\n`)});
+    step.stop();`);
+  expect(withoutPauses(lines)).toEqual([
+    '::group::Start of the preview',
+    'tunnel connected',
+    '::endgroup::',
+    'reconnecting',
+    '::warning::away',
+    '::group::Console of the app',
+    '12:00:00 ::error::x',
+    '::endgroup::',
+  ]);
+});
+
+it('at debug level, the console of the app is shown as it comes', () => {
+  write([say('tunnel connected')]);
+  const lines = runStepLog(
+    `step.follow(file); step.endStart();
+    (await import('node:fs')).appendFileSync(file, ${JSON.stringify(`${say('app | hello')}\n`)});
+    step.stop();`,
+    'debug',
+  );
+  expect(withoutPauses(lines).slice(-2)).toEqual(['::endgroup::', 'app | hello']);
+});
+
+it('sections of the start are groups of their own, and empty ones are not shown', () => {
+  const lines = runStepLog(`step.logger.info('a'); step.beginSection('Installation'); step.logger.info('b');
+    step.beginSection('Nothing'); step.beginSection('Start of the preview'); step.logger.info('c'); step.stop();`);
+  expect(lines.filter(line => line.startsWith('::group'))).toEqual([
+    '::group::Start of the preview',
+    '::group::Installation',
+    '::group::Start of the preview, continued',
+  ]);
+});
+
+it('a log tail is one group, shows times, and counts the lines before it', () => {
+  write([say('one'), say('two'), '::error::not ours']);
   const lines = run('log.printTail(file, "Log of the preview", 2);');
   expect(lines[0]).toBe('::group::Log of the preview');
   expect(lines).toContain('… 1 earlier line');
-  expect(lines).not.toContain('one');
+  expect(lines).toContain('12:00:00 two');
+  expect(lines.join('\n')).not.toContain('one');
   expect(findCommands(lines)).toEqual(['::group::Log of the preview', '::endgroup::']);
 });
 
-it('a tail continues where the copy ended', () => {
+it('a tail continues where main ended', () => {
   writeFileSync(file, 'one\ntwö\nhalf');
-  const script = `const shown = log.relayLog(file).stop();
+  const script = `const step = new log.StepLog('info'); step.follow(file); const shown = step.stop();
     (await import('node:fs')).appendFileSync(file, ' and half\\n');
     console.log('---');
     log.printTail(file, 'Rest', 9, shown);`;
@@ -71,23 +148,28 @@ it('a tail continues where the copy ended', () => {
 
 it('an empty log gets no group', () => {
   expect(run('log.printTail(file, "Log of the preview", 2);')).toEqual(['']);
+  expect(runStepLog('step.follow(file); step.endStart(); step.stop();')).toEqual(['']);
 });
 
 it('uses a fresh stop-commands token each time', () => {
-  const script = 'log.relayLog(file).stop(); log.relayLog(file).stop();';
-  const [first, , second] = run(script);
-  expect(first).toMatch(/^::stop-commands::[0-9a-f]{32}$/);
-  expect(second).toMatch(/^::stop-commands::[0-9a-f]{32}$/);
-  expect(first).not.toBe(second);
+  write(['crash']);
+  const script =
+    'for (const _ of [1, 2]) { const step = new log.StepLog("info"); step.follow(file); step.stop(); }';
+  const tokens = run(script).filter(line => line.startsWith('::stop-commands::'));
+  expect(tokens).toHaveLength(2);
+  expect(tokens[0]).toMatch(/^::stop-commands::[0-9a-f]{32}$/);
+  expect(tokens[1]).not.toBe(tokens[0]);
 });
 
 it('control characters of a crash do not reach the log', () => {
-  writeFileSync(file, 'a\u001b[2Jb\u0007c\n');
-  expect(run('log.relayLog(file).stop();').join('')).not.toMatch(/[\u0007\u001b]/);
+  write(['a\u001b[2Jb\u0007c']);
+  expect(runStepLog('step.follow(file); step.stop();').join('')).not.toMatch(/[\u0007\u001b]/);
 });
 
 it('warnings become annotations, and messages below the level are left out', () => {
   const script =
     'const l = log.createStepLogger("info"); l.debug("a"); l.info("b"); l.warn("c"); l.error("d");';
   expect(run(script)).toEqual(['b', '::warning::c', '::error::d']);
+  const quiet = runStepLog('const l = step.logger; l.info("a"); l.warn("b"); step.tell("link");', 'quiet');
+  expect(quiet).toEqual(['::warning::b', 'link']);
 });

@@ -40,7 +40,7 @@ function runPost(temp: string, ended: Ended): { said: string; folder: string } {
     preview: { commit: 'a1b2c3d', warnings: [], showConsole: false },
   };
   if (requests !== undefined) writeFileSync(sessionFiles(folder).requests, requests);
-  const common = { hold, mode: 'web', stopTimeoutMs: 5_000, report, supervisor } as const;
+  const common = { hold, mode: 'web', logLevel: 'info', stopTimeoutMs: 5_000, report, supervisor } as const;
   const state: StepState = { ...common, folder, keepsRequests };
   const module = JSON.stringify(resolve('src/step/teardown.ts'));
   const code = `const { tearDown } = await import(${module});\nawait tearDown();`;
