@@ -55,7 +55,7 @@ class LongFirst extends BaseSequencer {
 // The time limits only stop a test that hangs; no test asserts speed.
 export default defineConfig({
   test: {
-    setupFiles: ['test/support/fixed-seed.ts'],
+    setupFiles: ['test/support/fixed-seed.ts', 'test/support/check-github.ts'],
     pool: 'forks',
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -17,6 +17,7 @@ export type RealPart =
       | 'runtime'
       | 'os-frameworks'
       | 'provider-sdks'
+      | 'github-api'
       | 'tun-rig'
       | 'go-app'
       | 'kosoku'
@@ -42,10 +43,11 @@ const ON_PATH: Partial<Record<RealPart, readonly string[]>> = {
   slowhttptest: ['slowhttptest'],
 };
 
-/** Path of the program (of the `.wasm` for `runtime`, of a folder for `os-frameworks` and `provider-sdks`), or undefined where it is not installed or may not run. */
+/** Path of the program (of the file for `runtime` and `github-api`, of a folder for `os-frameworks` and `provider-sdks`), or undefined where it is not installed or may not run. */
 export function realPart(part: RealPart): string | undefined {
   if (part === 'tun-rig' && !mayMakeLinks()) return undefined;
   if (part === 'runtime') return [join(CACHE, 'wasmhub-nodejs.wasm')].find(isReadable);
+  if (part === 'github-api') return [join(CACHE, 'github-api.json')].find(isReadable);
   if (part === 'os-frameworks' || part === 'provider-sdks')
     return [join(CACHE, part, 'node_modules')].find(isReadable);
   const folders = (process.env.PATH ?? '').split(delimiter);

@@ -1,7 +1,6 @@
 // One request to the server that plays GitHub and its answer; pages, refusals and the headers that GitHub sends with
 // everything. Used by all routes.
 
-import { channel } from 'node:diagnostics_channel';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FakeState } from './state.ts';
 
@@ -23,15 +22,19 @@ export interface Answer {
   headers?: Record<string, string>;
 }
 
-/** A request that was answered. `fault`: the answer was told to the server, so it need not be one of GitHub's. */
+/** A request and its answer. `fault`: the server was told what to answer, if anything: it need not be GitHub's. */
 export interface Exchange {
   call: Call;
-  answer: Answer;
+  answer: Answer | undefined;
   fault: boolean;
 }
 
-/** Every exchange of every server in this process, as an `Exchange`. The tests check them all here. */
-export const EXCHANGES = channel('expose-action:github-exchange');
+/** Called with every exchange of every server in this process: the tests check them all here. */
+export const exchangeListeners = new Set<(exchange: Exchange) => void>();
+
+export function publish(exchange: Exchange): void {
+  for (const listener of exchangeListeners) listener(exchange);
+}
 
 /** What a route gets: its path's variable parts in order, percent-decoded. */
 export type Handler = (state: FakeState, call: Call, ...parts: string[]) => Answer;

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { COMMENT_ROUTES } from './comments.ts';
 import { DEPLOYMENT_ROUTES } from './deployments.ts';
-import { type Answer, type Call, EXCHANGES, notFound, refuse, repositoryPath } from './exchange.ts';
+import { type Answer, type Call, notFound, publish, refuse, repositoryPath } from './exchange.ts';
 import { PULL_ROUTES } from './pulls.ts';
 import { isBelow, REPOSITORY_ROUTES, redirectFormerName } from './repository.ts';
 import { RUN_ROUTES } from './runs.ts';
@@ -54,11 +54,12 @@ export async function startGitHubServer(
     if (test) return send(response, test);
     const fault = takeFault(call, state);
     if (fault && 'does' in fault) {
+      publish({ call, answer: undefined, fault: true });
       record(call, 0);
       return fail(response, fault.does);
     }
     const answer = fault ? renderFault(fault) : addEtag(call, answerCall(call, state));
-    EXCHANGES.publish({ call, answer, fault: fault !== undefined });
+    publish({ call, answer, fault: fault !== undefined });
     send(response, answer, requests.length);
     record(call, answer.status);
   });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type GitHubServer, startGitHubServer } from '../../../src/demo/github/server.ts';
+import { WRONG_ON_PURPOSE } from '../../support/github-api.ts';
 
 let server: GitHubServer;
 afterEach(() => server.stop());
@@ -10,9 +11,11 @@ afterEach(() => server.stop());
 const HEAD = 'a'.repeat(40);
 const authorization = 'token ghs_test';
 
-function call(path: string, method = 'GET', body?: object): Promise<Response> {
+const json = { authorization, 'content-type': 'application/json' };
+
+function call(path: string, method = 'GET', body?: object, headers: object = {}): Promise<Response> {
   const init = body === undefined ? {} : { body: JSON.stringify(body) };
-  return fetch(server.url + path, { method, headers: { authorization }, ...init });
+  return fetch(server.url + path, { method, headers: { ...json, ...headers }, ...init });
 }
 
 describe('the server that plays GitHub', () => {
@@ -151,7 +154,8 @@ describe('the server that plays GitHub', () => {
       expect((await call(`${path}/${first}/statuses`, 'POST', { state, log_url: 'http://x' })).status).toBe(
         201,
       );
-    expect((await call(`${path}/${first}/statuses`, 'POST', { state: 'live' })).status).toBe(422);
+    const wrong = { [WRONG_ON_PURPOSE]: '1' };
+    expect((await call(`${path}/${first}/statuses`, 'POST', { state: 'live' }, wrong)).status).toBe(422);
     expect(await (await call(`${path}/${first}/statuses`)).json()).toMatchObject([
       { state: 'success', environment: 'preview/pr-7', log_url: 'http://x' },
       { state: 'in_progress' },
