@@ -2411,7 +2411,7 @@ var summary_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _
 };
 
 
-const { access, appendFile, writeFile } = external_fs_namespaceObject.promises;
+const { access, appendFile, writeFile: summary_writeFile } = external_fs_namespaceObject.promises;
 const SUMMARY_ENV_VAR = 'GITHUB_STEP_SUMMARY';
 const SUMMARY_DOCS_URL = 'https://docs.github.com/actions/using-workflows/workflow-commands-for-github-actions#adding-a-job-summary';
 class Summary {
@@ -2472,7 +2472,7 @@ class Summary {
         return summary_awaiter(this, void 0, void 0, function* () {
             const overwrite = !!(options === null || options === void 0 ? void 0 : options.overwrite);
             const filePath = yield this.filePath();
-            const writeFunc = overwrite ? writeFile : appendFile;
+            const writeFunc = overwrite ? summary_writeFile : appendFile;
             yield writeFunc(filePath, this._buffer, { encoding: 'utf8' });
             return this.emptyBuffer();
         });
@@ -10713,7 +10713,18 @@ const PROTOCOLS = ['http', 'tcp'];
  * Why an exposure ended as planned. A new reason also needs a sentence in github/comment/markdown.ts, and a place in
  * control/api.ts if clients may give it.
  */
-const END_REASONS = ['job ended', 'duration over', 'continue file', 'stopped', 'runner gone'];
+const END_REASONS = [
+    'job ended',
+    'duration over',
+    'idle timeout',
+    'continue file',
+    'stopped',
+    'pull request closed',
+    'pull request merged',
+    'newer commit',
+    'label removed',
+    'runner gone',
+];
 
 ;// CONCATENATED MODULE: ./build/js/shared/state-json.js
 // The state of an exposure as JSON: what the control API sends, outcome.json holds, and comment, summary and commands
@@ -11113,6 +11124,2870 @@ function isRecord(value) {
     return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+;// CONCATENATED MODULE: ./node_modules/universal-user-agent/index.js
+function getUserAgent() {
+  if (typeof navigator === "object" && "userAgent" in navigator) {
+    return navigator.userAgent;
+  }
+
+  if (typeof process === "object" && process.version !== undefined) {
+    return `Node.js/${process.version.substr(1)} (${process.platform}; ${
+      process.arch
+    })`;
+  }
+
+  return "<environment undetectable>";
+}
+
+;// CONCATENATED MODULE: ./node_modules/before-after-hook/lib/register.js
+// @ts-check
+
+function register(state, name, method, options) {
+  if (typeof method !== "function") {
+    throw new Error("method for before hook must be a function");
+  }
+
+  if (!options) {
+    options = {};
+  }
+
+  if (Array.isArray(name)) {
+    return name.reverse().reduce((callback, name) => {
+      return register.bind(null, state, name, callback, options);
+    }, method)();
+  }
+
+  return Promise.resolve().then(() => {
+    if (!state.registry[name]) {
+      return method(options);
+    }
+
+    return state.registry[name].reduce((method, registered) => {
+      return registered.hook.bind(null, method, options);
+    }, method)();
+  });
+}
+
+;// CONCATENATED MODULE: ./node_modules/before-after-hook/lib/add.js
+// @ts-check
+
+function addHook(state, kind, name, hook) {
+  const orig = hook;
+  if (!state.registry[name]) {
+    state.registry[name] = [];
+  }
+
+  if (kind === "before") {
+    hook = (method, options) => {
+      return Promise.resolve()
+        .then(orig.bind(null, options))
+        .then(method.bind(null, options));
+    };
+  }
+
+  if (kind === "after") {
+    hook = (method, options) => {
+      let result;
+      return Promise.resolve()
+        .then(method.bind(null, options))
+        .then((result_) => {
+          result = result_;
+          return orig(result, options);
+        })
+        .then(() => {
+          return result;
+        });
+    };
+  }
+
+  if (kind === "error") {
+    hook = (method, options) => {
+      return Promise.resolve()
+        .then(method.bind(null, options))
+        .catch((error) => {
+          return orig(error, options);
+        });
+    };
+  }
+
+  state.registry[name].push({
+    hook: hook,
+    orig: orig,
+  });
+}
+
+;// CONCATENATED MODULE: ./node_modules/before-after-hook/lib/remove.js
+// @ts-check
+
+function removeHook(state, name, method) {
+  if (!state.registry[name]) {
+    return;
+  }
+
+  const index = state.registry[name]
+    .map((registered) => {
+      return registered.orig;
+    })
+    .indexOf(method);
+
+  if (index === -1) {
+    return;
+  }
+
+  state.registry[name].splice(index, 1);
+}
+
+;// CONCATENATED MODULE: ./node_modules/before-after-hook/index.js
+// @ts-check
+
+
+
+
+
+// bind with array of arguments: https://stackoverflow.com/a/21792913
+const bind = Function.bind;
+const bindable = bind.bind(bind);
+
+function bindApi(hook, state, name) {
+  const removeHookRef = bindable(removeHook, null).apply(
+    null,
+    name ? [state, name] : [state]
+  );
+  hook.api = { remove: removeHookRef };
+  hook.remove = removeHookRef;
+  ["before", "error", "after", "wrap"].forEach((kind) => {
+    const args = name ? [state, kind, name] : [state, kind];
+    hook[kind] = hook.api[kind] = bindable(addHook, null).apply(null, args);
+  });
+}
+
+function Singular() {
+  const singularHookName = Symbol("Singular");
+  const singularHookState = {
+    registry: {},
+  };
+  const singularHook = register.bind(null, singularHookState, singularHookName);
+  bindApi(singularHook, singularHookState, singularHookName);
+  return singularHook;
+}
+
+function Collection() {
+  const state = {
+    registry: {},
+  };
+
+  const hook = register.bind(null, state);
+  bindApi(hook, state);
+
+  return hook;
+}
+
+/* harmony default export */ const before_after_hook = ({ Singular, Collection });
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/endpoint/dist-bundle/index.js
+// pkg/dist-src/defaults.js
+
+
+// pkg/dist-src/version.js
+var VERSION = "0.0.0-development";
+
+// pkg/dist-src/defaults.js
+var userAgent = `octokit-endpoint.js/${VERSION} ${getUserAgent()}`;
+var DEFAULTS = {
+  method: "GET",
+  baseUrl: "https://api.github.com",
+  headers: {
+    accept: "application/vnd.github.v3+json",
+    "user-agent": userAgent
+  },
+  mediaType: {
+    format: ""
+  }
+};
+
+// pkg/dist-src/util/lowercase-keys.js
+function lowercaseKeys(object) {
+  if (!object) {
+    return {};
+  }
+  return Object.keys(object).reduce((newObj, key) => {
+    newObj[key.toLowerCase()] = object[key];
+    return newObj;
+  }, {});
+}
+
+// pkg/dist-src/util/is-plain-object.js
+function isPlainObject(value) {
+  if (typeof value !== "object" || value === null) return false;
+  if (Object.prototype.toString.call(value) !== "[object Object]") return false;
+  const proto = Object.getPrototypeOf(value);
+  if (proto === null) return true;
+  const Ctor = Object.prototype.hasOwnProperty.call(proto, "constructor") && proto.constructor;
+  return typeof Ctor === "function" && Ctor instanceof Ctor && Function.prototype.call(Ctor) === Function.prototype.call(value);
+}
+
+// pkg/dist-src/util/merge-deep.js
+function mergeDeep(defaults, options) {
+  const result = Object.assign({}, defaults);
+  Object.keys(options).forEach((key) => {
+    if (isPlainObject(options[key])) {
+      if (!(key in defaults)) Object.assign(result, { [key]: options[key] });
+      else result[key] = mergeDeep(defaults[key], options[key]);
+    } else {
+      Object.assign(result, { [key]: options[key] });
+    }
+  });
+  return result;
+}
+
+// pkg/dist-src/util/remove-undefined-properties.js
+function removeUndefinedProperties(obj) {
+  for (const key in obj) {
+    if (obj[key] === void 0) {
+      delete obj[key];
+    }
+  }
+  return obj;
+}
+
+// pkg/dist-src/merge.js
+function merge(defaults, route, options) {
+  if (typeof route === "string") {
+    let [method, url] = route.split(" ");
+    options = Object.assign(url ? { method, url } : { url: method }, options);
+  } else {
+    options = Object.assign({}, route);
+  }
+  options.headers = lowercaseKeys(options.headers);
+  removeUndefinedProperties(options);
+  removeUndefinedProperties(options.headers);
+  const mergedOptions = mergeDeep(defaults || {}, options);
+  if (options.url === "/graphql") {
+    if (defaults && defaults.mediaType.previews?.length) {
+      mergedOptions.mediaType.previews = defaults.mediaType.previews.filter(
+        (preview) => !mergedOptions.mediaType.previews.includes(preview)
+      ).concat(mergedOptions.mediaType.previews);
+    }
+    mergedOptions.mediaType.previews = (mergedOptions.mediaType.previews || []).map((preview) => preview.replace(/-preview/, ""));
+  }
+  return mergedOptions;
+}
+
+// pkg/dist-src/util/add-query-parameters.js
+function addQueryParameters(url, parameters) {
+  const separator = /\?/.test(url) ? "&" : "?";
+  const names = Object.keys(parameters);
+  if (names.length === 0) {
+    return url;
+  }
+  return url + separator + names.map((name) => {
+    if (name === "q") {
+      return "q=" + parameters.q.split("+").map(encodeURIComponent).join("+");
+    }
+    return `${name}=${encodeURIComponent(parameters[name])}`;
+  }).join("&");
+}
+
+// pkg/dist-src/util/extract-url-variable-names.js
+var urlVariableRegex = /\{[^{}}]+\}/g;
+function removeNonChars(variableName) {
+  return variableName.replace(/(?:^\W+)|(?:(?<!\W)\W+$)/g, "").split(/,/);
+}
+function extractUrlVariableNames(url) {
+  const matches = url.match(urlVariableRegex);
+  if (!matches) {
+    return [];
+  }
+  return matches.map(removeNonChars).reduce((a, b) => a.concat(b), []);
+}
+
+// pkg/dist-src/util/omit.js
+function dist_bundle_omit(object, keysToOmit) {
+  const result = { __proto__: null };
+  for (const key of Object.keys(object)) {
+    if (keysToOmit.indexOf(key) === -1) {
+      result[key] = object[key];
+    }
+  }
+  return result;
+}
+
+// pkg/dist-src/util/url-template.js
+function encodeReserved(str) {
+  return str.split(/(%[0-9A-Fa-f]{2})/g).map(function(part) {
+    if (!/%[0-9A-Fa-f]/.test(part)) {
+      part = encodeURI(part).replace(/%5B/g, "[").replace(/%5D/g, "]");
+    }
+    return part;
+  }).join("");
+}
+function encodeUnreserved(str) {
+  return encodeURIComponent(str).replace(/[!'()*]/g, function(c) {
+    return "%" + c.charCodeAt(0).toString(16).toUpperCase();
+  });
+}
+function encodeValue(operator, value, key) {
+  value = operator === "+" || operator === "#" ? encodeReserved(value) : encodeUnreserved(value);
+  if (key) {
+    return encodeUnreserved(key) + "=" + value;
+  } else {
+    return value;
+  }
+}
+function isDefined(value) {
+  return value !== void 0 && value !== null;
+}
+function isKeyOperator(operator) {
+  return operator === ";" || operator === "&" || operator === "?";
+}
+function getValues(context, operator, key, modifier) {
+  var value = context[key], result = [];
+  if (isDefined(value) && value !== "") {
+    if (typeof value === "string" || typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") {
+      value = value.toString();
+      if (modifier && modifier !== "*") {
+        value = value.substring(0, parseInt(modifier, 10));
+      }
+      result.push(
+        encodeValue(operator, value, isKeyOperator(operator) ? key : "")
+      );
+    } else {
+      if (modifier === "*") {
+        if (Array.isArray(value)) {
+          value.filter(isDefined).forEach(function(value2) {
+            result.push(
+              encodeValue(operator, value2, isKeyOperator(operator) ? key : "")
+            );
+          });
+        } else {
+          Object.keys(value).forEach(function(k) {
+            if (isDefined(value[k])) {
+              result.push(encodeValue(operator, value[k], k));
+            }
+          });
+        }
+      } else {
+        const tmp = [];
+        if (Array.isArray(value)) {
+          value.filter(isDefined).forEach(function(value2) {
+            tmp.push(encodeValue(operator, value2));
+          });
+        } else {
+          Object.keys(value).forEach(function(k) {
+            if (isDefined(value[k])) {
+              tmp.push(encodeUnreserved(k));
+              tmp.push(encodeValue(operator, value[k].toString()));
+            }
+          });
+        }
+        if (isKeyOperator(operator)) {
+          result.push(encodeUnreserved(key) + "=" + tmp.join(","));
+        } else if (tmp.length !== 0) {
+          result.push(tmp.join(","));
+        }
+      }
+    }
+  } else {
+    if (operator === ";") {
+      if (isDefined(value)) {
+        result.push(encodeUnreserved(key));
+      }
+    } else if (value === "" && (operator === "&" || operator === "?")) {
+      result.push(encodeUnreserved(key) + "=");
+    } else if (value === "") {
+      result.push("");
+    }
+  }
+  return result;
+}
+function parseUrl(template) {
+  return {
+    expand: expand.bind(null, template)
+  };
+}
+function expand(template, context) {
+  var operators = ["+", "#", ".", "/", ";", "?", "&"];
+  template = template.replace(
+    /\{([^\{\}]+)\}|([^\{\}]+)/g,
+    function(_, expression, literal) {
+      if (expression) {
+        let operator = "";
+        const values = [];
+        if (operators.indexOf(expression.charAt(0)) !== -1) {
+          operator = expression.charAt(0);
+          expression = expression.substr(1);
+        }
+        expression.split(/,/g).forEach(function(variable) {
+          var tmp = /([^:\*]*)(?::(\d+)|(\*))?/.exec(variable);
+          values.push(getValues(context, operator, tmp[1], tmp[2] || tmp[3]));
+        });
+        if (operator && operator !== "+") {
+          var separator = ",";
+          if (operator === "?") {
+            separator = "&";
+          } else if (operator !== "#") {
+            separator = operator;
+          }
+          return (values.length !== 0 ? operator : "") + values.join(separator);
+        } else {
+          return values.join(",");
+        }
+      } else {
+        return encodeReserved(literal);
+      }
+    }
+  );
+  if (template === "/") {
+    return template;
+  } else {
+    return template.replace(/\/$/, "");
+  }
+}
+
+// pkg/dist-src/parse.js
+function dist_bundle_parse(options) {
+  let method = options.method.toUpperCase();
+  let url = (options.url || "/").replace(/:([a-z]\w+)/g, "{$1}");
+  let headers = Object.assign({}, options.headers);
+  let body;
+  let parameters = dist_bundle_omit(options, [
+    "method",
+    "baseUrl",
+    "url",
+    "headers",
+    "request",
+    "mediaType"
+  ]);
+  const urlVariableNames = extractUrlVariableNames(url);
+  url = parseUrl(url).expand(parameters);
+  if (!/^http/.test(url)) {
+    url = options.baseUrl + url;
+  }
+  const omittedParameters = Object.keys(options).filter((option) => urlVariableNames.includes(option)).concat("baseUrl");
+  const remainingParameters = dist_bundle_omit(parameters, omittedParameters);
+  const isBinaryRequest = /application\/octet-stream/i.test(headers.accept);
+  if (!isBinaryRequest) {
+    if (options.mediaType.format) {
+      headers.accept = headers.accept.split(/,/).map(
+        (format) => format.replace(
+          /application\/vnd(\.\w+)(\.v3)?(\.\w+)?(\+json)?$/,
+          `application/vnd$1$2.${options.mediaType.format}`
+        )
+      ).join(",");
+    }
+    if (url.endsWith("/graphql")) {
+      if (options.mediaType.previews?.length) {
+        const previewsFromAcceptHeader = headers.accept.match(/(?<![\w-])[\w-]+(?=-preview)/g) || [];
+        headers.accept = previewsFromAcceptHeader.concat(options.mediaType.previews).map((preview) => {
+          const format = options.mediaType.format ? `.${options.mediaType.format}` : "+json";
+          return `application/vnd.github.${preview}-preview${format}`;
+        }).join(",");
+      }
+    }
+  }
+  if (["GET", "HEAD"].includes(method)) {
+    url = addQueryParameters(url, remainingParameters);
+  } else {
+    if ("data" in remainingParameters) {
+      body = remainingParameters.data;
+    } else {
+      if (Object.keys(remainingParameters).length) {
+        body = remainingParameters;
+      }
+    }
+  }
+  if (!headers["content-type"] && typeof body !== "undefined") {
+    headers["content-type"] = "application/json; charset=utf-8";
+  }
+  if (["PATCH", "PUT"].includes(method) && typeof body === "undefined") {
+    body = "";
+  }
+  return Object.assign(
+    { method, url, headers },
+    typeof body !== "undefined" ? { body } : null,
+    options.request ? { request: options.request } : null
+  );
+}
+
+// pkg/dist-src/endpoint-with-defaults.js
+function endpointWithDefaults(defaults, route, options) {
+  return dist_bundle_parse(merge(defaults, route, options));
+}
+
+// pkg/dist-src/with-defaults.js
+function withDefaults(oldDefaults, newDefaults) {
+  const DEFAULTS2 = merge(oldDefaults, newDefaults);
+  const endpoint2 = endpointWithDefaults.bind(null, DEFAULTS2);
+  return Object.assign(endpoint2, {
+    DEFAULTS: DEFAULTS2,
+    defaults: withDefaults.bind(null, DEFAULTS2),
+    merge: merge.bind(null, DEFAULTS2),
+    parse: dist_bundle_parse
+  });
+}
+
+// pkg/dist-src/index.js
+var endpoint = withDefaults(null, DEFAULTS);
+
+
+;// CONCATENATED MODULE: ./node_modules/content-type/dist/index.js
+/*!
+ * content-type
+ * Copyright(c) 2015 Douglas Christopher Wilson
+ * MIT Licensed
+ */
+const SP = 32; // " "
+const HTAB = 9; // "\t"
+const SEMI = 59; // ";"
+const EQ = 61; // "="
+const DQUOTE = 34; // '"'
+const BSLASH = 92; // "\\"
+const COMMA = 44; // ","
+const LOWER_CASE = 1;
+const OWS = 2;
+const SEMI_FLAG = 4;
+const COMMA_FLAG = 8;
+const TOKEN_FLAG = 16;
+const NON_ASCII = 0xff00;
+const CASE_FLAGS = LOWER_CASE | NON_ASCII;
+/**
+ * Character flags used to normalize HTTP field values while scanning.
+ * Out-of-range reads intentionally coerce to zero in bitwise expressions.
+ */
+const CHAR_MAP = new Uint8Array(0x100);
+CHAR_MAP[HTAB] |= OWS;
+CHAR_MAP[SP] |= OWS;
+CHAR_MAP[SEMI] |= SEMI_FLAG;
+CHAR_MAP[COMMA] |= COMMA_FLAG;
+for (let code = 0x80 /* non-ASCII */; code <= 0xff; code++) {
+    CHAR_MAP[code] |= LOWER_CASE;
+}
+for (const char of "!#$%&'*+-.^_`|~") {
+    CHAR_MAP[char.charCodeAt(0)] |= TOKEN_FLAG;
+}
+for (let code = 0x30 /* 0 */; code <= 0x39 /* 9 */; code++) {
+    CHAR_MAP[code] |= TOKEN_FLAG;
+}
+for (let code = 0x41 /* A */; code <= 0x5a /* Z */; code++) {
+    CHAR_MAP[code] |= LOWER_CASE | TOKEN_FLAG;
+}
+for (let code = 0x61 /* a */; code <= 0x7a /* z */; code++) {
+    CHAR_MAP[code] |= TOKEN_FLAG;
+}
+/**
+ * Null object perf optimization. Faster than `Object.create(null)` and `{ __proto__: null }`.
+ */
+const NullObject = /* @__PURE__ */ (() => {
+    const C = function () { };
+    C.prototype = Object.create(null);
+    return C;
+})();
+/**
+ * Validate a type string against RFC 9110.
+ */
+function isTypeValid(type, start = 0, end = type.length) {
+    let hasSlash = false;
+    for (let index = start; index < end; index++) {
+        const code = type.charCodeAt(index);
+        if (code === 47 /* / */) {
+            if (hasSlash || index === start || index >= end - 1)
+                return false;
+            hasSlash = true;
+        }
+        else if (!isTokenCode(code)) {
+            return false;
+        }
+    }
+    return hasSlash;
+}
+/**
+ * Validate a token against RFC 9110.
+ */
+function isTokenValid(token, start = 0, end = token.length) {
+    if (start >= end)
+        return false;
+    for (let index = start; index < end; index++) {
+        if (!isTokenCode(token.charCodeAt(index)))
+            return false;
+    }
+    return true;
+}
+/**
+ * Check whether a character code belongs to the token production in RFC 9110.
+ */
+function isTokenCode(code) {
+    return (CHAR_MAP[code] & TOKEN_FLAG) !== 0;
+}
+/**
+ * Serialize a parameter value.
+ */
+function parameterValue(str) {
+    const len = str.length;
+    if (len === 0)
+        return '""';
+    let index = 0;
+    while (index < len && isTokenCode(str.charCodeAt(index)))
+        index++;
+    if (index === len)
+        return str;
+    let result = '"';
+    let start = 0;
+    while (index < len) {
+        const code = str.charCodeAt(index);
+        if (code !== HTAB && (code < SP || code === 127 || code > 255)) {
+            throw new TypeError(`Invalid parameter value: ${str}`);
+        }
+        if (code === 34 /* " */ || code === 92 /* \\ */) {
+            result += `${str.slice(start, index)}\\`;
+            start = index;
+        }
+        index++;
+    }
+    return `${result}${str.slice(start)}"`;
+}
+/**
+ * Format an object into a `Content-Type` header.
+ */
+function format(obj) {
+    const { type, parameters } = obj;
+    if (!type || !isTypeValid(type)) {
+        throw new TypeError(`Invalid type: ${type}`);
+    }
+    let result = type;
+    if (parameters) {
+        for (const param of Object.keys(parameters)) {
+            if (!isTokenValid(param)) {
+                throw new TypeError(`Invalid parameter name: ${param}`);
+            }
+            result += `; ${param}=${parameterValue(parameters[param])}`;
+        }
+    }
+    return result;
+}
+/**
+ * Parse a `Content-Type` header.
+ */
+function dist_parse(header, options) {
+    const stopFlags = SEMI_FLAG | (options?.comma === true ? COMMA_FLAG : 0);
+    const len = header.length;
+    let valueStart = options?.start ?? 0;
+    while ((CHAR_MAP[header.charCodeAt(valueStart)] & OWS) !== 0) {
+        valueStart++;
+    }
+    let index = valueStart;
+    let typeFlags = 0;
+    let whitespace = -1;
+    let stop = options?.parameters === false ? COMMA_FLAG : 0;
+    while (index < len) {
+        const code = header.charCodeAt(index);
+        const flags = CHAR_MAP[code];
+        if ((flags & stopFlags) !== 0) {
+            stop |= flags & COMMA_FLAG;
+            break;
+        }
+        if ((flags & OWS) !== 0) {
+            if (whitespace === -1)
+                whitespace = index;
+        }
+        else {
+            whitespace = -1;
+        }
+        typeFlags |= (code & NON_ASCII) | flags;
+        index++;
+    }
+    const valueEnd = whitespace === -1 ? index : whitespace;
+    const value = header.slice(valueStart, valueEnd);
+    const type = (typeFlags & CASE_FLAGS) === 0 ? value : value.toLowerCase();
+    if (index === len || stop !== 0) {
+        return { type, index, parameters: new NullObject() };
+    }
+    return parseParameters(header, type, index, len, stopFlags);
+}
+/**
+ * Parses the parameters of a `Content-Type` header starting at the given index.
+ */
+function parseParameters(header, type, index, len, stopFlags) {
+    const parameters = new NullObject();
+    parameter: while (index < len) {
+        index++; // Skip over ;
+        while ((CHAR_MAP[header.charCodeAt(index)] & OWS) !== 0) {
+            index++;
+        }
+        const keyStart = index;
+        let keyFlags = 0;
+        let keyWhitespace = -1;
+        while (index < len) {
+            const code = header.charCodeAt(index);
+            const flags = CHAR_MAP[code];
+            if ((flags & stopFlags) !== 0) {
+                if ((flags & COMMA_FLAG) !== 0)
+                    break parameter;
+                continue parameter;
+            }
+            if (code === EQ) {
+                const keyEnd = keyWhitespace === -1 ? index : keyWhitespace;
+                const value = header.slice(keyStart, keyEnd);
+                const key = (keyFlags & CASE_FLAGS) === 0 ? value : value.toLowerCase();
+                index++;
+                while ((CHAR_MAP[header.charCodeAt(index)] & OWS) !== 0) {
+                    index++;
+                }
+                if (index < len && header.charCodeAt(index) === DQUOTE) {
+                    const quotedStart = ++index;
+                    let escaped = false;
+                    while (index < len) {
+                        const code = header.charCodeAt(index);
+                        if (code === DQUOTE) {
+                            if (parameters[key] === undefined) {
+                                parameters[key] = escaped
+                                    ? unescapeQuotedPairs(header, quotedStart, index)
+                                    : header.slice(quotedStart, index);
+                            }
+                            index++;
+                            let stop = 0;
+                            // Discard characters between quote and delimiter.
+                            while (index < len) {
+                                const code = header.charCodeAt(index);
+                                const flags = CHAR_MAP[code];
+                                if ((flags & stopFlags) !== 0) {
+                                    stop = flags & COMMA_FLAG;
+                                    break;
+                                }
+                                index++;
+                            }
+                            if (stop !== 0)
+                                break parameter;
+                            continue parameter;
+                        }
+                        if (code === BSLASH && index + 1 < len) {
+                            escaped = true;
+                            index += 2;
+                            continue;
+                        }
+                        index++;
+                    }
+                    continue parameter;
+                }
+                const valueStart = index;
+                let stop = 0;
+                let valueWhitespace = -1;
+                while (index < len) {
+                    const code = header.charCodeAt(index);
+                    const flags = CHAR_MAP[code];
+                    if ((flags & stopFlags) !== 0) {
+                        stop = flags & COMMA_FLAG;
+                        break;
+                    }
+                    if ((flags & OWS) !== 0) {
+                        if (valueWhitespace === -1)
+                            valueWhitespace = index;
+                    }
+                    else {
+                        valueWhitespace = -1;
+                    }
+                    index++;
+                }
+                if (parameters[key] === undefined) {
+                    const valueEnd = valueWhitespace === -1 ? index : valueWhitespace;
+                    parameters[key] = header.slice(valueStart, valueEnd);
+                }
+                if (stop !== 0)
+                    break parameter;
+                continue parameter;
+            }
+            if ((flags & OWS) !== 0) {
+                if (keyWhitespace === -1)
+                    keyWhitespace = index;
+            }
+            else {
+                keyWhitespace = -1;
+            }
+            keyFlags |= (code & NON_ASCII) | flags;
+            index++;
+        }
+    }
+    return { type, index, parameters };
+}
+/**
+ * Remove backslashes from quoted pairs in a known-terminated quoted string body.
+ */
+function unescapeQuotedPairs(str, start, end) {
+    let result = "";
+    for (let index = start; index < end; index++) {
+        if (str.charCodeAt(index) === BSLASH) {
+            result += str.slice(start, index);
+            start = ++index;
+        }
+    }
+    return result + str.slice(start, end);
+}
+//# sourceMappingURL=index.js.map
+;// CONCATENATED MODULE: ./node_modules/json-with-bigint/json-with-bigint.js
+const intRegex = /^-?\d+$/;
+const noiseValue = /^-?\d+n+$/; // Noise - strings that match the custom format before being converted to it
+const originalStringify = JSON.stringify;
+const originalParse = JSON.parse;
+const customFormat = /^-?\d+n$/;
+
+const bigIntsStringify = /([\[:])?"(-?\d+)n"($|\s*[,\}\]])/g;
+const noiseStringify = /([\[:])?("-?\d+n+)n("$|"\s*[,\}\]])/g;
+
+/**
+ * @typedef {(this: any, key: string | number | undefined, value: any) => any} Replacer
+ * @typedef {(key: string | number | undefined, value: any, context?: { source: string }) => any} Reviver
+ */
+
+/**
+ * Checks if a value is unstringifiable according to native JSON.stringify rules.
+ *
+ * @param {any} val The value to check.
+ * @returns {boolean} True if the value is undefined, a function, or a symbol.
+ */
+const isUnstringifiable = (val) =>
+  val === undefined || typeof val === "function" || typeof val === "symbol";
+
+/**
+ * Checks if a value is a native JSON.rawJSON object (Node.js 22+).
+ *
+ * @param {any} val The value to check.
+ * @returns {boolean} True if the value is a RawJSON instance.
+ */
+const isRawJSON = (val) =>
+  val !== null &&
+  typeof val === "object" &&
+  val.constructor &&
+  val.constructor.name === "RawJSON";
+
+/**
+ * Iteratively converts a JS value to a JSON string.
+ * Used as a fallback when the native JSON.stringify hits the Maximum Call Stack size.
+ * Fully compliant with JSON formatting (space), replacers, and toJSON behaviors.
+ *
+ * @param {any} rootValue The value to stringify.
+ * @param {Replacer | Array<string | number> | null} [replacer] User's custom replacer function.
+ * @param {string | number} [spaceParam] Indentation for pretty-printing.
+ * @returns {string | undefined} The generated JSON string.
+ */
+const stringifyIteratively = (rootValue, replacer, spaceParam) => {
+  let space = "";
+
+  if (typeof spaceParam === "number") {
+    space = " ".repeat(Math.min(10, Math.max(0, Math.floor(spaceParam))));
+  } else if (typeof spaceParam === "string") {
+    space = spaceParam.slice(0, 10);
+  }
+
+  const isFunctionReplacer = typeof replacer === "function";
+  const propertyList = Array.isArray(replacer)
+    ? new Set(replacer.map(String))
+    : null;
+
+  /**
+   * Prepares a value for stringification by resolving toJSON, handling BigInts,
+   * applying custom replacers, and unwrapping primitive objects.
+   *
+   * @param {object|Array} parent The parent object or array holding the value.
+   * @param {string} key The key associated with the value.
+   * @param {any} val The raw value to process.
+   * @returns {any} The processed value ready for stringification.
+   */
+  const prepareVal = (parent, key, val) => {
+    const isObject = val !== null && typeof val === "object";
+    const hasToJSON = isObject && typeof val.toJSON === "function";
+
+    if (hasToJSON) {
+      val = val.toJSON(key);
+    }
+
+    const isNoise = typeof val === "string" && noiseValue.test(val);
+
+    if (isNoise) return val + "n";
+
+    const isBigInt = typeof val === "bigint";
+
+    if (isBigInt) {
+      const supportsRawJSON = "rawJSON" in JSON;
+
+      if (supportsRawJSON) return JSON.rawJSON(val.toString());
+
+      return val.toString() + "n";
+    }
+
+    if (isFunctionReplacer) {
+      val = replacer.call(parent, key, val);
+    }
+
+    const isPostReplacerObject = val !== null && typeof val === "object";
+
+    if (isPostReplacerObject) {
+      const isPrimitiveWrapper =
+        val instanceof Number ||
+        val instanceof String ||
+        val instanceof Boolean;
+
+      if (isPrimitiveWrapper) {
+        val = val.valueOf();
+      }
+    }
+
+    return val;
+  };
+
+  const rootProcessed = prepareVal({ "": rootValue }, "", rootValue);
+
+  if (isUnstringifiable(rootProcessed)) {
+    return undefined;
+  }
+
+  const isRootPrimitive =
+    rootProcessed === null || typeof rootProcessed !== "object";
+  const isRootNativeRawJSON = isRawJSON(rootProcessed);
+
+  if (isRootPrimitive || isRootNativeRawJSON) {
+    return originalStringify(rootProcessed);
+  }
+
+  const chunks = [];
+  let level = 0;
+
+  const stack = [
+    {
+      parent: { "": rootProcessed },
+      key: "",
+      val: rootProcessed,
+      isArray: Array.isArray(rootProcessed),
+      keys: Array.isArray(rootProcessed) ? null : Object.keys(rootProcessed),
+      index: 0,
+      first: true,
+    },
+  ];
+
+  const visited = new WeakSet([rootProcessed]);
+
+  while (stack.length > 0) {
+    const node = stack[stack.length - 1];
+
+    if (node.index === 0) {
+      chunks.push(node.isArray ? "[" : "{");
+      level++;
+    }
+
+    let isDone = false;
+
+    if (node.isArray) {
+      if (node.index < node.val.length) {
+        if (!node.first) chunks.push(",");
+
+        if (space) chunks.push("\n" + space.repeat(level));
+
+        const childRaw = node.val[node.index];
+        const childVal = prepareVal(node.val, String(node.index), childRaw);
+
+        if (isUnstringifiable(childVal)) {
+          chunks.push("null");
+          node.first = false;
+          node.index++;
+        } else {
+          const isComplexObject =
+            childVal !== null && typeof childVal === "object";
+          const isNativeRaw = isRawJSON(childVal);
+
+          if (isComplexObject && !isNativeRaw) {
+            if (visited.has(childVal)) {
+              throw new TypeError("Converting circular structure to JSON");
+            }
+
+            visited.add(childVal);
+
+            stack.push({
+              parent: node.val,
+              key: String(node.index),
+              val: childVal,
+              isArray: Array.isArray(childVal),
+              keys: Array.isArray(childVal) ? null : Object.keys(childVal),
+              index: 0,
+              first: true,
+            });
+
+            node.first = false;
+            node.index++;
+          } else {
+            chunks.push(originalStringify(childVal));
+            node.first = false;
+            node.index++;
+          }
+        }
+      } else {
+        isDone = true;
+      }
+    } else {
+      while (node.index < node.keys.length) {
+        const k = node.keys[node.index++];
+
+        const isFilteredOutByArray = propertyList && !propertyList.has(k);
+
+        if (isFilteredOutByArray) continue;
+
+        const childRaw = node.val[k];
+        const childVal = prepareVal(node.val, k, childRaw);
+
+        if (isUnstringifiable(childVal)) continue;
+
+        if (!node.first) chunks.push(",");
+
+        if (space) {
+          chunks.push("\n" + space.repeat(level) + originalStringify(k) + ": ");
+        } else {
+          chunks.push(originalStringify(k) + ":");
+        }
+
+        const isComplexObject =
+          childVal !== null && typeof childVal === "object";
+        const isNativeRaw = isRawJSON(childVal);
+
+        if (isComplexObject && !isNativeRaw) {
+          if (visited.has(childVal)) {
+            throw new TypeError("Converting circular structure to JSON");
+          }
+
+          visited.add(childVal);
+
+          stack.push({
+            parent: node.val,
+            key: k,
+            val: childVal,
+            isArray: Array.isArray(childVal),
+            keys: Array.isArray(childVal) ? null : Object.keys(childVal),
+            index: 0,
+            first: true,
+          });
+
+          node.first = false;
+
+          break; // Stop current loop level to process the newly pushed stack node
+        } else {
+          chunks.push(originalStringify(childVal));
+          node.first = false;
+        }
+      }
+
+      const isNodeFullyProcessed =
+        node.index >= node.keys.length && stack[stack.length - 1] === node;
+
+      if (isNodeFullyProcessed) {
+        isDone = true;
+      }
+    }
+
+    if (isDone) {
+      level--;
+
+      if (!node.first && space) chunks.push("\n" + space.repeat(level));
+
+      chunks.push(node.isArray ? "]" : "}");
+      visited.delete(node.val);
+      stack.pop();
+    }
+  }
+
+  return chunks.join("");
+};
+
+/**
+ * Converts a JavaScript value to a JSON string.
+ *
+ * Supports serialization of BigInt values using two strategies:
+ * 1. Custom format "123n" → "123" (universal fallback)
+ * 2. Native JSON.rawJSON() (Node.js 22+, fastest) when available
+ *
+ * All other values are serialized exactly like native JSON.stringify().
+ *
+ * @param {*} value The value to convert to a JSON string.
+ * @param {Replacer | Array<string | number> | null} [replacer]
+ * A function that alters the behavior of the stringification process,
+ * or an array of strings/numbers to indicate properties to exclude.
+ * @param {string | number} [space]
+ * A string or number to specify indentation or pretty-printing.
+ * @returns {string} The JSON string representation.
+ */
+const JSONStringify = (value, replacer, space) => {
+  try {
+    const supportsRawJSON = "rawJSON" in JSON;
+
+    if (supportsRawJSON) {
+      return originalStringify(
+        value,
+        (key, val) => {
+          if (typeof val === "bigint") return JSON.rawJSON(val.toString());
+
+          const hasFunctionReplacer = typeof replacer === "function";
+
+          if (hasFunctionReplacer) return replacer(key, val);
+
+          const isKeyInArrayReplacer =
+            Array.isArray(replacer) && replacer.includes(key);
+
+          if (isKeyInArrayReplacer) return val;
+
+          return val;
+        },
+        space,
+      );
+    }
+
+    if (!value) return originalStringify(value, replacer, space);
+
+    const convertedToCustomJSON = originalStringify(
+      value,
+      (key, val) => {
+        const isNoise = typeof val === "string" && noiseValue.test(val);
+
+        if (isNoise) return val.toString() + "n"; // Mark noise values with additional "n" to offset the deletion of one "n" during the processing
+
+        if (typeof val === "bigint") return val.toString() + "n";
+
+        const hasFunctionReplacer = typeof replacer === "function";
+
+        if (hasFunctionReplacer) return replacer(key, val);
+
+        const isKeyInArrayReplacer =
+          Array.isArray(replacer) && replacer.includes(key);
+
+        if (isKeyInArrayReplacer) return val;
+
+        return val;
+      },
+      space,
+    );
+
+    const processedJSON = convertedToCustomJSON.replace(
+      bigIntsStringify,
+      "$1$2$3",
+    ); // Delete one "n" off the end of every BigInt value
+
+    const denoisedJSON = processedJSON.replace(noiseStringify, "$1$2$3"); // Remove one "n" off the end of every noisy string
+
+    return denoisedJSON;
+  } catch (error) {
+    if (error instanceof RangeError) {
+      const convertedJSON = stringifyIteratively(value, replacer, space);
+
+      if (convertedJSON === undefined) return undefined;
+
+      const supportsRawJSON = "rawJSON" in JSON;
+
+      if (supportsRawJSON) return convertedJSON;
+
+      const processedJSON = convertedJSON.replace(bigIntsStringify, "$1$2$3");
+
+      return processedJSON.replace(noiseStringify, "$1$2$3");
+    }
+
+    throw error;
+  }
+};
+
+const featureCache = new Map();
+
+/**
+ * Detects if the current JSON.parse implementation supports the context.source feature.
+ *
+ * Uses toString() fingerprinting to cache results and automatically detect runtime
+ * replacements of JSON.parse (polyfills, mocks, etc.).
+ *
+ * @returns {boolean} true if context.source is supported, false otherwise.
+ */
+const isContextSourceSupported = () => {
+  const parseFingerprint = JSON.parse.toString();
+
+  if (featureCache.has(parseFingerprint)) {
+    return featureCache.get(parseFingerprint);
+  }
+
+  try {
+    const result = JSON.parse(
+      "1",
+      (_, __, context) => !!context?.source && context.source === "1",
+    );
+    featureCache.set(parseFingerprint, result);
+
+    return result;
+  } catch {
+    featureCache.set(parseFingerprint, false);
+
+    return false;
+  }
+};
+
+/**
+ * Reviver function that converts custom-format BigInt strings back to BigInt values.
+ * Also handles "noise" strings that accidentally match the BigInt format.
+ *
+ * @param {string | number | undefined} key The object key.
+ * @param {*} value The value being parsed.
+ * @param {object} [context] Parse context (if supported by JSON.parse).
+ * @param {Reviver} [userReviver] User's custom reviver function.
+ * @returns {any} The transformed value.
+ */
+const convertMarkedBigIntsReviver = (key, value, context, userReviver) => {
+  const isCustomFormatBigInt =
+    typeof value === "string" && customFormat.test(value);
+
+  if (isCustomFormatBigInt) return BigInt(value.slice(0, -1));
+
+  const isNoiseValue = typeof value === "string" && noiseValue.test(value);
+  if (isNoiseValue) return value.slice(0, -1);
+
+  const hasUserReviver = typeof userReviver === "function";
+
+  if (!hasUserReviver) return value;
+
+  return userReviver(key, value, context);
+};
+
+/**
+ * Fast JSON.parse implementation (~2x faster than classic fallback).
+ * Uses JSON.parse's context.source feature to detect integers and convert
+ * large numbers directly to BigInt without string manipulation.
+ *
+ * Does not support legacy custom format from v1 of this library.
+ *
+ * @param {string} text JSON string to parse.
+ * @param {Reviver} [reviver] Transform function to apply to each value.
+ * @returns {any} Parsed JavaScript value.
+ */
+const JSONParseV2 = (text, reviver) => {
+  return JSON.parse(text, (key, value, context) => {
+    const isNumber = typeof value === "number";
+    const isOutOfBounds =
+      value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER;
+    const isBigNumber = isNumber && isOutOfBounds;
+    const isInt = context && intRegex.test(context.source);
+    const isBigInt = isBigNumber && isInt;
+
+    if (isBigInt) return BigInt(context.source);
+
+    const hasCustomReviver = typeof reviver === "function";
+
+    if (!hasCustomReviver) return value;
+
+    return reviver(key, value, context);
+  });
+};
+
+const MAX_INT = Number.MAX_SAFE_INTEGER.toString();
+const MAX_DIGITS = MAX_INT.length;
+const stringsOrLargeNumbers =
+  /"(?:[^"\\]|\\.)*"|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/g;
+const noiseValueWithQuotes = /^"-?\d+n+"$/; // Noise - strings that match the custom format before being converted to it
+
+/**
+ * Iteratively traverses the parsed object bottom-up (post-order),
+ * emulating the native JSON.parse reviver behavior.
+ * This avoids Call Stack overflows (RangeError) on deeply nested structures.
+ *
+ * @param {any} parsed The natively parsed JSON object.
+ * @param {Reviver} [userReviver] User's custom reviver function.
+ * @returns {any} The fully processed object.
+ */
+const applyReviverIteratively = (parsed, userReviver) => {
+  const rootHolder = { "": parsed };
+  const stack = [{ parent: rootHolder, key: "", visited: false }];
+
+  while (stack.length > 0) {
+    const node = stack[stack.length - 1];
+
+    if (!node.visited) {
+      node.visited = true;
+
+      const value = node.parent[node.key];
+      const isComplexObject = value !== null && typeof value === "object";
+
+      if (isComplexObject) {
+        const keys = Object.keys(value);
+
+        for (let i = keys.length - 1; i >= 0; i--) {
+          stack.push({ parent: value, key: keys[i], visited: false });
+        }
+      }
+    } else {
+      const { parent, key } = node;
+      let value = parent[key];
+
+      if (typeof value === "string") {
+        const isCustomFormatBigInt = customFormat.test(value);
+
+        if (isCustomFormatBigInt) {
+          value = BigInt(value.slice(0, -1));
+        } else {
+          const isNoise = noiseValue.test(value);
+
+          if (isNoise) value = value.slice(0, -1);
+        }
+      }
+
+      const hasUserReviver = typeof userReviver === "function";
+
+      if (hasUserReviver) {
+        value = userReviver.call(parent, key, value);
+      }
+
+      const isDeleted = value === undefined;
+
+      if (isDeleted) {
+        delete parent[key];
+      } else {
+        parent[key] = value;
+      }
+
+      stack.pop();
+    }
+  }
+
+  return rootHolder[""];
+};
+
+/**
+ * Pre-processes the JSON string to mark large numbers with an 'n' suffix.
+ *
+ * @param {string} text The raw JSON string.
+ * @returns {string} The serialized string with marked BigInts.
+ */
+const serializeBigInts = (text) => {
+  return text.replace(
+    stringsOrLargeNumbers,
+    (match, digits, fractional, exponential) => {
+      const isString = match[0] === '"';
+      const isNoise = isString && noiseValueWithQuotes.test(match);
+
+      if (isNoise) return match.substring(0, match.length - 1) + 'n"'; // Mark noise values with additional "n" to offset the deletion of one "n" during the processing
+
+      const hasFractionalOrExponential = fractional || exponential;
+
+      // With a fixed number of digits, we can correctly use lexicographical comparison to do a numeric comparison
+      const isLessThanMaxSafeInt =
+        digits &&
+        (digits.length < MAX_DIGITS ||
+          (digits.length === MAX_DIGITS && digits <= MAX_INT));
+
+      const isStandardValue =
+        isString || hasFractionalOrExponential || isLessThanMaxSafeInt;
+
+      if (isStandardValue) return match;
+
+      return '"' + match + 'n"';
+    },
+  );
+};
+
+/**
+ * Converts a JSON string into a JavaScript value.
+ *
+ * Supports parsing of large integers using two strategies:
+ * 1. Classic fallback: Marks large numbers with "123n" format, then converts to BigInt
+ * 2. Fast path (JSONParseV2): Uses context.source feature (~2x faster) when available
+ *
+ * All other JSON values are parsed exactly like native JSON.parse().
+ *
+ * @param {string} text A valid JSON string.
+ * @param {Reviver} [reviver]
+ * A function that transforms the results. This function is called for each member
+ * of the object. If a member contains nested objects, the nested objects are
+ * transformed before the parent object is.
+ * @returns {any} The parsed JavaScript value.
+ * @throws {SyntaxError} If text is not valid JSON.
+ */
+const JSONParse = (text, reviver) => {
+  if (!text) return originalParse(text, reviver);
+
+  try {
+    if (isContextSourceSupported()) return JSONParseV2(text, reviver); // Shortcut to a faster (2x) and simpler version
+
+    // Find and mark big numbers with "n"
+    const serializedData = serializeBigInts(text);
+
+    return originalParse(serializedData, (key, value, context) =>
+      convertMarkedBigIntsReviver(key, value, context, reviver),
+    );
+  } catch (error) {
+    if (error instanceof RangeError) {
+      const serializedData = serializeBigInts(text);
+      const parsed = originalParse(serializedData);
+
+      return applyReviverIteratively(parsed, reviver);
+    }
+
+    throw error;
+  }
+};
+
+
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/request-error/dist-src/index.js
+class RequestError extends Error {
+  name;
+  /**
+   * http status code
+   */
+  status;
+  /**
+   * Request options that lead to the error.
+   */
+  request;
+  /**
+   * Response object if a response was received
+   */
+  response;
+  constructor(message, statusCode, options) {
+    super(message, { cause: options.cause });
+    this.name = "HttpError";
+    this.status = Number.parseInt(statusCode);
+    if (Number.isNaN(this.status)) {
+      this.status = 0;
+    }
+    /* v8 ignore else -- @preserve -- Bug with vitest coverage where it sees an else branch that doesn't exist */
+    if ("response" in options) {
+      this.response = options.response;
+    }
+    const requestCopy = Object.assign({}, options.request);
+    if (options.request.headers.authorization) {
+      requestCopy.headers = Object.assign({}, options.request.headers, {
+        authorization: options.request.headers.authorization.replace(
+          /(?<! ) .*$/,
+          " [REDACTED]"
+        )
+      });
+    }
+    requestCopy.url = requestCopy.url.replace(/\bclient_secret=\w+/g, "client_secret=[REDACTED]").replace(/\baccess_token=\w+/g, "access_token=[REDACTED]");
+    this.request = requestCopy;
+  }
+}
+
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/request/dist-bundle/index.js
+// pkg/dist-src/index.js
+
+
+// pkg/dist-src/defaults.js
+
+
+// pkg/dist-src/version.js
+var dist_bundle_VERSION = "10.0.16";
+
+// pkg/dist-src/defaults.js
+var defaults_default = {
+  headers: {
+    "user-agent": `octokit-request.js/${dist_bundle_VERSION} ${getUserAgent()}`
+  }
+};
+
+// pkg/dist-src/fetch-wrapper.js
+
+
+
+// pkg/dist-src/is-plain-object.js
+function dist_bundle_isPlainObject(value) {
+  if (typeof value !== "object" || value === null) return false;
+  if (Object.prototype.toString.call(value) !== "[object Object]") return false;
+  const proto = Object.getPrototypeOf(value);
+  if (proto === null) return true;
+  const Ctor = Object.prototype.hasOwnProperty.call(proto, "constructor") && proto.constructor;
+  return typeof Ctor === "function" && Ctor instanceof Ctor && Function.prototype.call(Ctor) === Function.prototype.call(value);
+}
+
+// pkg/dist-src/fetch-wrapper.js
+
+var noop = () => "";
+async function fetchWrapper(requestOptions) {
+  const fetch = requestOptions.request?.fetch || globalThis.fetch;
+  if (!fetch) {
+    throw new Error(
+      "fetch is not set. Please pass a fetch implementation as new Octokit({ request: { fetch }}). Learn more at https://github.com/octokit/octokit.js/#fetch-missing"
+    );
+  }
+  const log = requestOptions.request?.log || console;
+  const parseSuccessResponseBody = requestOptions.request?.parseSuccessResponseBody !== false;
+  const body = dist_bundle_isPlainObject(requestOptions.body) || Array.isArray(requestOptions.body) ? JSONStringify(requestOptions.body) : requestOptions.body;
+  const requestHeaders = Object.fromEntries(
+    Object.entries(requestOptions.headers).map(([name, value]) => [
+      name,
+      String(value)
+    ])
+  );
+  let fetchResponse;
+  try {
+    fetchResponse = await fetch(requestOptions.url, {
+      method: requestOptions.method,
+      body,
+      redirect: requestOptions.request?.redirect,
+      headers: requestHeaders,
+      signal: requestOptions.request?.signal,
+      // duplex must be set if request.body is ReadableStream or Async Iterables.
+      // See https://fetch.spec.whatwg.org/#dom-requestinit-duplex.
+      ...requestOptions.body && { duplex: "half" }
+    });
+  } catch (error) {
+    let message = "Unknown Error";
+    if (error instanceof Error) {
+      if (error.name === "AbortError") {
+        error.status = 500;
+        throw error;
+      }
+      message = error.message;
+      if (error.name === "TypeError" && "cause" in error) {
+        if (error.cause instanceof Error) {
+          message = error.cause.message;
+        } else if (typeof error.cause === "string") {
+          message = error.cause;
+        }
+      }
+    }
+    const requestError = new RequestError(message, 500, {
+      request: requestOptions
+    });
+    requestError.cause = error;
+    throw requestError;
+  }
+  const status = fetchResponse.status;
+  const url = fetchResponse.url;
+  const responseHeaders = {};
+  for (const [key, value] of fetchResponse.headers) {
+    responseHeaders[key] = value;
+  }
+  const octokitResponse = {
+    url,
+    status,
+    headers: responseHeaders,
+    data: ""
+  };
+  if ("deprecation" in responseHeaders) {
+    const matches = responseHeaders.link && responseHeaders.link.match(/<([^<>]+)>; rel="deprecation"/);
+    const deprecationLink = matches && matches.pop();
+    log.warn(
+      `[@octokit/request] "${requestOptions.method} ${requestOptions.url}" is deprecated. It is scheduled to be removed on ${responseHeaders.sunset}${deprecationLink ? `. See ${deprecationLink}` : ""}`
+    );
+  }
+  if (status === 204 || status === 205) {
+    return octokitResponse;
+  }
+  if (requestOptions.method === "HEAD") {
+    if (status < 400) {
+      return octokitResponse;
+    }
+    throw new RequestError(fetchResponse.statusText, status, {
+      response: octokitResponse,
+      request: requestOptions
+    });
+  }
+  if (status === 304) {
+    octokitResponse.data = await getResponseData(fetchResponse);
+    throw new RequestError("Not modified", status, {
+      response: octokitResponse,
+      request: requestOptions
+    });
+  }
+  if (status >= 400) {
+    octokitResponse.data = await getResponseData(fetchResponse);
+    throw new RequestError(toErrorMessage(octokitResponse.data), status, {
+      response: octokitResponse,
+      request: requestOptions
+    });
+  }
+  octokitResponse.data = parseSuccessResponseBody ? await getResponseData(fetchResponse) : fetchResponse.body;
+  return octokitResponse;
+}
+async function getResponseData(response) {
+  const contentType = response.headers.get("content-type");
+  if (!contentType) {
+    return response.text().catch(noop);
+  }
+  const mimetype = dist_parse(contentType);
+  if (isJSONResponse(mimetype)) {
+    let text = "";
+    try {
+      text = await response.text();
+      return JSONParse(text);
+    } catch (err) {
+      return text;
+    }
+  } else if (mimetype.type.startsWith("text/") || // `application/octet-stream` is the canonical "arbitrary binary" type
+  // (RFC 2046) and must never be decoded as text, even when the response
+  // carries a (misleading) `charset=utf-8` parameter — see #751.
+  mimetype.parameters.charset?.toLowerCase() === "utf-8" && mimetype.type !== "application/octet-stream") {
+    return response.text().catch(noop);
+  } else {
+    return response.arrayBuffer().catch(
+      /* v8 ignore next -- @preserve */
+      () => new ArrayBuffer(0)
+    );
+  }
+}
+function isJSONResponse(mimetype) {
+  return mimetype.type === "application/json" || mimetype.type === "application/scim+json";
+}
+function toErrorMessage(data) {
+  if (typeof data === "string") {
+    return data;
+  }
+  if (data instanceof ArrayBuffer) {
+    return "Unknown error";
+  }
+  if (typeof data === "object" && data !== null && "message" in data) {
+    const objectData = data;
+    const suffix = "documentation_url" in objectData ? ` - ${objectData.documentation_url}` : "";
+    return Array.isArray(objectData.errors) ? `${objectData.message}: ${objectData.errors.map((v) => JSON.stringify(v)).join(", ")}${suffix}` : `${objectData.message}${suffix}`;
+  }
+  return `Unknown error: ${JSON.stringify(data)}`;
+}
+
+// pkg/dist-src/with-defaults.js
+function dist_bundle_withDefaults(oldEndpoint, newDefaults) {
+  const endpoint2 = oldEndpoint.defaults(newDefaults);
+  const newApi = function(route, parameters) {
+    const endpointOptions = endpoint2.merge(route, parameters);
+    if (!endpointOptions.request || !endpointOptions.request.hook) {
+      return fetchWrapper(endpoint2.parse(endpointOptions));
+    }
+    const request2 = (route2, parameters2) => {
+      return fetchWrapper(
+        endpoint2.parse(endpoint2.merge(route2, parameters2))
+      );
+    };
+    Object.assign(request2, {
+      endpoint: endpoint2,
+      defaults: dist_bundle_withDefaults.bind(null, endpoint2)
+    });
+    return endpointOptions.request.hook(request2, endpointOptions);
+  };
+  return Object.assign(newApi, {
+    endpoint: endpoint2,
+    defaults: dist_bundle_withDefaults.bind(null, endpoint2)
+  });
+}
+
+// pkg/dist-src/index.js
+var request = dist_bundle_withDefaults(endpoint, defaults_default);
+
+/* v8 ignore next -- @preserve */
+/* v8 ignore else -- @preserve */
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/graphql/dist-bundle/index.js
+// pkg/dist-src/index.js
+
+
+
+// pkg/dist-src/version.js
+var graphql_dist_bundle_VERSION = "0.0.0-development";
+
+// pkg/dist-src/with-defaults.js
+
+
+// pkg/dist-src/graphql.js
+
+
+// pkg/dist-src/error.js
+function _buildMessageForResponseErrors(data) {
+  return `Request failed due to following response errors:
+` + data.errors.map((e) => ` - ${e.message}`).join("\n");
+}
+var GraphqlResponseError = class extends Error {
+  constructor(request2, headers, response) {
+    super(_buildMessageForResponseErrors(response));
+    this.request = request2;
+    this.headers = headers;
+    this.response = response;
+    this.errors = response.errors;
+    this.data = response.data;
+    if (Error.captureStackTrace) {
+      Error.captureStackTrace(this, this.constructor);
+    }
+  }
+  request;
+  headers;
+  response;
+  name = "GraphqlResponseError";
+  errors;
+  data;
+};
+
+// pkg/dist-src/graphql.js
+var NON_VARIABLE_OPTIONS = [
+  "method",
+  "baseUrl",
+  "url",
+  "headers",
+  "request",
+  "query",
+  "mediaType",
+  "operationName"
+];
+var FORBIDDEN_VARIABLE_OPTIONS = ["query", "method", "url"];
+var GHES_V3_SUFFIX_REGEX = /\/api\/v3\/?$/;
+function graphql(request2, query, options) {
+  if (options) {
+    if (typeof query === "string" && "query" in options) {
+      return Promise.reject(
+        new Error(`[@octokit/graphql] "query" cannot be used as variable name`)
+      );
+    }
+    for (const key in options) {
+      if (!FORBIDDEN_VARIABLE_OPTIONS.includes(key)) continue;
+      return Promise.reject(
+        new Error(
+          `[@octokit/graphql] "${key}" cannot be used as variable name`
+        )
+      );
+    }
+  }
+  const parsedOptions = typeof query === "string" ? Object.assign({ query }, options) : query;
+  const requestOptions = Object.keys(
+    parsedOptions
+  ).reduce((result, key) => {
+    if (NON_VARIABLE_OPTIONS.includes(key)) {
+      result[key] = parsedOptions[key];
+      return result;
+    }
+    if (!result.variables) {
+      result.variables = {};
+    }
+    result.variables[key] = parsedOptions[key];
+    return result;
+  }, {});
+  const baseUrl = parsedOptions.baseUrl || request2.endpoint.DEFAULTS.baseUrl;
+  if (GHES_V3_SUFFIX_REGEX.test(baseUrl)) {
+    requestOptions.url = baseUrl.replace(GHES_V3_SUFFIX_REGEX, "/api/graphql");
+  }
+  return request2(requestOptions).then((response) => {
+    if (response.data.errors) {
+      const headers = {};
+      for (const key of Object.keys(response.headers)) {
+        headers[key] = response.headers[key];
+      }
+      throw new GraphqlResponseError(
+        requestOptions,
+        headers,
+        response.data
+      );
+    }
+    return response.data.data;
+  });
+}
+
+// pkg/dist-src/with-defaults.js
+function graphql_dist_bundle_withDefaults(request2, newDefaults) {
+  const newRequest = request2.defaults(newDefaults);
+  const newApi = (query, options) => {
+    return graphql(newRequest, query, options);
+  };
+  return Object.assign(newApi, {
+    defaults: graphql_dist_bundle_withDefaults.bind(null, newRequest),
+    endpoint: newRequest.endpoint
+  });
+}
+
+// pkg/dist-src/index.js
+var graphql2 = graphql_dist_bundle_withDefaults(request, {
+  headers: {
+    "user-agent": `octokit-graphql.js/${graphql_dist_bundle_VERSION} ${getUserAgent()}`
+  },
+  method: "POST",
+  url: "/graphql"
+});
+function withCustomRequest(customRequest) {
+  return graphql_dist_bundle_withDefaults(customRequest, {
+    method: "POST",
+    url: "/graphql"
+  });
+}
+
+/* v8 ignore if -- @preserve */
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/auth-token/dist-bundle/index.js
+// pkg/dist-src/is-jwt.js
+var b64url = "(?:[a-zA-Z0-9_-]+)";
+var sep = "\\.";
+var jwtRE = new RegExp(`^${b64url}${sep}${b64url}${sep}${b64url}$`);
+var isJWT = jwtRE.test.bind(jwtRE);
+
+// pkg/dist-src/auth.js
+async function auth(token) {
+  const isApp = isJWT(token);
+  const isInstallation = token.startsWith("v1.") || token.startsWith("ghs_");
+  const isUserToServer = token.startsWith("ghu_");
+  const tokenType = isApp ? "app" : isInstallation ? "installation" : isUserToServer ? "user-to-server" : "oauth";
+  return {
+    type: "token",
+    token,
+    tokenType
+  };
+}
+
+// pkg/dist-src/with-authorization-prefix.js
+function withAuthorizationPrefix(token) {
+  if (token.split(/\./).length === 3) {
+    return `bearer ${token}`;
+  }
+  return `token ${token}`;
+}
+
+// pkg/dist-src/hook.js
+async function hook(token, request, route, parameters) {
+  const endpoint = request.endpoint.merge(
+    route,
+    parameters
+  );
+  endpoint.headers.authorization = withAuthorizationPrefix(token);
+  return request(endpoint);
+}
+
+// pkg/dist-src/index.js
+var createTokenAuth = function createTokenAuth2(token) {
+  if (!token) {
+    throw new Error("[@octokit/auth-token] No token passed to createTokenAuth");
+  }
+  if (typeof token !== "string") {
+    throw new Error(
+      "[@octokit/auth-token] Token passed to createTokenAuth is not a string"
+    );
+  }
+  token = token.replace(/^(token|bearer) +/i, "");
+  return Object.assign(auth.bind(null, token), {
+    hook: hook.bind(null, token)
+  });
+};
+
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/core/dist-src/version.js
+const version_VERSION = "7.0.8";
+
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/core/dist-src/index.js
+
+
+
+
+
+
+const dist_src_noop = () => {
+};
+const consoleWarn = console.warn.bind(console);
+const consoleError = console.error.bind(console);
+function createLogger(logger = {}) {
+  if (typeof logger.debug !== "function") {
+    logger.debug = dist_src_noop;
+  }
+  if (typeof logger.info !== "function") {
+    logger.info = dist_src_noop;
+  }
+  if (typeof logger.warn !== "function") {
+    logger.warn = consoleWarn;
+  }
+  if (typeof logger.error !== "function") {
+    logger.error = consoleError;
+  }
+  return logger;
+}
+const userAgentTrail = `octokit-core.js/${version_VERSION} ${getUserAgent()}`;
+class Octokit {
+  static VERSION = version_VERSION;
+  static defaults(defaults) {
+    const OctokitWithDefaults = class extends this {
+      constructor(...args) {
+        const options = args[0] || {};
+        if (typeof defaults === "function") {
+          super(defaults(options));
+          return;
+        }
+        super(
+          Object.assign(
+            {},
+            defaults,
+            options,
+            options.userAgent && defaults.userAgent ? {
+              userAgent: `${options.userAgent} ${defaults.userAgent}`
+            } : null
+          )
+        );
+      }
+    };
+    return OctokitWithDefaults;
+  }
+  static plugins = [];
+  /**
+   * Attach a plugin (or many) to your Octokit instance.
+   *
+   * @example
+   * const API = Octokit.plugin(plugin1, plugin2, plugin3, ...)
+   */
+  static plugin(...newPlugins) {
+    const currentPlugins = this.plugins;
+    const NewOctokit = class extends this {
+      static plugins = currentPlugins.concat(
+        newPlugins.filter((plugin) => !currentPlugins.includes(plugin))
+      );
+    };
+    return NewOctokit;
+  }
+  constructor(options = {}) {
+    const hook = new before_after_hook.Collection();
+    const requestDefaults = {
+      baseUrl: request.endpoint.DEFAULTS.baseUrl,
+      headers: {},
+      request: Object.assign({}, options.request, {
+        // @ts-ignore internal usage only, no need to type
+        hook: hook.bind(null, "request")
+      }),
+      mediaType: {
+        previews: [],
+        format: ""
+      }
+    };
+    requestDefaults.headers["user-agent"] = options.userAgent ? `${options.userAgent} ${userAgentTrail}` : userAgentTrail;
+    if (options.baseUrl) {
+      requestDefaults.baseUrl = options.baseUrl;
+    }
+    if (options.previews) {
+      requestDefaults.mediaType.previews = options.previews;
+    }
+    if (options.timeZone) {
+      requestDefaults.headers["time-zone"] = options.timeZone;
+    }
+    this.request = request.defaults(requestDefaults);
+    this.graphql = withCustomRequest(this.request).defaults(requestDefaults);
+    this.log = createLogger(options.log);
+    this.hook = hook;
+    if (!options.authStrategy) {
+      if (!options.auth) {
+        this.auth = async () => ({
+          type: "unauthenticated"
+        });
+      } else {
+        const auth = createTokenAuth(options.auth);
+        hook.wrap("request", auth.hook);
+        this.auth = auth;
+      }
+    } else {
+      const { authStrategy, ...otherOptions } = options;
+      const auth = authStrategy(
+        Object.assign(
+          {
+            request: this.request,
+            log: this.log,
+            // we pass the current octokit instance as well as its constructor options
+            // to allow for authentication strategies that return a new octokit instance
+            // that shares the same internal state as the current one. The original
+            // requirement for this was the "event-octokit" authentication strategy
+            // of https://github.com/probot/octokit-auth-probot.
+            octokit: this,
+            octokitOptions: otherOptions
+          },
+          options.auth
+        )
+      );
+      hook.wrap("request", auth.hook);
+      this.auth = auth;
+    }
+    const classConstructor = this.constructor;
+    for (let i = 0; i < classConstructor.plugins.length; ++i) {
+      Object.assign(this, classConstructor.plugins[i](this, options));
+    }
+  }
+  // assigned during constructor
+  request;
+  graphql;
+  log;
+  hook;
+  // TODO: type `octokit.auth` based on passed options.authStrategy
+  auth;
+}
+
+
+// EXTERNAL MODULE: ./node_modules/bottleneck/light.js
+var light = __nccwpck_require__(3251);
+;// CONCATENATED MODULE: ./node_modules/@octokit/plugin-throttling/dist-bundle/index.js
+// pkg/dist-src/index.js
+
+
+// pkg/dist-src/version.js
+var plugin_throttling_dist_bundle_VERSION = "0.0.0-development";
+
+// pkg/dist-src/wrap-request.js
+var dist_bundle_noop = () => Promise.resolve();
+function wrapRequest(state, request, options) {
+  return state.retryLimiter.schedule(doRequest, state, request, options);
+}
+async function doRequest(state, request, options) {
+  const { pathname } = new URL(options.url, "http://github.test");
+  const isAuth = isAuthRequest(options.method, pathname);
+  const isWrite = !isAuth && options.method !== "GET" && options.method !== "HEAD";
+  const isSearch = options.method === "GET" && pathname.startsWith("/search/");
+  const isGraphQL = pathname.startsWith("/graphql");
+  const retryCount = ~~request.retryCount;
+  const jobOptions = retryCount > 0 ? { priority: 0, weight: 0 } : {};
+  if (state.clustering) {
+    jobOptions.expiration = 1e3 * 60;
+  }
+  if (isWrite || isGraphQL) {
+    await state.write.key(state.id).schedule(jobOptions, dist_bundle_noop);
+  }
+  if (isWrite && state.triggersNotification(pathname)) {
+    await state.notifications.key(state.id).schedule(jobOptions, dist_bundle_noop);
+  }
+  if (isSearch) {
+    await state.search.key(state.id).schedule(jobOptions, dist_bundle_noop);
+  }
+  const req = (isAuth ? state.auth : state.global).key(state.id).schedule(jobOptions, request, options);
+  if (isGraphQL) {
+    const res = await req;
+    if (res.data.errors != null && res.data.errors.some((error) => error.type === "RATE_LIMITED")) {
+      const error = Object.assign(new Error("GraphQL Rate Limit Exceeded"), {
+        response: res,
+        data: res.data
+      });
+      throw error;
+    }
+  }
+  return req;
+}
+function isAuthRequest(method, pathname) {
+  return method === "PATCH" && // https://docs.github.com/en/rest/apps/apps?apiVersion=2022-11-28#create-a-scoped-access-token
+  /^\/applications\/[^/]+\/token\/scoped$/.test(pathname) || method === "POST" && // https://docs.github.com/en/rest/apps/oauth-applications?apiVersion=2022-11-28#reset-a-token
+  (/^\/applications\/[^/]+\/token$/.test(pathname) || // https://docs.github.com/en/rest/apps/apps?apiVersion=2022-11-28#create-an-installation-access-token-for-an-app
+  /^\/app\/installations\/[^/]+\/access_tokens$/.test(pathname) || // https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
+  pathname === "/login/oauth/access_token");
+}
+
+// pkg/dist-src/generated/triggers-notification-paths.js
+var triggers_notification_paths_default = [
+  "/orgs/{org}/invitations",
+  "/orgs/{org}/invitations/{invitation_id}",
+  "/orgs/{org}/teams/{team_slug}/discussions",
+  "/orgs/{org}/teams/{team_slug}/discussions/{discussion_number}/comments",
+  "/repos/{owner}/{repo}/collaborators/{username}",
+  "/repos/{owner}/{repo}/commits/{commit_sha}/comments",
+  "/repos/{owner}/{repo}/issues",
+  "/repos/{owner}/{repo}/issues/{issue_number}/comments",
+  "/repos/{owner}/{repo}/issues/{issue_number}/sub_issue",
+  "/repos/{owner}/{repo}/issues/{issue_number}/sub_issues/priority",
+  "/repos/{owner}/{repo}/pulls",
+  "/repos/{owner}/{repo}/pulls/{pull_number}/comments",
+  "/repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies",
+  "/repos/{owner}/{repo}/pulls/{pull_number}/merge",
+  "/repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers",
+  "/repos/{owner}/{repo}/pulls/{pull_number}/reviews",
+  "/repos/{owner}/{repo}/releases",
+  "/teams/{team_id}/discussions",
+  "/teams/{team_id}/discussions/{discussion_number}/comments"
+];
+
+// pkg/dist-src/route-matcher.js
+function routeMatcher(paths) {
+  const regexes = paths.map(
+    (path) => path.split("/").map((c) => c.startsWith("{") ? "(?:.+?)" : c).join("/")
+  );
+  const regex2 = `^(?:${regexes.map((r) => `(?:${r})`).join("|")})[^/]*$`;
+  return new RegExp(regex2, "i");
+}
+
+// pkg/dist-src/index.js
+var dist_bundle_regex = routeMatcher(triggers_notification_paths_default);
+var triggersNotification = dist_bundle_regex.test.bind(dist_bundle_regex);
+var groups = {};
+var createGroups = function(Bottleneck, common) {
+  groups.global = new Bottleneck.Group({
+    id: "octokit-global",
+    maxConcurrent: 10,
+    ...common
+  });
+  groups.auth = new Bottleneck.Group({
+    id: "octokit-auth",
+    maxConcurrent: 1,
+    ...common
+  });
+  groups.search = new Bottleneck.Group({
+    id: "octokit-search",
+    maxConcurrent: 1,
+    minTime: 2e3,
+    ...common
+  });
+  groups.write = new Bottleneck.Group({
+    id: "octokit-write",
+    maxConcurrent: 1,
+    minTime: 1e3,
+    ...common
+  });
+  groups.notifications = new Bottleneck.Group({
+    id: "octokit-notifications",
+    maxConcurrent: 1,
+    minTime: 3e3,
+    ...common
+  });
+};
+function throttling(octokit, octokitOptions) {
+  const {
+    enabled = true,
+    Bottleneck = light,
+    id = "no-id",
+    timeout = 1e3 * 60 * 2,
+    // Redis TTL: 2 minutes
+    connection
+  } = octokitOptions.throttle || {};
+  if (!enabled) {
+    return {};
+  }
+  const common = { timeout };
+  if (typeof connection !== "undefined") {
+    common.connection = connection;
+  }
+  const state = Object.assign(
+    {
+      clustering: connection != null,
+      triggersNotification,
+      fallbackSecondaryRateRetryAfter: 60,
+      retryAfterBaseValue: 1e3,
+      id
+    },
+    octokitOptions.throttle
+  );
+  if (typeof state.onSecondaryRateLimit !== "function" || typeof state.onRateLimit !== "function") {
+    throw new Error(`octokit/plugin-throttling error:
+        You must pass the onSecondaryRateLimit and onRateLimit error handlers.
+        See https://octokit.github.io/rest.js/#throttling
+
+        const octokit = new Octokit({
+          throttle: {
+            onSecondaryRateLimit: (retryAfter, options) => {/* ... */},
+            onRateLimit: (retryAfter, options) => {/* ... */}
+          }
+        })
+    `);
+  }
+  let initialized = false;
+  const initializeBottleneck = () => {
+    if (initialized) {
+      return;
+    }
+    initialized = true;
+    if (groups.global == null) {
+      createGroups(Bottleneck, common);
+    }
+    state.global = state.global ?? groups.global;
+    state.auth = state.auth ?? groups.auth;
+    state.search = state.search ?? groups.search;
+    state.write = state.write ?? groups.write;
+    state.notifications = state.notifications ?? groups.notifications;
+    state.retryLimiter = state.retryLimiter ?? new Bottleneck();
+    const events = {};
+    const emitter = new Bottleneck.Events(events);
+    events.on("secondary-limit", state.onSecondaryRateLimit);
+    events.on("rate-limit", state.onRateLimit);
+    events.on(
+      "error",
+      (e) => octokit.log.warn("Error in throttling-plugin limit handler", e)
+    );
+    state.retryLimiter.on("failed", async function(error, info) {
+      const [state2, request, options] = info.args;
+      const { pathname } = new URL(options.url, "http://github.test");
+      const shouldRetryGraphQL = pathname.startsWith("/graphql") && error.status !== 401;
+      if (!(shouldRetryGraphQL || error.status === 403 || error.status === 429)) {
+        return;
+      }
+      const retryCount = ~~request.retryCount;
+      request.retryCount = retryCount;
+      options.request.retryCount = retryCount;
+      const { wantRetry, retryAfter = 0 } = await (async function() {
+        if (/\bsecondary rate\b/i.test(error.message)) {
+          const retryAfter2 = Number(error.response.headers["retry-after"]) || state2.fallbackSecondaryRateRetryAfter;
+          const wantRetry2 = await emitter.trigger(
+            "secondary-limit",
+            retryAfter2,
+            options,
+            octokit,
+            retryCount
+          );
+          return { wantRetry: wantRetry2, retryAfter: retryAfter2 };
+        }
+        if (error.response.headers != null && error.response.headers["x-ratelimit-remaining"] === "0" || (error.response.data?.errors ?? []).some(
+          (error2) => error2.type === "RATE_LIMITED"
+        )) {
+          const rateLimitReset = new Date(
+            ~~error.response.headers["x-ratelimit-reset"] * 1e3
+          ).getTime();
+          const retryAfter2 = Math.max(
+            // Add one second so we retry _after_ the reset time
+            // https://docs.github.com/en/rest/overview/resources-in-the-rest-api?apiVersion=2022-11-28#exceeding-the-rate-limit
+            Math.ceil((rateLimitReset - Date.now()) / 1e3) + 1,
+            0
+          );
+          const wantRetry2 = await emitter.trigger(
+            "rate-limit",
+            retryAfter2,
+            options,
+            octokit,
+            retryCount
+          );
+          return { wantRetry: wantRetry2, retryAfter: retryAfter2 };
+        }
+        return {};
+      })();
+      if (wantRetry) {
+        request.retryCount++;
+        return retryAfter * state2.retryAfterBaseValue;
+      }
+    });
+  };
+  octokit.hook.wrap("request", (request, options) => {
+    initializeBottleneck();
+    return wrapRequest(state, request, options);
+  });
+  return {};
+}
+throttling.VERSION = plugin_throttling_dist_bundle_VERSION;
+throttling.triggersNotification = triggersNotification;
+
+
+;// CONCATENATED MODULE: ./build/js/shared/abort.js
+// Makes any wait abortable. Used by app, exposure, tunnel and github.
+/**
+ * Settles as the promise does, or rejects with the signal's reason if the signal is aborted first. The work behind the
+ * promise is not stopped; if it fails after that, the error is ignored.
+ */
+function raceSignal(promise, signal) {
+    return new Promise((resolve, reject) => {
+        const onAbort = () => reject(signal.reason);
+        signal.addEventListener('abort', onAbort, { once: true });
+        promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+        if (signal.aborted)
+            onAbort();
+    });
+}
+
+;// CONCATENATED MODULE: ./build/js/shared/proxy.js
+// Requests to GitHub, which go through the job's proxy if one is set. Used by github and app/wasmrun/release;
+// supervisor passes the variables on. Requests to this machine never go through it: see loopback.ts.
+const VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
+/** The variables of an environment that name a proxy. */
+function selectProxyVariables(environment) {
+    const names = VARIABLES.flatMap(name => [name, name.toLowerCase()]);
+    return Object.fromEntries(names.flatMap(name => (environment[name] === undefined ? [] : [[name, environment[name]]])));
+}
+/** A proxy variable is not the address of a proxy. The message leaves out its value, which may contain a password. */
+class ProxyError extends Error {
+    constructor(variable) {
+        super(`${variable} is not the address of a proxy (its value is not shown, it may hold a password): ` +
+            'write http://host:port or http://user:password@host:port, special characters as %XX');
+        this.name = 'ProxyError';
+    }
+}
+/** The schemes of proxies that undici supports. */
+const SCHEMES = new Set(['http:', 'https:', 'socks5:', 'socks:']);
+/**
+ * A `fetch` that honours the proxy variables; rejects with a ProxyError if one of them cannot be used. Its idle
+ * connections keep no process alive, so it need not be closed.
+ */
+async function createFetch(environment) {
+    const isProxied = ['HTTP_PROXY', 'HTTPS_PROXY'].some(name => readVariable(environment, name).value !== '');
+    if (!isProxied)
+        return fetch;
+    const dispatcher = await createDispatcher(environment);
+    const { fetch: fetchThrough } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
+    return (url, options) => fetchThrough(url, { ...options, dispatcher });
+}
+/** Uses only the given variables; left alone, undici would read the environment. Rejects with a ProxyError. */
+async function createDispatcher(environment) {
+    const proxies = {
+        httpProxy: readProxy(environment, 'HTTP_PROXY'),
+        httpsProxy: readProxy(environment, 'HTTPS_PROXY'),
+        noProxy: readVariable(environment, 'NO_PROXY').value,
+    };
+    // Loaded late: it takes 14 MB, and most supervisors have no proxy.
+    const { EnvHttpProxyAgent } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
+    return new EnvHttpProxyAgent(proxies);
+}
+/** The proxy's URL; '' if there is none. */
+function readProxy(environment, name) {
+    const { variable, value } = readVariable(environment, name);
+    if (value === '')
+        return '';
+    // Like curl, which takes `proxy:3128` too.
+    const url = URL.parse(value.includes('://') ? value : `http://${value}`);
+    if (url === null || !isProxy(url))
+        throw new ProxyError(variable);
+    return url.href;
+}
+function readVariable(environment, name) {
+    const lower = name.toLowerCase();
+    const variable = environment[lower] === undefined ? name : lower;
+    return { variable, value: environment[variable]?.trim() ?? '' };
+}
+/** False if there is a path: then the password contains a `/`, and the host is only a part of it. */
+function isProxy({ protocol, hostname, pathname, search, hash, username, password }) {
+    if (!SCHEMES.has(protocol) || hostname === '' || pathname.length > 1 || search !== '' || hash !== '')
+        return false;
+    try {
+        // undici decodes them later, and its error would not name the variable.
+        for (const part of [username, password])
+            decodeURIComponent(part);
+        return true;
+    }
+    catch {
+        return false;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/shared/sanitise.js
+// The one sanitiser for every text that visitors, apps and pull requests can influence. Used wherever such a text is
+// printed, logged or put into a message.
+/** Longest piece of untrusted text that is shown, in characters. */
+const MAX_UNTRUSTED_LENGTH = 200;
+// C0 and C1 controls (ANSI sequences begin with one), line and paragraph separators, bidi and zero-width controls.
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+/**
+ * Makes text harmless for a terminal and for the runner, which reads commands out of log lines: `::name::` at the
+ * start of a line, `##[name]` anywhere in it, and a bare CR ends a line too (actions/runner, ActionCommand.cs).
+ * The result is one line of at most `maxLength` characters.
+ */
+function sanitise_sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
+    const clean = shorten(text, maxLength)
+        .replace(UNSAFE, escapeCharacter)
+        .replaceAll('##[', '#\\x23[')
+        .replace(/^(\s*:):/u, '$1\\x3a');
+    // Cut again: escaping makes text longer.
+    return shorten(clean, maxLength);
+}
+/** Makes text of several lines harmless, line by line, without a limit of length. */
+function sanitiseLines(text) {
+    return text
+        .split('\n')
+        .map(line => sanitise_sanitise(line, Number.POSITIVE_INFINITY))
+        .join('\n');
+}
+/**
+ * JSON on one line, harmless for a terminal and for the runner, wherever it is printed or saved: the characters that could
+ * harm are written as `\\uXXXX`, so that it says the same.
+ */
+function renderJson(value) {
+    const json = JSON.stringify(value);
+    const escaped = hasOnlyAscii(json)
+        ? json
+        : json.replace(UNSAFE, text => Array.from({ length: text.length }, (_, at) => escapeUnit(text, at)).join(''));
+    return escaped.replaceAll('##[', '#\\u0023[');
+}
+/** Without DEL. JSON has no other control, and to search for each costs as much as to render it. */
+function hasOnlyAscii(json) {
+    return Buffer.byteLength(json) === json.length && !json.includes('\u007f');
+}
+function escapeUnit(text, at) {
+    return `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`;
+}
+function shorten(text, maxLength) {
+    if (text.length <= maxLength)
+        return text.toWellFormed();
+    return `${text.slice(0, Math.max(0, maxLength - 1)).toWellFormed()}…`;
+}
+function escapeCharacter(character) {
+    const code = character.codePointAt(0) ?? 0;
+    return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+}
+
+;// CONCATENATED MODULE: ./build/js/github/github-error.js
+// What goes wrong with a request to GitHub. Thrown by api.ts and rate-limit.ts.
+/** GitHub refused, could not be reached, or answered with something unexpected. */
+class github_error_GitHubError extends Error {
+    /** HTTP status; undefined if there was no answer. */
+    status;
+    /** Whether a later request may succeed. */
+    retryable;
+    /** How long GitHub wants no further request; undefined if it did not say. */
+    retryAfterMs;
+    /** True if GitHub says that the token lacks a permission. There are other reasons for 403. */
+    lacksPermission;
+    constructor(message, options) {
+        super(message, options);
+        this.name = 'GitHubError';
+        this.status = options.status;
+        this.retryable = options.retryable;
+        this.retryAfterMs = options.retryAfterMs;
+        this.lacksPermission = options.lacksPermission ?? false;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/github/refusal.js
+// What GitHub says when it refuses a request, in one line. Used by api.ts and rate-limit.ts.
+
+
+/** Octokit's error for an answer; without an answer there is no `response`. */
+const Answered = object({
+    status: number(),
+    response: object({
+        status: number(),
+        headers: optional(record(string(), unknown())),
+        data: optional(unknown()),
+    }),
+});
+const Detail = union([
+    string(),
+    pipe(object({ message: string() }), transform(({ message }) => message)),
+    pipe(object({ field: string(), code: string() }), transform(({ field, code }) => `${field} ${code}`)),
+]);
+const Refusal = object({
+    message: string(),
+    errors: optional(array(fallback(Detail, '')), []),
+});
+/** GitHub's own words, without the link to its documentation. Load balancers in front of it answer with HTML pages. */
+function quoteRefusal(data) {
+    const refusal = safeParse(Refusal, data);
+    if (refusal.success) {
+        const { message, errors } = refusal.output;
+        const details = errors.filter(detail => detail !== '');
+        return sanitise_sanitise(details.length === 0 ? message : `${message}: ${details.join(', ')}`);
+    }
+    if (typeof data !== 'string' || data.trim() === '')
+        return 'an answer without words';
+    const title = /<title[^>]*>([^<]*)<\/title>/i.exec(data)?.[1]?.trim();
+    if (title)
+        return `a page with the title "${sanitise_sanitise(title)}"`;
+    return /<html|<!doctype/i.test(data) ? 'a page without a title' : sanitise_sanitise(data.trim());
+}
+
+;// CONCATENATED MODULE: ./build/js/github/rate-limit.js
+// How long GitHub wants no further request, and the wait for it. Used by api.ts.
+
+
+
+
+/** The longest pause that we accept; secondary rate limits ask for a minute. Requests during a longer one fail at once. */
+const LONGEST_PAUSE_MS = 60_000;
+/** How many more times a request is tried after it met the rate limit. */
+const MAX_RATE_LIMIT_RETRIES = 2;
+/** GitHub's documentation: without a time, wait for at least one minute. */
+const UNTOLD_PAUSE_MS = 60_000;
+/**
+ * Milliseconds; undefined if the answer is not about a limit. GitHub names the time in `Retry-After` or, if the hour's
+ * requests are used up, in `x-ratelimit-reset` ("Rate limits for the REST API"). Enterprise servers call a secondary
+ * limit "abuse detection".
+ */
+function readPauseMs({ status, headers, said }, now = Date.now()) {
+    if (status < 400)
+        return undefined;
+    const asked = readRetryAfter(headers['retry-after'], now);
+    if (asked !== undefined)
+        return asked;
+    if (status !== 403 && status !== 429)
+        return undefined;
+    const reset = Number(headers['x-ratelimit-reset'] ?? Number.NaN) * 1000;
+    // A second later, because the time has no fractions.
+    if (headers['x-ratelimit-remaining'] === '0' && !Number.isNaN(reset))
+        return Math.max(0, reset - now) + 1_000;
+    return status === 429 || /rate limit|abuse detection/i.test(said) ? UNTOLD_PAUSE_MS : undefined;
+}
+/** Seconds, or a date (RFC 9110, 10.2.3). */
+function readRetryAfter(value, now) {
+    if (typeof value !== 'string')
+        return undefined;
+    if (/^\d{1,9}$/.test(value))
+        return Number(value) * 1000;
+    const date = Date.parse(value);
+    return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+/** Sends nothing while GitHub wants no request, whichever request it said it to. */
+class Pauses {
+    #logger;
+    /** Milliseconds since 1970. */
+    #until = 0;
+    /** What GitHub said when it asked for the pause. */
+    #said = '';
+    constructor(logger) {
+        this.#logger = logger;
+    }
+    /** Tries again after pauses that are not too long. */
+    async send(request, signal) {
+        for (let triesLeft = MAX_RATE_LIMIT_RETRIES;; triesLeft -= 1) {
+            await this.#wait(signal);
+            try {
+                return await request();
+            }
+            catch (error) {
+                const pauseMs = this.#note(error);
+                const isWanted = triesLeft > 0 && pauseMs !== undefined && pauseMs <= LONGEST_PAUSE_MS;
+                if (pauseMs !== undefined)
+                    this.#report(pauseMs, isWanted);
+                if (!isWanted)
+                    throw error;
+            }
+        }
+    }
+    async #wait(signal) {
+        for (let waitMs = this.#until - Date.now(); waitMs > 0; waitMs = this.#until - Date.now()) {
+            if (waitMs > LONGEST_PAUSE_MS)
+                throw this.#refuse(waitMs);
+            await (0,promises_namespaceObject.setTimeout)(waitMs, undefined, signal ? { signal } : {});
+        }
+    }
+    /** How long GitHub wants no request; undefined if it did not say so. */
+    #note(error) {
+        if (!is(Answered, error))
+            return undefined;
+        const { headers = {} } = error.response;
+        const said = quoteRefusal(error.response.data);
+        const pauseMs = readPauseMs({ status: error.status, headers, said });
+        if (pauseMs === undefined)
+            return undefined;
+        this.#until = Math.max(this.#until, Date.now() + pauseMs);
+        this.#said = said;
+        return pauseMs;
+    }
+    #report(pauseMs, isTriedAgain) {
+        const next = isTriedAgain ? `trying again in ${Math.ceil(pauseMs / 1000)} s` : 'giving up';
+        this.#logger.info(`GitHub's rate limit is reached; ${next}`);
+    }
+    #refuse(waitMs) {
+        const until = `${new Date(this.#until).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+        const message = `GitHub wants no request before ${until}: ${this.#said}`;
+        return new github_error_GitHubError(message, { retryable: true, retryAfterMs: waitMs });
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/github/api.js
+// The one connection to GitHub's REST API. A schema checks every answer, every request has a time limit, and the
+// connection waits as long as a rate limit requires. Works with Enterprise servers through `apiUrl`. Used by step/ and
+// supervisor/.
+//
+// Built on @octokit/core, not on @actions/github 9.1, which adds 1.08 MB to each of four bundles, with a method for
+// every route and a second undici. @actions/github also reads the proxy from the environment when it is imported, so
+// that we cannot pass one; it has no SOCKS, ignores HTTP_PROXY for https, and silently uses no proxy if the value is
+// wrong.
+
+
+
+
+
+
+
+
+
+
+
+/** For a single request, from sending it to the last byte of the answer. GitHub itself gives up after 10 s. */
+const REQUEST_TIMEOUT_MS = 15_000;
+/** For all pages of a list, with pauses. 3,000 comments are 30 pages, which take about half a minute. */
+const LIST_TIMEOUT_MS = 180_000;
+/** Nobody has 20,000 comments; a server whose pages go round in a circle must not keep us busy. */
+const MAX_PAGES = 200;
+/** Sends nothing yet. */
+function connectGitHub(options) {
+    const octokit = createOctokit(options);
+    return {
+        async request(schema, route, { parameters, signal }) {
+            const request = octokit.request(route, { ...parameters, request: signal ? { signal } : {} });
+            const response = await awaitAnswer(request, route, signal);
+            return api_check(schema, response.data, route);
+        },
+        async poll(schema, route, { parameters, signal, etag }) {
+            const headers = etag === undefined ? {} : { 'if-none-match': etag };
+            const request = octokit.request(route, { ...parameters, headers, request: signal ? { signal } : {} });
+            // Octokit throws an answer without a body like a refusal.
+            const answer = request.catch(error => (is(NotModified, error) ? undefined : Promise.reject(error)));
+            const response = await awaitAnswer(answer, route, signal);
+            if (response === undefined)
+                return 'unchanged';
+            return { body: api_check(schema, response.data, route), etag: response.headers.etag };
+        },
+        async list(schema, route, { parameters, signal }) {
+            const limit = AbortSignal.timeout(LIST_TIMEOUT_MS);
+            const request = { signal: signal ? AbortSignal.any([signal, limit]) : limit };
+            const items = [];
+            let next = route;
+            let given = { ...parameters, per_page: 100 };
+            for (let page = 0; page < MAX_PAGES; page += 1) {
+                const { data, headers } = await awaitAnswer(octokit.request(next, { ...given, request }), route, request.signal);
+                items.push(...api_check(array(schema), data, route));
+                const address = /<([^<>]+)>;\s*rel="next"/.exec(headers.link ?? '')?.[1];
+                if (address === undefined)
+                    return items;
+                next = `GET ${address}`;
+                given = {};
+            }
+            throw new github_error_GitHubError(`GitHub's list has more than ${MAX_PAGES} pages (${route})`, {
+                retryable: false,
+            });
+        },
+        async readLogin(signal) {
+            const query = 'query { viewer { login } }';
+            const answer = await awaitAnswer(octokit.graphql(query, { request: signal ? { signal } : {} }), 'POST /graphql', signal);
+            return api_check(Viewer, answer, 'POST /graphql').viewer.login;
+        },
+    };
+}
+const Viewer = object({ viewer: object({ login: string() }) });
+const ThrottledOctokit = Octokit.plugin(throttling);
+function createOctokit(options) {
+    const { token, apiUrl, logger, proxy = {} } = options;
+    const octokit = new ThrottledOctokit({
+        auth: token,
+        baseUrl: apiUrl.replace(/\/+$/, ''),
+        userAgent: 'expose-action',
+        log: { debug: logger.debug, info: logger.debug, warn: logger.debug, error: logger.debug },
+        request: { fetch: createFetchInTime(proxy) },
+        // Spaces writes out: one queue for each connection, because the limits belong to the token. It does not know all
+        // answers that ask for a pause, so it never tries again.
+        throttle: { onRateLimit: () => false, onSecondaryRateLimit: () => false, id: crypto.randomUUID() },
+    });
+    const pauses = new Pauses(logger);
+    octokit.hook.wrap('request', (send, request) => pauses.send(async () => send(request), request.request?.signal));
+    return octokit;
+}
+/** The time limit starts when a request is sent, not while it waits in the queue. */
+function createFetchInTime(proxy) {
+    let opened;
+    return async (url, options) => {
+        opened ??= createFetch(proxy);
+        const send = await opened;
+        const limit = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+        const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit;
+        return send(url, { ...options, signal });
+    };
+}
+/** Resolves with the result, or rejects as `GitHub` documents. The signal also ends a pause for a rate limit. */
+async function awaitAnswer(work, route, signal) {
+    try {
+        return await (signal ? raceSignal(work, signal) : work);
+    }
+    catch (error) {
+        if (signal?.aborted)
+            throw isTimeout(signal.reason) ? renderTimeout(route, signal.reason) : signal.reason;
+        throw explainFailure(error, route);
+    }
+}
+function renderTimeout(route, cause) {
+    return new github_error_GitHubError(`GitHub did not answer in time (${route})`, { retryable: false, cause });
+}
+function explainFailure(error, route) {
+    if (error instanceof github_error_GitHubError)
+        return error;
+    const cause = error instanceof Error ? error.cause : undefined;
+    if (cause instanceof ProxyError)
+        return new github_error_GitHubError(cause.message, { retryable: false, cause });
+    // Octokit sets status 500 if no answer came; only an error with a response has a real status.
+    if (is(Answered, error))
+        return explainRefusal(error, route);
+    const problem = isTimeout(cause)
+        ? `GitHub did not answer within ${REQUEST_TIMEOUT_MS / 1000} s (${route})`
+        : `GitHub could not be reached (${route}): ${sanitise_sanitise(errors_describeError(error))}`;
+    return new github_error_GitHubError(problem, { retryable: true, cause: error });
+}
+/** Octokit's error for an answer without a body. */
+const NotModified = object({ status: literal(304) });
+/** GitHub's words for a missing permission; those of locked conversations, SAML or allow lists are different. */
+const NO_PERMISSION = /resource not accessible|must have .*(access|rights|permission)|insufficient .*(scope|permission)/i;
+function explainRefusal({ status, response }, route) {
+    const said = quoteRefusal(response.data);
+    const retryAfterMs = readPauseMs({ status, headers: response.headers ?? {}, said });
+    return new github_error_GitHubError(`GitHub answered ${status} to ${route}: ${said}`, {
+        status,
+        retryable: status >= 500 || status === 408 || retryAfterMs !== undefined,
+        retryAfterMs,
+        lacksPermission: status === 403 && NO_PERMISSION.test(said),
+    });
+}
+/** An answer of another form may be cut off, or not be GitHub's: the next one may be right. */
+function api_check(schema, data, route) {
+    const result = safeParse(schema, data);
+    if (result.success)
+        return result.output;
+    const problem = typeof data === 'string' ? `no JSON: ${quoteRefusal(data)}` : sanitise_sanitise(summarize(result.issues));
+    throw new github_error_GitHubError(`GitHub's answer to ${route} is not as documented: ${problem}`, { retryable: true });
+}
+
+;// CONCATENATED MODULE: ./build/js/github/wording.js
+// Sentences about missing permissions, and about who can open a preview. Used by step/report-target,
+// report-queue.ts and pull-request-watch.ts.
+
+
+const PERMISSIONS = {
+    comment: { does: 'comment on the pull request', line: 'pull-requests: write' },
+    deployment: { does: 'create a deployment', line: 'deployments: write' },
+    'pull request lookup': { does: 'find the pull request', line: 'pull-requests: read' },
+    'pull request watch': {
+        does: 'see whether the pull request is closed or changed, which would end the preview',
+        line: 'pull-requests: read',
+    },
+};
+/** A warning in one line: GitHub's message and, if a permission is missing, the two lines of YAML that give it. */
+function wording_describeReportFailure(feature, error) {
+    const { does, line } = PERMISSIONS[feature];
+    if (!(error instanceof github_error_GitHubError))
+        return `could not ${does}: ${errors_describeError(error)}`;
+    // Without its cause, which is not sanitised; the message says the same.
+    const problem = `could not ${does}: ${error.message}`;
+    const advice = `two lines to the job: "permissions:", and indented below it "${line}"`;
+    if (error.lacksPermission)
+        return `${problem}. The token lacks the permission: add ${advice}`;
+    // To a token that may not see something, GitHub says that it does not exist.
+    if (error.status === 404)
+        return `${problem}. If the token lacks the permission, add ${advice}`;
+    return error.status === 401 ? `${problem}. The token is wrong, or not valid any more` : problem;
+}
+/** What a visitor needs apart from the link; undefined if the link is enough. */
+function describeEntry(access) {
+    if (access === 'given key')
+        return 'It asks for a key: the author of the workflow has it.';
+    if (access === 'basic')
+        return 'It asks for a user and a password: the author of the workflow has them.';
+    return undefined;
+}
+/** The warning for previews that show more than the repository does; undefined if they do not. */
+function describeOpenWarning(access, visibility) {
+    if (visibility === 'public')
+        return undefined;
+    if (access === 'open')
+        return 'Anyone with the address can open this preview, and port scans can find it.';
+    if (access === 'link')
+        return 'Anyone with the link can open this preview.';
+    return undefined;
+}
+
+;// CONCATENATED MODULE: ./build/js/github/pull-request-watch.js
+// Watches a pull request for what ends its preview: it is closed, it gets a newer commit, or it loses the label that
+// started the preview. Asks politely: one small request at a time, which does not count against the rate limit while
+// nothing has changed (https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api). Used by
+// supervisor/ends.ts; preview.ts plans what to watch.
+
+
+
+
+
+/** Fast enough that nobody looks at an old preview for long. GitHub gives a repository's jobs 1,000 requests an hour. */
+const POLL_MS = 30_000;
+/** The longest pause after failures, unless GitHub asks for more. */
+const MAX_PAUSE_MS = (/* unused pure expression or super */ null && (10 * 60_000));
+/** After one failure, the next request usually succeeds. */
+const FAILURES_BEFORE_WARNING = 3;
+/** A label may get another name, so its number decides where it is known. */
+const LabelSchema = object({ id: optional(number()), name: string() });
+/** What counts as unchanged. */
+const ConditionSchema = object({ headSha: string(), isOpen: dist_boolean(), hasLabel: dist_boolean() });
+const WatchedPullRequestSchema = object({
+    number: number(),
+    /** The label whose removal ends the preview. */
+    label: optional(LabelSchema),
+    /** The pull request when the preview was asked for; absent: as it is at the first look. */
+    before: optional(ConditionSchema),
+});
+const AnswerSchema = object({
+    state: picklist(['open', 'closed']),
+    merged: optional(dist_boolean(), false),
+    head: object({ sha: string() }),
+    labels: optional(array(LabelSchema), []),
+});
+const LabeledEvent = object({ action: literal('labeled'), label: LabelSchema });
+/** What to watch, for a job that previews `pullRequest`. */
+function planWatch(job, pullRequest) {
+    const { number, headSha, state } = pullRequest;
+    const labeled = safeParse(LabeledEvent, job.event);
+    const label = labeled.success ? labeled.output.label : undefined;
+    // Who runs an old run again wants its preview, whatever has happened to the pull request since then.
+    if (job.runAttempt > 1)
+        return { number, label };
+    return { number, label, before: { headSha, isOpen: state === 'open', hasLabel: label !== undefined } };
+}
+/** Looks at once, and then again and again. Never throws. Returns the function that stops watching. */
+function watchPullRequest(options) {
+    const stopped = new AbortController();
+    void new Watch(options, stopped.signal).follow();
+    return () => stopped.abort();
+}
+class Watch {
+    #options;
+    #signal;
+    #pollMs;
+    #before;
+    #etag;
+    #failures = 0;
+    #warned = false;
+    constructor(options, signal) {
+        this.#options = options;
+        this.#signal = signal;
+        this.#pollMs = options.pollMs ?? POLL_MS;
+        this.#before = options.watched.before;
+    }
+    async follow() {
+        while (!this.#signal.aborted) {
+            const pauseMs = await this.#look().catch(error => this.#pauseAfter(error));
+            if (pauseMs === 'over')
+                return;
+            await sleep(pauseMs, undefined, { signal: this.#signal, ref: false }).catch(() => { });
+        }
+    }
+    async #look() {
+        const { github, job, watched, logger, onEnd } = this.#options;
+        const { owner, name: repo } = job.repository;
+        const answer = await github.poll(AnswerSchema, 'GET /repos/{owner}/{repo}/pulls/{pull_number}', {
+            parameters: { owner, repo, pull_number: watched.number },
+            etag: this.#etag,
+            signal: this.#signal,
+        });
+        this.#failures = 0;
+        if (answer === 'unchanged')
+            return this.#pollMs;
+        this.#etag = answer.etag;
+        const end = findEnd(answer.body, this.#before, watched.label);
+        if (end !== undefined) {
+            logger.info(`pull request #${watched.number}: ${describeChange(end, answer.body, watched.label)}`);
+            onEnd(end);
+            return 'over';
+        }
+        this.#before = describeCondition(answer.body, watched.label);
+        return this.#pollMs;
+    }
+    #pauseAfter(error) {
+        if (this.#signal.aborted)
+            return 0;
+        const known = error instanceof GitHubError;
+        this.#failures += 1;
+        const isFinal = !(known && error.retryable);
+        if (isFinal || this.#failures >= FAILURES_BEFORE_WARNING)
+            this.#warn(error);
+        const backoffMs = Math.min(this.#pollMs * 2 ** this.#failures, MAX_PAUSE_MS);
+        return Math.max(backoffMs, (known && error.retryAfterMs) || 0);
+    }
+    #warn(error) {
+        if (this.#warned)
+            return;
+        this.#warned = true;
+        this.#options.logger.warn(describeReportFailure('pull request watch', error));
+    }
+}
+function findEnd(now, before, label) {
+    if (before === undefined)
+        return undefined;
+    if (before.isOpen && now.state === 'closed')
+        return now.merged ? 'pull request merged' : 'pull request closed';
+    if (before.headSha !== now.head.sha)
+        return 'newer commit';
+    if (before.hasLabel && !hasLabel(now, label))
+        return 'label removed';
+    return undefined;
+}
+function describeCondition(now, label) {
+    return { headSha: now.head.sha, isOpen: now.state === 'open', hasLabel: hasLabel(now, label) };
+}
+function hasLabel({ labels }, label) {
+    return labels.some(({ id, name }) => label?.id === undefined || id === undefined ? name === label?.name : id === label.id);
+}
+function describeChange(end, { head }, label) {
+    switch (end) {
+        case 'pull request closed':
+            return 'it was closed';
+        case 'pull request merged':
+            return 'it was merged';
+        case 'newer commit':
+            return `it has a newer commit, ${sanitise(head.sha.slice(0, 7))}`;
+        case 'label removed':
+            return `the label '${sanitise(label?.name ?? '')}' was removed`;
+    }
+}
+
 ;// CONCATENATED MODULE: ./build/js/shared/duration.js
 // Durations as people write them in workflows: `90s`, `45m`, `1h30m`. Used by inputs, log lines and reports.
 
@@ -11189,7 +14064,7 @@ function limitInPost(wantedMs, keptMs) {
 
 
 /** The first look comes soon; each later one reads all of /proc, so they become rarer. */
-const POLL_MS = 20;
+const processes_POLL_MS = 20;
 const MAX_POLL_MS = 200;
 /** Linux only: undefined elsewhere, and for a process that has ended, a zombie included. */
 function readProcessStat(pid) {
@@ -11322,7 +14197,7 @@ function signalProcess(pid, signal) {
 /** False if the time limit is reached first. */
 async function waitUntilGone(isRunning, limitMs) {
     const end = performance.now() + limitMs;
-    for (let pauseMs = POLL_MS; isRunning(); pauseMs = Math.min(pauseMs * 1.2, MAX_POLL_MS)) {
+    for (let pauseMs = processes_POLL_MS; isRunning(); pauseMs = Math.min(pauseMs * 1.2, MAX_POLL_MS)) {
         const leftMs = end - performance.now();
         if (leftMs <= 0)
             return false;
@@ -11413,61 +14288,6 @@ function renderClientRow(url) {
     return line === undefined ? '' : `  ${line}\n`;
 }
 
-;// CONCATENATED MODULE: ./build/js/shared/sanitise.js
-// The one sanitiser for every text that visitors, apps and pull requests can influence. Used wherever such a text is
-// printed, logged or put into a message.
-/** Longest piece of untrusted text that is shown, in characters. */
-const MAX_UNTRUSTED_LENGTH = 200;
-// C0 and C1 controls (ANSI sequences begin with one), line and paragraph separators, bidi and zero-width controls.
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
-/**
- * Makes text harmless for a terminal and for the runner, which reads commands out of log lines: `::name::` at the
- * start of a line, `##[name]` anywhere in it, and a bare CR ends a line too (actions/runner, ActionCommand.cs).
- * The result is one line of at most `maxLength` characters.
- */
-function sanitise_sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
-    const clean = shorten(text, maxLength)
-        .replace(UNSAFE, escapeCharacter)
-        .replaceAll('##[', '#\\x23[')
-        .replace(/^(\s*:):/u, '$1\\x3a');
-    // Cut again: escaping makes text longer.
-    return shorten(clean, maxLength);
-}
-/** Makes text of several lines harmless, line by line, without a limit of length. */
-function sanitiseLines(text) {
-    return text
-        .split('\n')
-        .map(line => sanitise_sanitise(line, Number.POSITIVE_INFINITY))
-        .join('\n');
-}
-/**
- * JSON on one line, harmless for a terminal and for the runner, wherever it is printed or saved: the characters that could
- * harm are written as `\\uXXXX`, so that it says the same.
- */
-function renderJson(value) {
-    const json = JSON.stringify(value);
-    const escaped = hasOnlyAscii(json)
-        ? json
-        : json.replace(UNSAFE, text => Array.from({ length: text.length }, (_, at) => escapeUnit(text, at)).join(''));
-    return escaped.replaceAll('##[', '#\\u0023[');
-}
-/** Without DEL. JSON has no other control, and to search for each costs as much as to render it. */
-function hasOnlyAscii(json) {
-    return Buffer.byteLength(json) === json.length && !json.includes('\u007f');
-}
-function escapeUnit(text, at) {
-    return `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`;
-}
-function shorten(text, maxLength) {
-    if (text.length <= maxLength)
-        return text.toWellFormed();
-    return `${text.slice(0, Math.max(0, maxLength - 1)).toWellFormed()}…`;
-}
-function escapeCharacter(character) {
-    const code = character.codePointAt(0) ?? 0;
-    return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
-}
-
 ;// CONCATENATED MODULE: ./build/js/supervisor/process-journal.js
 // The journal of an exposure's processes: post and the foreground read it to end what a killed supervisor left behind.
 // Used by background, supervision, step and commands.
@@ -11521,6 +14341,7 @@ async function process_journal_reapJournal(file, graceMs) {
 //     requests.ndjson  the captured requests (0600)
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
+//     wasmrun/       a wasmrun from the runner's cache service
 
 
 
@@ -11550,6 +14371,7 @@ function session_folder_sessionFiles(folder) {
         requests: (0,external_node_path_.join)(folder, 'requests.ndjson'),
         bin: (0,external_node_path_.join)(folder, 'bin'),
         app: (0,external_node_path_.join)(folder, 'app'),
+        wasmrun: (0,external_node_path_.join)(folder, 'wasmrun'),
     };
 }
 /** Makes a folder only this user can enter. */
@@ -12038,86 +14860,184 @@ async function runCommand(options) {
     throw new errors_AppError(`${role} ended ${describeEnd(end)} (${last})`, { lastLines });
 }
 
+;// CONCATENATED MODULE: ./build/js/app/wasmrun/kept.js
+// What is kept of an installation of wasmrun between jobs, and what is checked when it comes back. Used by install.ts,
+// and by step/installation-cache.ts, which gives it to the runner's cache service and gets it back from there.
+//
+//   installation.json   the version, and how long the installation took
+//   bin/wasmrun         the program
+//   runtimes/           what wasmrun downloads on first use, flat: NAME.json and NAME.wasm
+
+
+
+
+
+
+
+const NewInstallationSchema = object({
+    version: string(),
+    /** Absolute path of the program. */
+    program: string(),
+    /** Of the program, right after its installation: code that ran later in the job may have changed the file. */
+    digest: string(),
+    /** Whether it was downloaded or compiled, and the milliseconds that took. */
+    way: picklist(['download', 'build']),
+    tookMs: number(),
+});
+const RecordSchema = object({
+    version: string(),
+    way: picklist(['download', 'build']),
+    tookMs: pipe(number(), minValue(0), maxValue(24 * 3_600_000)),
+});
+const PROGRAM = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
+/** The names that wasmrun gives its runtimes and their descriptions. */
+const RUNTIME_FILE = /^[A-Za-z0-9][\w.-]*\.(?:json|wasm)$/;
+/** The names of the entry for a version: what makes a program unusable on another machine is part of them. */
+function kept_nameEntries(version) {
+    const program = `expose-wasmrun-${version}-${describeSystem()}-program`.toLowerCase();
+    // A service that finds no entry of a name takes one that begins with it: so this name begins with the other one.
+    return { program, withRuntimes: `${program}-runtimes` };
+}
+/**
+ * `linux-x64-glibc2.39`, `darwin-arm64-24`, `win32-x64`. A program built on one system runs on the same one, and mostly
+ * not on one with an older C library.
+ */
+function describeSystem() {
+    const { platform, arch } = process;
+    if (platform === 'linux')
+        return `linux-${arch}-${readLibc()}`;
+    return platform === 'darwin' ? `darwin-${arch}-${(0,external_node_os_namespaceObject.release)().split('.')[0]}` : `${platform}-${arch}`;
+}
+function readLibc() {
+    const { header } = parse(ReportSchema, process.report.getReport());
+    return header.glibcVersionRuntime === undefined ? 'musl' : `glibc${header.glibcVersionRuntime}`;
+}
+const ReportSchema = object({ header: object({ glibcVersionRuntime: optional(string()) }) });
+/** Hex SHA-256 of a file. */
+async function digestFile(file) {
+    return (0,external_node_crypto_.createHash)('sha256')
+        .update(await (0,promises_.readFile)(file))
+        .digest('hex');
+}
+/**
+ * Fills the folder with the installation and the given runtimes. Throws an AppError if the program is no longer the one
+ * that was installed.
+ */
+async function kept_packInstallation(folder, { version, program, digest, way, tookMs }, runtimes) {
+    const places = describeFolder(folder);
+    for (const place of [places.bin, places.runtimes])
+        await mkdir(place, { recursive: true });
+    await copyFile(program, places.program);
+    if ((await digestFile(places.program)) !== digest)
+        throw new AppError(`${program} was changed after its installation`);
+    const record = { version, way, tookMs };
+    await writeFile(places.record, JSON.stringify(record));
+    await copyRuntimes(runtimes, places.runtimes);
+}
+/**
+ * The program of a kept installation, and how it was made. Throws an AppError if the folder does not hold what
+ * `packInstallation` writes: then something else wrote the entry. Whether the program runs is for the caller to see.
+ */
+async function openKept(folder, version) {
+    const places = describeFolder(folder);
+    const record = readRecord(places.record);
+    if (record.version !== version)
+        throw new errors_AppError(`it is wasmrun ${record.version}`);
+    if (!isPlainFolder(places.bin) || !isPlainFile(places.program))
+        throw new errors_AppError('it holds no program');
+    await (0,promises_.chmod)(places.program, 0o755);
+    return { program: places.program, record, runtimes: kept_listRuntimes(places.runtimes) };
+}
+function describeFolder(folder) {
+    const bin = (0,external_node_path_.join)(folder, 'bin');
+    return {
+        bin,
+        program: (0,external_node_path_.join)(bin, PROGRAM),
+        record: (0,external_node_path_.join)(folder, 'installation.json'),
+        runtimes: (0,external_node_path_.join)(folder, 'runtimes'),
+    };
+}
+function readRecord(file) {
+    if (!isPlainFile(file))
+        throw new errors_AppError('it is not described');
+    try {
+        return parse(RecordSchema, JSON.parse((0,external_node_fs_namespaceObject.readFileSync)(file, 'utf8')));
+    }
+    catch (cause) {
+        throw new errors_AppError('its description cannot be read', { cause });
+    }
+}
+/** The runtimes in a folder of wasmrun's; none if there is no folder. */
+function kept_listRuntimes(folder) {
+    if (!isPlainFolder(folder))
+        return [];
+    return (0,external_node_fs_namespaceObject.readdirSync)(folder)
+        .filter(name => RUNTIME_FILE.test(name))
+        .map(name => (0,external_node_path_.join)(folder, name))
+        .filter(isPlainFile);
+}
+/** Adds runtimes to a folder of wasmrun's, and leaves those that are there as they are. */
+async function copyRuntimes(files, folder) {
+    await (0,promises_.mkdir)(folder, { recursive: true });
+    // A description last: wasmrun may start at any time, and looks for it first.
+    for (const file of [...files].sort((one, other) => (0,external_node_path_.extname)(other).localeCompare((0,external_node_path_.extname)(one))))
+        await (0,promises_.copyFile)(file, (0,external_node_path_.join)(folder, (0,external_node_path_.basename)(file)), external_node_fs_namespaceObject.constants.COPYFILE_EXCL).catch((error) => {
+            if (!errors_hasCode(error, 'EEXIST'))
+                throw error;
+        });
+}
+// A link could lead anywhere.
+function isPlainFile(path) {
+    return (0,external_node_fs_namespaceObject.lstatSync)(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+function isPlainFolder(path) {
+    return (0,external_node_fs_namespaceObject.lstatSync)(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+;// CONCATENATED MODULE: ./build/js/app/wasmrun/progress.js
+// Lines for the log while something takes long, so that nobody thinks it hangs. Used by the installation of wasmrun.
+/** Logs what `describe` says every `intervalMs` until the work has ended; nothing if it ends before. */
+async function reportProgress({ logger, intervalMs, describe }, work) {
+    const timer = setInterval(() => logger.info(describe()), intervalMs);
+    try {
+        return await work();
+    }
+    finally {
+        clearInterval(timer);
+    }
+}
+/** `6.1 MB`, decimal, as GitHub shows sizes of downloads. */
+function formatMegabytes(bytes) {
+    return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+/** Counts the crates that cargo compiles, from the lines it prints. */
+class CargoProgress {
+    #compiled = 0;
+    #crate;
+    /** Takes a line of cargo's: `   Compiling serde v1.0.228`. */
+    read(line) {
+        const crate = /^\s*Compiling (\S+)/.exec(line)?.[1];
+        if (crate === undefined)
+            return;
+        this.#compiled += 1;
+        this.#crate = crate;
+    }
+    /** `it compiles serde, crate 12`. How many there are in all, cargo says to terminals only. */
+    describe() {
+        return this.#crate === undefined
+            ? 'it downloads the sources'
+            : `it compiles ${this.#crate}, crate ${this.#compiled}`;
+    }
+}
+
 // EXTERNAL MODULE: external "node:stream"
 var external_node_stream_ = __nccwpck_require__(7075);
 ;// CONCATENATED MODULE: external "node:stream/promises"
 const external_node_stream_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/promises");
-;// CONCATENATED MODULE: ./build/js/shared/proxy.js
-// Requests to GitHub, which go through the job's proxy if one is set. Used by github and app/wasmrun/release;
-// supervisor passes the variables on. Requests to this machine never go through it: see loopback.ts.
-const VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
-/** The variables of an environment that name a proxy. */
-function selectProxyVariables(environment) {
-    const names = VARIABLES.flatMap(name => [name, name.toLowerCase()]);
-    return Object.fromEntries(names.flatMap(name => (environment[name] === undefined ? [] : [[name, environment[name]]])));
-}
-/** A proxy variable is not the address of a proxy. The message leaves out its value, which may contain a password. */
-class ProxyError extends Error {
-    constructor(variable) {
-        super(`${variable} is not the address of a proxy (its value is not shown, it may hold a password): ` +
-            'write http://host:port or http://user:password@host:port, special characters as %XX');
-        this.name = 'ProxyError';
-    }
-}
-/** The schemes of proxies that undici supports. */
-const SCHEMES = new Set(['http:', 'https:', 'socks5:', 'socks:']);
-/**
- * A `fetch` that honours the proxy variables; rejects with a ProxyError if one of them cannot be used. Its idle
- * connections keep no process alive, so it need not be closed.
- */
-async function createFetch(environment) {
-    const isProxied = ['HTTP_PROXY', 'HTTPS_PROXY'].some(name => readVariable(environment, name).value !== '');
-    if (!isProxied)
-        return fetch;
-    const dispatcher = await createDispatcher(environment);
-    const { fetch: fetchThrough } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
-    return (url, options) => fetchThrough(url, { ...options, dispatcher });
-}
-/** Uses only the given variables; left alone, undici would read the environment. Rejects with a ProxyError. */
-async function createDispatcher(environment) {
-    const proxies = {
-        httpProxy: readProxy(environment, 'HTTP_PROXY'),
-        httpsProxy: readProxy(environment, 'HTTPS_PROXY'),
-        noProxy: readVariable(environment, 'NO_PROXY').value,
-    };
-    // Loaded late: it takes 14 MB, and most supervisors have no proxy.
-    const { EnvHttpProxyAgent } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
-    return new EnvHttpProxyAgent(proxies);
-}
-/** The proxy's URL; '' if there is none. */
-function readProxy(environment, name) {
-    const { variable, value } = readVariable(environment, name);
-    if (value === '')
-        return '';
-    // Like curl, which takes `proxy:3128` too.
-    const url = URL.parse(value.includes('://') ? value : `http://${value}`);
-    if (url === null || !isProxy(url))
-        throw new ProxyError(variable);
-    return url.href;
-}
-function readVariable(environment, name) {
-    const lower = name.toLowerCase();
-    const variable = environment[lower] === undefined ? name : lower;
-    return { variable, value: environment[variable]?.trim() ?? '' };
-}
-/** False if there is a path: then the password contains a `/`, and the host is only a part of it. */
-function isProxy({ protocol, hostname, pathname, search, hash, username, password }) {
-    if (!SCHEMES.has(protocol) || hostname === '' || pathname.length > 1 || search !== '' || hash !== '')
-        return false;
-    try {
-        // undici decodes them later, and its error would not name the variable.
-        for (const part of [username, password])
-            decodeURIComponent(part);
-        return true;
-    }
-    catch {
-        return false;
-    }
-}
-
 ;// CONCATENATED MODULE: ./build/js/app/wasmrun/release.js
 // Installs wasmrun from the .deb of its GitHub release: looks it up, downloads, checks and unpacks it, without root.
 // Used by install.ts.
+
 
 
 
@@ -12151,6 +15071,8 @@ const release_ANSWER_TIMEOUT_MS = 30_000;
 const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;
 /** A download that broke off is tried once more. */
 const DOWNLOAD_ATTEMPTS = 2;
+/** On a fast line the download is over before. */
+const PROGRESS_INTERVAL_MS = 5_000;
 const Asset = object({
     name: string(),
     browser_download_url: pipe(string(), url()),
@@ -12166,8 +15088,9 @@ async function installFromRelease(options) {
     try {
         const asset = await findAsset(name, options, dispatcher);
         const file = (0,external_node_path_.join)(options.stage, 'download.deb');
-        options.logger.info(`wasmrun ${options.version}: downloading ${name}`);
-        await downloadAsset(asset, file, options.signal, dispatcher);
+        options.logger.info(`wasmrun ${options.version}: downloading ${name}, ${formatMegabytes(asset.size)}`);
+        await downloadAsset(asset, file, options, dispatcher);
+        options.logger.info(`wasmrun ${options.version}: unpacking`);
         await unpack(file, options);
     }
     finally {
@@ -12273,20 +15196,20 @@ async function* limitBytes(answer, limit) {
         yield chunk;
     }
 }
-async function downloadAsset(asset, file, signal, dispatcher) {
+async function downloadAsset(asset, file, options, dispatcher) {
     for (let attempt = 1;; attempt += 1) {
         try {
-            await downloadOnce(asset, file, signal, dispatcher);
+            await downloadOnce(asset, file, options, dispatcher);
             return;
         }
         catch (error) {
-            signal.throwIfAborted();
+            options.signal.throwIfAborted();
             if (error instanceof DigestError || attempt === DOWNLOAD_ATTEMPTS)
                 throw error;
         }
     }
 }
-async function downloadOnce(asset, file, outer, dispatcher) {
+async function downloadOnce(asset, file, { version, logger, progressIntervalMs = PROGRESS_INTERVAL_MS, signal: outer }, dispatcher) {
     const signal = AbortSignal.any([outer, AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS)]);
     const answer = await fetchFrom(asset.browser_download_url, { signal, dispatcher });
     const hash = (0,external_node_crypto_.createHash)('sha256');
@@ -12298,8 +15221,11 @@ async function downloadOnce(asset, file, outer, dispatcher) {
             yield chunk;
         }
     };
+    const describe = () => `wasmrun ${version}: ${formatMegabytes(size)} of ${formatMegabytes(asset.size)} downloaded, ` +
+        `${Math.floor((100 * size) / asset.size)} %`;
+    const write = () => (0,external_node_stream_promises_namespaceObject.pipeline)(limitBytes(answer, asset.size), observe, (0,external_node_fs_namespaceObject.createWriteStream)(file), { signal });
     try {
-        await (0,external_node_stream_promises_namespaceObject.pipeline)(limitBytes(answer, asset.size), observe, (0,external_node_fs_namespaceObject.createWriteStream)(file), { signal });
+        await reportProgress({ logger, intervalMs: progressIntervalMs, describe }, write);
     }
     catch (cause) {
         throw new errors_AppError(`the download of ${asset.name} broke off after ${size} of ${asset.size} bytes`, {
@@ -12375,12 +15301,17 @@ function isTooOld(version) {
 
 
 
+
+
+
 /** The version this action was tested with. */
 const PINNED_VERSION = '1.0.0';
 const MODES_WITHOUT = 'or use `mode: web` or `mode: port`, which need no wasmrun';
 /** `wasmrun --version` prints and exits; from a cold disk that may take seconds. */
 const VERSION_TIMEOUT_MS = 20_000;
-const PROGRAM = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
+/** cargo takes minutes. */
+const CARGO_PROGRESS_INTERVAL_MS = 30_000;
+const install_PROGRAM = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
 /**
  * The absolute path of a wasmrun that runs. Throws an InputError for an impossible version, and an AppError that says
  * what was tried.
@@ -12392,15 +15323,47 @@ async function findOrInstallWasmrun(options) {
         return found;
     const wanted = version ?? PINNED_VERSION;
     const cached = (0,external_node_path_.join)(options.toolCache, 'wasmrun', wanted, process.arch);
-    if ((0,external_node_fs_namespaceObject.existsSync)(`${cached}.complete`) && isExecutable((0,external_node_path_.join)(cached, 'bin', PROGRAM))) {
+    if ((0,external_node_fs_namespaceObject.existsSync)(`${cached}.complete`) && isExecutable((0,external_node_path_.join)(cached, 'bin', install_PROGRAM))) {
         options.logger.info(`wasmrun ${wanted}: from the tool cache`);
-        return (0,external_node_path_.join)(cached, 'bin', PROGRAM);
+        return (0,external_node_path_.join)(cached, 'bin', install_PROGRAM);
     }
-    return (0,external_node_path_.join)(await installInto(cached, wanted, options), 'bin', PROGRAM);
+    return (await restoreKept(wanted, options)) ?? (await installInto(cached, wanted, options));
+}
+/**
+ * The program of an installation that an earlier job kept; undefined if there is none that runs. It stays in a folder
+ * of this job's: it is never put into the tool cache, which on a runner of your own serves other jobs, too.
+ */
+async function restoreKept(version, options) {
+    const { store, logger, signal } = options;
+    const began = performance.now();
+    const kept = await store?.restore(version, signal);
+    if (store === undefined || kept === undefined)
+        return undefined;
+    try {
+        const { program, record, runtimes } = await openKept(kept.folder, version);
+        const found = await readVersion(program, options);
+        if (found !== version)
+            throw new errors_AppError(`it says that it is version ${found}`);
+        if (store.runtimesFolder !== undefined)
+            await copyRuntimes(runtimes, store.runtimesFolder);
+        const before = `${record.way === 'build' ? 'building' : 'installing'} it took ${describeTime(record.tookMs)}`;
+        logger.info(`wasmrun ${version}: from the cache, in ${describeTime(performance.now() - began)} (${before})`);
+        return program;
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        logger.warn(`wasmrun ${version} from the cache cannot be used (${errors_describeError(error)}), so it is installed; ` +
+            `delete the cache entry ${kept.name}: entries are never replaced`);
+        return undefined;
+    }
+}
+/** `1.4 s`, `6m 12s`. */
+function describeTime(ms) {
+    return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : formatDuration(ms);
 }
 /** Without a wanted version, the first on PATH is used. If that is too old, throws, because the job chose it. */
 async function findOnPath(options, wanted) {
-    const path = findProgram(PROGRAM, options.pathVariable);
+    const path = findProgram(install_PROGRAM, options.pathVariable);
     if (path === undefined)
         return undefined;
     const version = await readVersion(path, options).catch((error) => {
@@ -12446,13 +15409,19 @@ async function readVersion(path, options) {
 }
 /**
  * Installs into a folder beside the cached one and renames it when it runs: a cache folder is complete or absent.
- * The layout and the `.complete` file are those of @actions/tool-cache.
+ * The layout and the `.complete` file are those of @actions/tool-cache. Resolves with the program's path.
  */
 async function installInto(cached, version, options) {
     const stage = await createStage(cached, options);
+    const began = performance.now();
     try {
-        await install(stage, version, options);
-        return await publishStage(stage, stage.startsWith(cached) ? cached : `${stage}-installed`);
+        const way = await install(stage, version, options);
+        const tookMs = Math.round(performance.now() - began);
+        const digest = await digestFile((0,external_node_path_.join)(stage, 'bin', install_PROGRAM));
+        const folder = await publishStage(stage, stage.startsWith(cached) ? cached : `${stage}-installed`);
+        const program = (0,external_node_path_.join)(folder, 'bin', install_PROGRAM);
+        options.store?.noteInstalled({ version, program, digest, way, tookMs });
+        return program;
     }
     finally {
         await (0,promises_.rm)(stage, { recursive: true, force: true, maxRetries: 3 });
@@ -12494,19 +15463,19 @@ async function publishStage(stage, target) {
 }
 /** The .deb, then cargo. If both fail, the error gives both reasons. */
 async function install(stage, version, options) {
-    const program = (0,external_node_path_.join)(stage, 'bin', PROGRAM);
+    const program = (0,external_node_path_.join)(stage, 'bin', install_PROGRAM);
     const check = async () => {
         const installed = await readVersion(program, options);
         if (installed !== version)
             throw new errors_AppError(`version ${installed} was installed instead`);
     };
     const failures = [];
-    for (const attempt of [installFromRelease, installWithCargo]) {
+    for (const [way, attempt] of WAYS) {
         try {
             await attempt({ ...options, stage, program, version, failure: failures[0] });
             await check();
             options.logger.info(`wasmrun ${version}: installed`);
-            return;
+            return way;
         }
         catch (error) {
             options.signal.throwIfAborted();
@@ -12518,6 +15487,10 @@ async function install(stage, version, options) {
     throw new errors_AppError(`wasmrun ${version} was not found and could not be installed: ${failures.map(errors_describeError).join('; and ')}. ` +
         `Install it in an earlier step (cargo install wasmrun), ${MODES_WITHOUT}`, { restartable: false });
 }
+const WAYS = [
+    ['download', installFromRelease],
+    ['build', installWithCargo],
+];
 async function installWithCargo(options) {
     const { stage, version, failure, environment, signal, logger } = options;
     const cargo = findProgram(process.platform === 'win32' ? 'cargo.exe' : 'cargo', options.pathVariable);
@@ -12531,15 +15504,23 @@ async function installWithCargo(options) {
         logger.info(notice);
     // Beside the program, not in the system's temp folder, where a killed cargo would leave its files.
     const build = (0,external_node_path_.join)(stage, 'build');
-    await runCommand({
+    const progress = new CargoProgress();
+    const began = performance.now();
+    const describe = () => `wasmrun ${version}: cargo has run for ${formatDuration(performance.now() - began)}, ${progress.describe()}`;
+    const run = () => runCommand({
         command: cargo,
         args: ['install', 'wasmrun', '--version', version, '--locked', '--root', stage],
         cwd: stage,
         environment: { ...environment, CARGO_TARGET_DIR: build },
         signal,
-        onLine: line => logger.debug(`cargo: ${line}`),
+        onLine: line => {
+            logger.debug(`cargo: ${line}`);
+            progress.read(line);
+        },
         ...(options.onChild && { onChild: options.onChild }),
     });
+    const { progressIntervalMs: intervalMs = CARGO_PROGRESS_INTERVAL_MS } = options;
+    await reportProgress({ logger, intervalMs, describe }, run);
     await (0,promises_.rm)(build, { recursive: true, force: true, maxRetries: 3 });
 }
 
@@ -12715,7 +15696,7 @@ const LOG_LEVELS = ['quiet', 'info', 'debug'];
  * A logger that passes finished lines (no line break) to `write`. Every line goes through the sanitiser without its
  * length limit, and each of the `hidden` texts is replaced by `***`.
  */
-function createLogger(options) {
+function log_createLogger(options) {
     const mask = createMask(options.hidden ?? []);
     const logAt = (level) => (message) => {
         if (level === 'debug' && options.level !== 'debug')
@@ -14740,12 +17721,12 @@ function readPageText(path) {
 }
 /** The folder below `project` (`dist`, `dist/app/browser`) that has a built page; undefined if none has. */
 function findBuiltFolder(project) {
-    return BUILT_FOLDERS.flatMap(folder => expand(project, folder)).find(folder => {
+    return BUILT_FOLDERS.flatMap(folder => start_page_expand(project, folder)).find(folder => {
         const page = findStartPage((0,external_node_path_.join)(project, folder));
         return page !== undefined && !SOURCE_MARK.test(readPageText((0,external_node_path_.join)(project, folder, page)));
     });
 }
-function expand(project, folder) {
+function start_page_expand(project, folder) {
     const [before, after] = folder.split('*');
     if (before === undefined || after === undefined)
         return [folder];
@@ -19444,6 +22425,52 @@ function parseInspector(text, { protocol, tunnel }) {
     return true;
 }
 
+;// CONCATENATED MODULE: ./build/js/inputs/lifetime.js
+// Parses the inputs that say how long a preview stays up: `hold`, `duration` and `idle-timeout`. Used by inputs.ts.
+
+
+const DEFAULT_HOLD_MS = 30 * 60_000;
+/** The job's token expires after a day; from then on the comment cannot be edited. */
+const LONG_DURATION_MS = 24 * 60 * 60_000;
+/** `inForeground`: the caller itself waits for the end, as a step with `hold` does. */
+function parseLifetime(read, inForeground) {
+    const idleText = read('idle-timeout').trim();
+    const idleTimeoutMs = idleText === '' ? undefined : parseDuration(idleText, 'idle-timeout');
+    const life = parseHold(read('hold').trim(), read('duration').trim());
+    if (idleTimeoutMs !== undefined && !life.hold && !inForeground)
+        throw new errors_InputError(`\`idle-timeout\` is '${idleText}', but without \`hold\` later steps use the preview, and it ends with the job: set \`hold\` as well, or remove \`idle-timeout\``);
+    return { ...life, idleTimeoutMs };
+}
+/** `hold` is false, true or a duration, which a `duration` must not contradict. */
+function parseHold(holdText, durationText) {
+    const duration = durationText === '' ? undefined : parseDuration(durationText, 'duration');
+    const word = holdText.toLowerCase();
+    if (word === '' || word === 'false')
+        return { hold: false, durationMs: duration };
+    if (word === 'true')
+        return { hold: true, durationMs: duration ?? DEFAULT_HOLD_MS };
+    const hold = parseDuration(holdText, 'hold');
+    if (duration !== undefined && duration !== hold)
+        throw new errors_InputError(`\`hold\` is '${holdText}' and \`duration\` is '${durationText}': give only one of them`);
+    return { hold: true, durationMs: hold };
+}
+function listLifetimeWarnings({ durationMs, idleTimeoutMs }) {
+    if (durationMs === undefined)
+        return [];
+    return [
+        ...(durationMs > LONG_DURATION_MS
+            ? [
+                "the duration is above 24 hours: the job's token will have expired by then, so the comment cannot be updated",
+            ]
+            : []),
+        ...(idleTimeoutMs !== undefined && idleTimeoutMs >= durationMs
+            ? [
+                `\`idle-timeout\` has no effect: the preview ends after ${formatDuration(durationMs)} in any case; set a longer \`hold\` or a shorter \`idle-timeout\``,
+            ]
+            : []),
+    ];
+}
+
 ;// CONCATENATED MODULE: ./build/js/inputs/problems.js
 // Collects what is wrong with the inputs, so that one run shows all of it. Used by inputs and its parts. Every parser
 // throws an InputError for a wrong value; `check` notes it and goes on.
@@ -21084,10 +24111,6 @@ function listVerifyWarnings(rules, tunnel) {
 
 
 
-
-const DEFAULT_HOLD_MS = 30 * 60_000;
-/** The job's token expires after a day; from then on the comment cannot be edited. */
-const LONG_DURATION_MS = 24 * 60 * 60_000;
 /** Shorter secrets are easily guessed, and the runner does not mask them reliably. */
 const inputs_MIN_SECRET_LENGTH = 8;
 /** Every input that `action.yml` declares, with its default; a test compares the two. */
@@ -21099,6 +24122,7 @@ const INPUT_DEFAULTS = {
     args: '',
     env: '',
     'wasmrun-version': '',
+    cache: 'true',
     vm: 'auto',
     browser: '',
     spa: 'false',
@@ -21129,6 +24153,7 @@ const INPUT_DEFAULTS = {
     compress: 'true',
     hold: 'false',
     duration: '',
+    'idle-timeout': '',
     'github-token': '',
     comment: 'true',
     name: '',
@@ -21137,8 +24162,11 @@ const INPUT_DEFAULTS = {
     'fail-on-error': 'true',
     'log-level': 'info',
 };
-/** Checks every input; throws one InputError with all problems. Relative paths are resolved against `base`. */
-function parseInputs(read, environment, base) {
+/**
+ * Checks every input; throws one InputError with all problems. Relative paths are resolved against `base`.
+ * `inForeground`: the caller waits for the end of the preview by itself, without `hold`.
+ */
+function parseInputs(read, environment, base, { inForeground = false } = {}) {
     const problems = new Problems();
     const text = (name) => read(name).trim();
     const boolean = (name, fallback) => problems.check(() => values_parseBoolean(text(name), name, fallback));
@@ -21150,9 +24178,10 @@ function parseInputs(read, environment, base) {
     const webhooks = problems.check(() => parseWebhookInputs(read, { protocol, publicPaths: gateway.known?.publicPaths, problems }));
     const tls = problems.check(() => parseTlsInputs(read, { protocol, tunnel, problems }));
     const inspector = problems.check(() => parseInspector(text('inspector'), { protocol, tunnel: tunnel.known }));
-    const lifetime = problems.check(() => parseLifetime(text('hold'), text('duration')));
+    const lifetime = problems.check(() => parseLifetime(read, inForeground));
     const prNumber = problems.check(() => parseWholeNumber(text('pr-number') || undefined, 'pr-number', 1, 2 ** 31));
     const comment = boolean('comment', true);
+    const cache = boolean('cache', true);
     const failOnError = boolean('fail-on-error', true);
     // The fork rules have read this input before; only here is a wrong word reported.
     boolean('allow-untrusted-head', false);
@@ -21170,33 +24199,22 @@ function parseInputs(read, environment, base) {
         ...lifetime.value,
         prNumber: prNumber.value,
         comment: comment.value,
+        cache: cache.value,
         failOnError: failOnError.value,
         name: text('name') || undefined,
         logLevel: logLevel.value,
         warnings: [
             ...app.value.warnings,
             ...listWebWarnings(app.value, publicTunnel),
-            ...listWarnings(tunnel.value, gateway.value, lifetime.value.durationMs),
+            ...listWarnings(tunnel.value, gateway.value),
+            ...listLifetimeWarnings(lifetime.value),
             ...listHttpsWarnings(publicTunnel),
             ...listVerifyWarnings(webhooks.value.verify, publicTunnel),
             ...(tls.value ? listTlsWarnings(tls.value, lifetime.value.durationMs) : []),
         ],
     };
 }
-/** `hold` is false, true or a duration, which a `duration` must not contradict. */
-function parseLifetime(holdText, durationText) {
-    const duration = durationText === '' ? undefined : parseDuration(durationText, 'duration');
-    const word = holdText.toLowerCase();
-    if (word === '' || word === 'false')
-        return { hold: false, durationMs: duration };
-    if (word === 'true')
-        return { hold: true, durationMs: duration ?? DEFAULT_HOLD_MS };
-    const hold = parseDuration(holdText, 'hold');
-    if (duration !== undefined && duration !== hold)
-        throw new errors_InputError(`\`hold\` is '${holdText}' and \`duration\` is '${durationText}': give only one of them`);
-    return { hold: true, durationMs: hold };
-}
-function listWarnings(tunnel, { access }, durationMs) {
+function listWarnings(tunnel, { access }) {
     const { servers, publicUrl } = tunnel;
     const secrets = servers.flatMap(({ secret }) => secret ?? []);
     const shown = [publicUrl, ...servers.map(({ address }) => address.host)].join(' ');
@@ -21221,12 +24239,35 @@ function listWarnings(tunnel, { access }, durationMs) {
                 `\`public-url\` has no {host}, so the address stays the same when another server takes over: put the proxy in front of all of them, or write it like ${publicUrl.startsWith('tcp:') ? 'tcp://{host}:{port}' : 'https://{port}.{host}'}`,
             ]
             : []),
-        ...(durationMs !== undefined && durationMs > LONG_DURATION_MS
-            ? [
-                "the duration is above 24 hours: the job's token will have expired by then, so the comment cannot be updated",
-            ]
-            : []),
     ];
+}
+
+;// CONCATENATED MODULE: ./build/js/step/job-limit.js
+// Lets a preview end before GitHub ends its job: a job that reaches its limit is cancelled, and the step shows that
+// instead of a proper end. Used by action-inputs.
+
+/**
+ * "Each job in a workflow can run for up to 6 hours" on GitHub's own runners
+ * (https://docs.github.com/actions/reference/limits). A lower `timeout-minutes` is not known to the steps of a job.
+ */
+const HOSTED_LIMIT_MS = 6 * 3_600_000;
+/** For what the job does after the preview. */
+const AFTER_PREVIEW_MS = 5 * 60_000;
+/** If the job is nearly over, somebody may still see the link. */
+const MIN_DURATION_MS = 60_000;
+/** With a shorter duration and a warning, if the preview would outlive its job. */
+function limitToJob(inputs, { isHosted, jobStartedAt }, now) {
+    const { durationMs, hold, app } = inputs;
+    if (!isHosted || durationMs === undefined)
+        return inputs;
+    const passedMs = Math.max(0, now.getTime() - (jobStartedAt ?? now).getTime());
+    // The duration counts from "live", which may come as late as the time limit for the start.
+    const leftMs = HOSTED_LIMIT_MS - passedMs - app.startupTimeoutMs - AFTER_PREVIEW_MS;
+    const limitedMs = Math.max(leftMs, MIN_DURATION_MS);
+    if (durationMs <= limitedMs)
+        return inputs;
+    const warning = `\`${hold ? 'hold' : 'duration'}\` is ${formatDuration(durationMs)}, but GitHub ends a job on its own runners after ${formatDuration(HOSTED_LIMIT_MS)}: the preview ends after ${formatDuration(limitedMs)}, so that the job can end by itself`;
+    return { ...inputs, durationMs: limitedMs, warnings: [...inputs.warnings, warning] };
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/action-inputs.js
@@ -21236,8 +24277,10 @@ function listWarnings(tunnel, { access }, durationMs) {
 
 
 
+
 /** Reads and checks all inputs of the step. Throws an InputError. */
-function readActionInputs({ variables, workspace, isDebug }) {
+function readActionInputs(machine) {
+    const { variables, workspace, isDebug } = machine;
     // One by one: the runner masks only the exact texts that it gets, and each of these could be printed alone.
     for (const secret of [
         ...splitSecrets(readUntrimmed('secret')),
@@ -21248,7 +24291,7 @@ function readActionInputs({ variables, workspace, isDebug }) {
         if (secret !== '')
             core_setSecret(secret);
     const source = name => (LISTS.has(name) ? readUntrimmed(name) : getInput(name));
-    const inputs = parseInputs(source, variables, workspace);
+    const inputs = limitToJob(parseInputs(source, variables, workspace), machine, new Date());
     return isDebug ? { ...inputs, logLevel: 'debug' } : inputs;
 }
 /** The visitors' key and password, in each form in which they could be printed. */
@@ -21267,6 +24310,233 @@ function readKeyTexts() {
 const LISTS = new Set(['server', 'secret']);
 function readUntrimmed(name) {
     return getInput(name, { trimWhitespace: false });
+}
+
+;// CONCATENATED MODULE: ./build/js/shared/folders.js
+// Removes folders that a process or a mount may still hold. Used by exposure, app, step and commands.
+
+
+
+
+/**
+ * Open files on Windows and `.nfs` files on NFS keep a folder from being removed, mostly for a moment. Retried here and
+ * not by Node's `maxRetries`, which waits again at every level of the tree: with a mount in it that took a minute.
+ */
+const ATTEMPTS = 3;
+const RETRY_DELAY_MS = 200;
+/**
+ * Removes the folder and its contents, if it exists. If that fails, resolves with a warning that says why; never
+ * rejects.
+ */
+async function folders_removeFolder(folder) {
+    for (let attempt = 1;; attempt += 1) {
+        try {
+            await (0,promises_.rm)(folder, { recursive: true, force: true });
+            return undefined;
+        }
+        catch (error) {
+            if (attempt === ATTEMPTS)
+                return `${sanitise_sanitise(folder)} could not be removed: ${sanitise_sanitise(errors_describeError(error))}`;
+            await (0,promises_namespaceObject.setTimeout)(RETRY_DELAY_MS);
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/step/cache-service.js
+// Calls the runner's cache service through the program src/cache.ts, within a time limit. Used by
+// installation-cache.ts.
+
+
+
+
+
+
+const cache_service_KEPT_FOLDER = 'kept';
+/** The service's address and the job's token for it, as the runner names them; the library reads them. */
+const SERVICE = /^(ACTIONS_(CACHE_URL|RESULTS_URL|CACHE_SERVICE_V2|CACHE_MODE|RUNTIME_TOKEN)|GITHUB_SERVER_URL)$/;
+/**
+ * For GNU tar, which the library tells to obey absolute names: with these, nothing is unpacked outside of the folder,
+ * and as root the files become ours. Other tars do not read the variable.
+ */
+const SAFE_UNPACKING = '--exclude=/* --exclude=?:* --exclude=.. --no-same-owner';
+/** The job's variables that the program needs, added to those that any program sees. */
+function selectCacheEnvironment(job, common) {
+    const service = Object.entries(job).flatMap(([name, value]) => SERVICE.test(name) && value !== undefined ? [[name, value]] : []);
+    return { ...common, ...Object.fromEntries(service) };
+}
+/** Rejects with the signal's reason when aborted; every other failure is an answer. */
+async function cache_service_callCacheService(call) {
+    const { verb, folder, signal, logger } = call;
+    if (!call.environment.ACTIONS_CACHE_URL && !call.environment.ACTIONS_RESULTS_URL)
+        return { kind: 'absent' };
+    const limit = AbortSignal.timeout(call.limitMs);
+    const archive = (0,external_node_path_.join)(folder, 'archive');
+    const report = new LibraryReport();
+    try {
+        await (0,promises_.mkdir)(archive, { recursive: true });
+        await runCommand({
+            command: process.execPath,
+            args: [call.script, verb, cache_service_KEPT_FOLDER, ...call.names],
+            cwd: folder,
+            environment: {
+                ...call.environment,
+                // The library takes paths in the archive from the workspace, and puts the archive into the temp folder.
+                GITHUB_WORKSPACE: folder,
+                RUNNER_TEMP: archive,
+                ...(verb === 'restore' && { TAR_OPTIONS: SAFE_UNPACKING }),
+            },
+            signal: AbortSignal.any([signal, limit]),
+            onLine: line => {
+                report.read(line);
+                // The address of the archive gives access to it.
+                if (!line.startsWith('::add-mask::'))
+                    logger.debug(`cache: ${hideQueries(line)}`);
+            },
+            ...(call.onChild && { onChild: call.onChild }),
+        });
+        return report.conclude(call.names);
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        const reason = limit.aborted ? `no answer within ${call.limitMs / 1_000} s` : errors_describeError(error);
+        return { kind: 'failed', reason: [reason, report.problem].filter(text => text !== undefined).join(': ') };
+    }
+    finally {
+        // What cannot be removed goes with the folder around it.
+        await folders_removeFolder(archive);
+    }
+}
+const cache_service_AnswerSchema = variant('cache', [
+    object({ cache: literal('absent') }),
+    object({ cache: literal('nothing') }),
+    object({ cache: literal('restored'), name: string() }),
+    object({ cache: literal('saved') }),
+]);
+/** Reads what the program prints: its answer, and before it what the library prints for the job's log. */
+class LibraryReport {
+    #answer;
+    /** The last problem that the library reported: it throws none. */
+    problem;
+    read(line) {
+        // As a command of the runner (toolkit, `issueCommand`), or as plain text.
+        const [, command, plain] = /^::(?:warning|error)[^:]*::(.*)|^(?:Failed to save: |Attempt \d+ of \d+ failed with error: )(.*)/.exec(line) ?? [];
+        const problem = command === undefined ? plain : decodeCommand(command);
+        if (problem !== undefined)
+            this.problem = hideQueries(problem.replace(/^Failed to (restore|save): /, ''));
+        if (line.startsWith('{'))
+            this.#answer = parseAnswer(line) ?? this.#answer;
+    }
+    conclude(wanted) {
+        const answer = this.#answer;
+        switch (answer?.cache) {
+            case 'absent':
+            case 'saved':
+                return { kind: answer.cache };
+            case 'restored':
+                // A service takes an entry whose name begins like the wanted one if there is none of that name.
+                return wanted.includes(answer.name)
+                    ? { kind: 'restored', name: answer.name }
+                    : { kind: 'failed', reason: `it holds ${answer.name} instead` };
+            default:
+                return this.problem === undefined ? { kind: 'missing' } : { kind: 'failed', reason: this.problem };
+        }
+    }
+}
+function parseAnswer(line) {
+    try {
+        return parse(cache_service_AnswerSchema, JSON.parse(line));
+    }
+    catch {
+        return undefined;
+    }
+}
+function decodeCommand(text) {
+    return text.replaceAll('%0A', ' ').replaceAll('%0D', '').replaceAll('%25', '%');
+}
+function hideQueries(text) {
+    return text.replaceAll(/(https?:\/\/[^\s?]+)\?\S+/g, '$1');
+}
+
+;// CONCATENATED MODULE: ./build/js/step/installation-cache.js
+// Keeps an installed wasmrun in the runner's cache service between jobs: main takes what an earlier job left, post
+// leaves what this job installed. Used by preview and teardown. No failure here fails the job.
+
+
+
+
+
+
+
+/** An entry has some MB. A slow service costs this at most, and installing takes seconds to minutes. */
+const RESTORE_LIMIT_MS = 15_000;
+/** The store for main. */
+function openInstallationStore(options) {
+    const { mode, folder, machine, logger, limitMs = RESTORE_LIMIT_MS } = options;
+    return {
+        runtimesFolder: findRuntimes(mode, machine),
+        noteInstalled: options.noteInstalled,
+        async restore(version, signal) {
+            const { program, withRuntimes } = kept_nameEntries(version);
+            const names = mode === 'os' ? [withRuntimes, program] : [program, withRuntimes];
+            await (0,promises_.mkdir)(folder, { recursive: true, mode: 0o700 });
+            const call = createCall(options, { verb: 'restore', names, folder, limitMs, signal });
+            const answer = await cache_service_callCacheService(call);
+            if (answer.kind === 'restored')
+                return { folder: (0,external_node_path_.join)(folder, cache_service_KEPT_FOLDER), name: answer.name };
+            if (answer.kind === 'missing')
+                logger.info(`wasmrun ${version}: not in the cache yet`);
+            if (answer.kind === 'failed')
+                logger.info(`wasmrun ${version}: the cache cannot be used (${answer.reason}), so it is installed`);
+            return undefined;
+        },
+    };
+}
+/** Saves what main has installed; for post. Resolves when it is saved, when that failed, or after `limitMs`. */
+async function keepInstallation(options) {
+    const { mode, installation, machine, logger } = options;
+    const began = performance.now();
+    let folder;
+    try {
+        folder = await mkdtemp(join(machine.tempFolder, 'wasmrun-to-keep-'));
+        const runtimes = findRuntimes(mode, machine);
+        const files = runtimes === undefined ? [] : listRuntimes(runtimes);
+        await packInstallation(join(folder, KEPT_FOLDER), installation, files);
+        const { program, withRuntimes } = nameEntries(installation.version);
+        const name = files.length > 0 ? withRuntimes : program;
+        const call = { verb: 'save', names: [name], folder, limitMs: options.limitMs, signal: NEVER };
+        const answer = await callCacheService(createCall(options, call));
+        if (answer.kind === 'saved')
+            logger.info(`wasmrun ${installation.version}: kept in the cache for later jobs as ${name}, in ${describeSeconds(began)}`);
+        else if (answer.kind !== 'absent')
+            logger.info(`wasmrun ${installation.version}: not kept in the cache (${answer.kind === 'failed' ? answer.reason : 'it gave no reason'})`);
+    }
+    catch (error) {
+        logger.info(`wasmrun ${installation.version}: not kept in the cache (${describeError(error)})`);
+    }
+    finally {
+        const left = folder === undefined ? undefined : await removeFolder(folder);
+        if (left !== undefined)
+            logger.warn(left);
+    }
+}
+/** Post is not cancelled: it has its time limit. */
+const NEVER = new AbortController().signal;
+function createCall({ machine, script, logger, onChild }, call) {
+    const environment = selectCacheEnvironment(machine.variables, machine.childEnvironments.program);
+    return { ...call, script, environment, logger, ...(onChild && { onChild }) };
+}
+/**
+ * wasmrun's own folder for what it downloads on first use, in OS mode; undefined on runners of your own. There the home
+ * folder outlives the job and serves other repositories, and what is in this repository's cache must not get there.
+ */
+function findRuntimes(mode, { variables }) {
+    if (mode !== 'os' || variables.RUNNER_ENVIRONMENT === 'self-hosted')
+        return undefined;
+    const home = process.platform === 'win32' ? (0,external_node_os_namespaceObject.homedir)() : (variables.HOME ?? (0,external_node_os_namespaceObject.homedir)());
+    return (0,external_node_path_.join)(home, '.wasmrun', 'runtimes');
+}
+function describeSeconds(began) {
+    return `${((performance.now() - began) / 1_000).toFixed(1)} s`;
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/job-environment.js
@@ -21469,7 +24739,7 @@ function suspendCommands() {
 
 /** A logger that prints to the step's log; warnings and errors become annotations. */
 function createStepLogger(level) {
-    return createLogger({
+    return log_createLogger({
         level,
         write: (line, kind) => {
             if (kind === 'warn')
@@ -21654,6 +24924,7 @@ function readHost(environment, tempFolder) {
 
 
 
+
 /** Reads it from the job's environment. */
 function readMachine() {
     const [variables, workspace] = [readVariables(), readWorkspace()];
@@ -21661,2806 +24932,15 @@ function readMachine() {
         ...readHost(variables, readTempFolder()),
         workspace,
         continueFile: (0,external_node_path_.join)(workspace, 'continue'),
+        isHosted: variables.RUNNER_ENVIRONMENT === 'github-hosted',
+        jobStartedAt: readJobStart(variables.GITHUB_EVENT_PATH),
         isDebug: variables.RUNNER_DEBUG === '1',
         variables,
     };
 }
-
-;// CONCATENATED MODULE: ./node_modules/universal-user-agent/index.js
-function getUserAgent() {
-  if (typeof navigator === "object" && "userAgent" in navigator) {
-    return navigator.userAgent;
-  }
-
-  if (typeof process === "object" && process.version !== undefined) {
-    return `Node.js/${process.version.substr(1)} (${process.platform}; ${
-      process.arch
-    })`;
-  }
-
-  return "<environment undetectable>";
-}
-
-;// CONCATENATED MODULE: ./node_modules/before-after-hook/lib/register.js
-// @ts-check
-
-function register(state, name, method, options) {
-  if (typeof method !== "function") {
-    throw new Error("method for before hook must be a function");
-  }
-
-  if (!options) {
-    options = {};
-  }
-
-  if (Array.isArray(name)) {
-    return name.reverse().reduce((callback, name) => {
-      return register.bind(null, state, name, callback, options);
-    }, method)();
-  }
-
-  return Promise.resolve().then(() => {
-    if (!state.registry[name]) {
-      return method(options);
-    }
-
-    return state.registry[name].reduce((method, registered) => {
-      return registered.hook.bind(null, method, options);
-    }, method)();
-  });
-}
-
-;// CONCATENATED MODULE: ./node_modules/before-after-hook/lib/add.js
-// @ts-check
-
-function addHook(state, kind, name, hook) {
-  const orig = hook;
-  if (!state.registry[name]) {
-    state.registry[name] = [];
-  }
-
-  if (kind === "before") {
-    hook = (method, options) => {
-      return Promise.resolve()
-        .then(orig.bind(null, options))
-        .then(method.bind(null, options));
-    };
-  }
-
-  if (kind === "after") {
-    hook = (method, options) => {
-      let result;
-      return Promise.resolve()
-        .then(method.bind(null, options))
-        .then((result_) => {
-          result = result_;
-          return orig(result, options);
-        })
-        .then(() => {
-          return result;
-        });
-    };
-  }
-
-  if (kind === "error") {
-    hook = (method, options) => {
-      return Promise.resolve()
-        .then(method.bind(null, options))
-        .catch((error) => {
-          return orig(error, options);
-        });
-    };
-  }
-
-  state.registry[name].push({
-    hook: hook,
-    orig: orig,
-  });
-}
-
-;// CONCATENATED MODULE: ./node_modules/before-after-hook/lib/remove.js
-// @ts-check
-
-function removeHook(state, name, method) {
-  if (!state.registry[name]) {
-    return;
-  }
-
-  const index = state.registry[name]
-    .map((registered) => {
-      return registered.orig;
-    })
-    .indexOf(method);
-
-  if (index === -1) {
-    return;
-  }
-
-  state.registry[name].splice(index, 1);
-}
-
-;// CONCATENATED MODULE: ./node_modules/before-after-hook/index.js
-// @ts-check
-
-
-
-
-
-// bind with array of arguments: https://stackoverflow.com/a/21792913
-const bind = Function.bind;
-const bindable = bind.bind(bind);
-
-function bindApi(hook, state, name) {
-  const removeHookRef = bindable(removeHook, null).apply(
-    null,
-    name ? [state, name] : [state]
-  );
-  hook.api = { remove: removeHookRef };
-  hook.remove = removeHookRef;
-  ["before", "error", "after", "wrap"].forEach((kind) => {
-    const args = name ? [state, kind, name] : [state, kind];
-    hook[kind] = hook.api[kind] = bindable(addHook, null).apply(null, args);
-  });
-}
-
-function Singular() {
-  const singularHookName = Symbol("Singular");
-  const singularHookState = {
-    registry: {},
-  };
-  const singularHook = register.bind(null, singularHookState, singularHookName);
-  bindApi(singularHook, singularHookState, singularHookName);
-  return singularHook;
-}
-
-function Collection() {
-  const state = {
-    registry: {},
-  };
-
-  const hook = register.bind(null, state);
-  bindApi(hook, state);
-
-  return hook;
-}
-
-/* harmony default export */ const before_after_hook = ({ Singular, Collection });
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/endpoint/dist-bundle/index.js
-// pkg/dist-src/defaults.js
-
-
-// pkg/dist-src/version.js
-var VERSION = "0.0.0-development";
-
-// pkg/dist-src/defaults.js
-var userAgent = `octokit-endpoint.js/${VERSION} ${getUserAgent()}`;
-var DEFAULTS = {
-  method: "GET",
-  baseUrl: "https://api.github.com",
-  headers: {
-    accept: "application/vnd.github.v3+json",
-    "user-agent": userAgent
-  },
-  mediaType: {
-    format: ""
-  }
-};
-
-// pkg/dist-src/util/lowercase-keys.js
-function lowercaseKeys(object) {
-  if (!object) {
-    return {};
-  }
-  return Object.keys(object).reduce((newObj, key) => {
-    newObj[key.toLowerCase()] = object[key];
-    return newObj;
-  }, {});
-}
-
-// pkg/dist-src/util/is-plain-object.js
-function isPlainObject(value) {
-  if (typeof value !== "object" || value === null) return false;
-  if (Object.prototype.toString.call(value) !== "[object Object]") return false;
-  const proto = Object.getPrototypeOf(value);
-  if (proto === null) return true;
-  const Ctor = Object.prototype.hasOwnProperty.call(proto, "constructor") && proto.constructor;
-  return typeof Ctor === "function" && Ctor instanceof Ctor && Function.prototype.call(Ctor) === Function.prototype.call(value);
-}
-
-// pkg/dist-src/util/merge-deep.js
-function mergeDeep(defaults, options) {
-  const result = Object.assign({}, defaults);
-  Object.keys(options).forEach((key) => {
-    if (isPlainObject(options[key])) {
-      if (!(key in defaults)) Object.assign(result, { [key]: options[key] });
-      else result[key] = mergeDeep(defaults[key], options[key]);
-    } else {
-      Object.assign(result, { [key]: options[key] });
-    }
-  });
-  return result;
-}
-
-// pkg/dist-src/util/remove-undefined-properties.js
-function removeUndefinedProperties(obj) {
-  for (const key in obj) {
-    if (obj[key] === void 0) {
-      delete obj[key];
-    }
-  }
-  return obj;
-}
-
-// pkg/dist-src/merge.js
-function merge(defaults, route, options) {
-  if (typeof route === "string") {
-    let [method, url] = route.split(" ");
-    options = Object.assign(url ? { method, url } : { url: method }, options);
-  } else {
-    options = Object.assign({}, route);
-  }
-  options.headers = lowercaseKeys(options.headers);
-  removeUndefinedProperties(options);
-  removeUndefinedProperties(options.headers);
-  const mergedOptions = mergeDeep(defaults || {}, options);
-  if (options.url === "/graphql") {
-    if (defaults && defaults.mediaType.previews?.length) {
-      mergedOptions.mediaType.previews = defaults.mediaType.previews.filter(
-        (preview) => !mergedOptions.mediaType.previews.includes(preview)
-      ).concat(mergedOptions.mediaType.previews);
-    }
-    mergedOptions.mediaType.previews = (mergedOptions.mediaType.previews || []).map((preview) => preview.replace(/-preview/, ""));
-  }
-  return mergedOptions;
-}
-
-// pkg/dist-src/util/add-query-parameters.js
-function addQueryParameters(url, parameters) {
-  const separator = /\?/.test(url) ? "&" : "?";
-  const names = Object.keys(parameters);
-  if (names.length === 0) {
-    return url;
-  }
-  return url + separator + names.map((name) => {
-    if (name === "q") {
-      return "q=" + parameters.q.split("+").map(encodeURIComponent).join("+");
-    }
-    return `${name}=${encodeURIComponent(parameters[name])}`;
-  }).join("&");
-}
-
-// pkg/dist-src/util/extract-url-variable-names.js
-var urlVariableRegex = /\{[^{}}]+\}/g;
-function removeNonChars(variableName) {
-  return variableName.replace(/(?:^\W+)|(?:(?<!\W)\W+$)/g, "").split(/,/);
-}
-function extractUrlVariableNames(url) {
-  const matches = url.match(urlVariableRegex);
-  if (!matches) {
-    return [];
-  }
-  return matches.map(removeNonChars).reduce((a, b) => a.concat(b), []);
-}
-
-// pkg/dist-src/util/omit.js
-function dist_bundle_omit(object, keysToOmit) {
-  const result = { __proto__: null };
-  for (const key of Object.keys(object)) {
-    if (keysToOmit.indexOf(key) === -1) {
-      result[key] = object[key];
-    }
-  }
-  return result;
-}
-
-// pkg/dist-src/util/url-template.js
-function encodeReserved(str) {
-  return str.split(/(%[0-9A-Fa-f]{2})/g).map(function(part) {
-    if (!/%[0-9A-Fa-f]/.test(part)) {
-      part = encodeURI(part).replace(/%5B/g, "[").replace(/%5D/g, "]");
-    }
-    return part;
-  }).join("");
-}
-function encodeUnreserved(str) {
-  return encodeURIComponent(str).replace(/[!'()*]/g, function(c) {
-    return "%" + c.charCodeAt(0).toString(16).toUpperCase();
-  });
-}
-function encodeValue(operator, value, key) {
-  value = operator === "+" || operator === "#" ? encodeReserved(value) : encodeUnreserved(value);
-  if (key) {
-    return encodeUnreserved(key) + "=" + value;
-  } else {
-    return value;
-  }
-}
-function isDefined(value) {
-  return value !== void 0 && value !== null;
-}
-function isKeyOperator(operator) {
-  return operator === ";" || operator === "&" || operator === "?";
-}
-function getValues(context, operator, key, modifier) {
-  var value = context[key], result = [];
-  if (isDefined(value) && value !== "") {
-    if (typeof value === "string" || typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") {
-      value = value.toString();
-      if (modifier && modifier !== "*") {
-        value = value.substring(0, parseInt(modifier, 10));
-      }
-      result.push(
-        encodeValue(operator, value, isKeyOperator(operator) ? key : "")
-      );
-    } else {
-      if (modifier === "*") {
-        if (Array.isArray(value)) {
-          value.filter(isDefined).forEach(function(value2) {
-            result.push(
-              encodeValue(operator, value2, isKeyOperator(operator) ? key : "")
-            );
-          });
-        } else {
-          Object.keys(value).forEach(function(k) {
-            if (isDefined(value[k])) {
-              result.push(encodeValue(operator, value[k], k));
-            }
-          });
-        }
-      } else {
-        const tmp = [];
-        if (Array.isArray(value)) {
-          value.filter(isDefined).forEach(function(value2) {
-            tmp.push(encodeValue(operator, value2));
-          });
-        } else {
-          Object.keys(value).forEach(function(k) {
-            if (isDefined(value[k])) {
-              tmp.push(encodeUnreserved(k));
-              tmp.push(encodeValue(operator, value[k].toString()));
-            }
-          });
-        }
-        if (isKeyOperator(operator)) {
-          result.push(encodeUnreserved(key) + "=" + tmp.join(","));
-        } else if (tmp.length !== 0) {
-          result.push(tmp.join(","));
-        }
-      }
-    }
-  } else {
-    if (operator === ";") {
-      if (isDefined(value)) {
-        result.push(encodeUnreserved(key));
-      }
-    } else if (value === "" && (operator === "&" || operator === "?")) {
-      result.push(encodeUnreserved(key) + "=");
-    } else if (value === "") {
-      result.push("");
-    }
-  }
-  return result;
-}
-function parseUrl(template) {
-  return {
-    expand: dist_bundle_expand.bind(null, template)
-  };
-}
-function dist_bundle_expand(template, context) {
-  var operators = ["+", "#", ".", "/", ";", "?", "&"];
-  template = template.replace(
-    /\{([^\{\}]+)\}|([^\{\}]+)/g,
-    function(_, expression, literal) {
-      if (expression) {
-        let operator = "";
-        const values = [];
-        if (operators.indexOf(expression.charAt(0)) !== -1) {
-          operator = expression.charAt(0);
-          expression = expression.substr(1);
-        }
-        expression.split(/,/g).forEach(function(variable) {
-          var tmp = /([^:\*]*)(?::(\d+)|(\*))?/.exec(variable);
-          values.push(getValues(context, operator, tmp[1], tmp[2] || tmp[3]));
-        });
-        if (operator && operator !== "+") {
-          var separator = ",";
-          if (operator === "?") {
-            separator = "&";
-          } else if (operator !== "#") {
-            separator = operator;
-          }
-          return (values.length !== 0 ? operator : "") + values.join(separator);
-        } else {
-          return values.join(",");
-        }
-      } else {
-        return encodeReserved(literal);
-      }
-    }
-  );
-  if (template === "/") {
-    return template;
-  } else {
-    return template.replace(/\/$/, "");
-  }
-}
-
-// pkg/dist-src/parse.js
-function dist_bundle_parse(options) {
-  let method = options.method.toUpperCase();
-  let url = (options.url || "/").replace(/:([a-z]\w+)/g, "{$1}");
-  let headers = Object.assign({}, options.headers);
-  let body;
-  let parameters = dist_bundle_omit(options, [
-    "method",
-    "baseUrl",
-    "url",
-    "headers",
-    "request",
-    "mediaType"
-  ]);
-  const urlVariableNames = extractUrlVariableNames(url);
-  url = parseUrl(url).expand(parameters);
-  if (!/^http/.test(url)) {
-    url = options.baseUrl + url;
-  }
-  const omittedParameters = Object.keys(options).filter((option) => urlVariableNames.includes(option)).concat("baseUrl");
-  const remainingParameters = dist_bundle_omit(parameters, omittedParameters);
-  const isBinaryRequest = /application\/octet-stream/i.test(headers.accept);
-  if (!isBinaryRequest) {
-    if (options.mediaType.format) {
-      headers.accept = headers.accept.split(/,/).map(
-        (format) => format.replace(
-          /application\/vnd(\.\w+)(\.v3)?(\.\w+)?(\+json)?$/,
-          `application/vnd$1$2.${options.mediaType.format}`
-        )
-      ).join(",");
-    }
-    if (url.endsWith("/graphql")) {
-      if (options.mediaType.previews?.length) {
-        const previewsFromAcceptHeader = headers.accept.match(/(?<![\w-])[\w-]+(?=-preview)/g) || [];
-        headers.accept = previewsFromAcceptHeader.concat(options.mediaType.previews).map((preview) => {
-          const format = options.mediaType.format ? `.${options.mediaType.format}` : "+json";
-          return `application/vnd.github.${preview}-preview${format}`;
-        }).join(",");
-      }
-    }
-  }
-  if (["GET", "HEAD"].includes(method)) {
-    url = addQueryParameters(url, remainingParameters);
-  } else {
-    if ("data" in remainingParameters) {
-      body = remainingParameters.data;
-    } else {
-      if (Object.keys(remainingParameters).length) {
-        body = remainingParameters;
-      }
-    }
-  }
-  if (!headers["content-type"] && typeof body !== "undefined") {
-    headers["content-type"] = "application/json; charset=utf-8";
-  }
-  if (["PATCH", "PUT"].includes(method) && typeof body === "undefined") {
-    body = "";
-  }
-  return Object.assign(
-    { method, url, headers },
-    typeof body !== "undefined" ? { body } : null,
-    options.request ? { request: options.request } : null
-  );
-}
-
-// pkg/dist-src/endpoint-with-defaults.js
-function endpointWithDefaults(defaults, route, options) {
-  return dist_bundle_parse(merge(defaults, route, options));
-}
-
-// pkg/dist-src/with-defaults.js
-function withDefaults(oldDefaults, newDefaults) {
-  const DEFAULTS2 = merge(oldDefaults, newDefaults);
-  const endpoint2 = endpointWithDefaults.bind(null, DEFAULTS2);
-  return Object.assign(endpoint2, {
-    DEFAULTS: DEFAULTS2,
-    defaults: withDefaults.bind(null, DEFAULTS2),
-    merge: merge.bind(null, DEFAULTS2),
-    parse: dist_bundle_parse
-  });
-}
-
-// pkg/dist-src/index.js
-var endpoint = withDefaults(null, DEFAULTS);
-
-
-;// CONCATENATED MODULE: ./node_modules/content-type/dist/index.js
-/*!
- * content-type
- * Copyright(c) 2015 Douglas Christopher Wilson
- * MIT Licensed
- */
-const SP = 32; // " "
-const HTAB = 9; // "\t"
-const SEMI = 59; // ";"
-const EQ = 61; // "="
-const DQUOTE = 34; // '"'
-const BSLASH = 92; // "\\"
-const COMMA = 44; // ","
-const LOWER_CASE = 1;
-const OWS = 2;
-const SEMI_FLAG = 4;
-const COMMA_FLAG = 8;
-const TOKEN_FLAG = 16;
-const NON_ASCII = 0xff00;
-const CASE_FLAGS = LOWER_CASE | NON_ASCII;
-/**
- * Character flags used to normalize HTTP field values while scanning.
- * Out-of-range reads intentionally coerce to zero in bitwise expressions.
- */
-const CHAR_MAP = new Uint8Array(0x100);
-CHAR_MAP[HTAB] |= OWS;
-CHAR_MAP[SP] |= OWS;
-CHAR_MAP[SEMI] |= SEMI_FLAG;
-CHAR_MAP[COMMA] |= COMMA_FLAG;
-for (let code = 0x80 /* non-ASCII */; code <= 0xff; code++) {
-    CHAR_MAP[code] |= LOWER_CASE;
-}
-for (const char of "!#$%&'*+-.^_`|~") {
-    CHAR_MAP[char.charCodeAt(0)] |= TOKEN_FLAG;
-}
-for (let code = 0x30 /* 0 */; code <= 0x39 /* 9 */; code++) {
-    CHAR_MAP[code] |= TOKEN_FLAG;
-}
-for (let code = 0x41 /* A */; code <= 0x5a /* Z */; code++) {
-    CHAR_MAP[code] |= LOWER_CASE | TOKEN_FLAG;
-}
-for (let code = 0x61 /* a */; code <= 0x7a /* z */; code++) {
-    CHAR_MAP[code] |= TOKEN_FLAG;
-}
-/**
- * Null object perf optimization. Faster than `Object.create(null)` and `{ __proto__: null }`.
- */
-const NullObject = /* @__PURE__ */ (() => {
-    const C = function () { };
-    C.prototype = Object.create(null);
-    return C;
-})();
-/**
- * Validate a type string against RFC 9110.
- */
-function isTypeValid(type, start = 0, end = type.length) {
-    let hasSlash = false;
-    for (let index = start; index < end; index++) {
-        const code = type.charCodeAt(index);
-        if (code === 47 /* / */) {
-            if (hasSlash || index === start || index >= end - 1)
-                return false;
-            hasSlash = true;
-        }
-        else if (!isTokenCode(code)) {
-            return false;
-        }
-    }
-    return hasSlash;
-}
-/**
- * Validate a token against RFC 9110.
- */
-function isTokenValid(token, start = 0, end = token.length) {
-    if (start >= end)
-        return false;
-    for (let index = start; index < end; index++) {
-        if (!isTokenCode(token.charCodeAt(index)))
-            return false;
-    }
-    return true;
-}
-/**
- * Check whether a character code belongs to the token production in RFC 9110.
- */
-function isTokenCode(code) {
-    return (CHAR_MAP[code] & TOKEN_FLAG) !== 0;
-}
-/**
- * Serialize a parameter value.
- */
-function parameterValue(str) {
-    const len = str.length;
-    if (len === 0)
-        return '""';
-    let index = 0;
-    while (index < len && isTokenCode(str.charCodeAt(index)))
-        index++;
-    if (index === len)
-        return str;
-    let result = '"';
-    let start = 0;
-    while (index < len) {
-        const code = str.charCodeAt(index);
-        if (code !== HTAB && (code < SP || code === 127 || code > 255)) {
-            throw new TypeError(`Invalid parameter value: ${str}`);
-        }
-        if (code === 34 /* " */ || code === 92 /* \\ */) {
-            result += `${str.slice(start, index)}\\`;
-            start = index;
-        }
-        index++;
-    }
-    return `${result}${str.slice(start)}"`;
-}
-/**
- * Format an object into a `Content-Type` header.
- */
-function format(obj) {
-    const { type, parameters } = obj;
-    if (!type || !isTypeValid(type)) {
-        throw new TypeError(`Invalid type: ${type}`);
-    }
-    let result = type;
-    if (parameters) {
-        for (const param of Object.keys(parameters)) {
-            if (!isTokenValid(param)) {
-                throw new TypeError(`Invalid parameter name: ${param}`);
-            }
-            result += `; ${param}=${parameterValue(parameters[param])}`;
-        }
-    }
-    return result;
-}
-/**
- * Parse a `Content-Type` header.
- */
-function dist_parse(header, options) {
-    const stopFlags = SEMI_FLAG | (options?.comma === true ? COMMA_FLAG : 0);
-    const len = header.length;
-    let valueStart = options?.start ?? 0;
-    while ((CHAR_MAP[header.charCodeAt(valueStart)] & OWS) !== 0) {
-        valueStart++;
-    }
-    let index = valueStart;
-    let typeFlags = 0;
-    let whitespace = -1;
-    let stop = options?.parameters === false ? COMMA_FLAG : 0;
-    while (index < len) {
-        const code = header.charCodeAt(index);
-        const flags = CHAR_MAP[code];
-        if ((flags & stopFlags) !== 0) {
-            stop |= flags & COMMA_FLAG;
-            break;
-        }
-        if ((flags & OWS) !== 0) {
-            if (whitespace === -1)
-                whitespace = index;
-        }
-        else {
-            whitespace = -1;
-        }
-        typeFlags |= (code & NON_ASCII) | flags;
-        index++;
-    }
-    const valueEnd = whitespace === -1 ? index : whitespace;
-    const value = header.slice(valueStart, valueEnd);
-    const type = (typeFlags & CASE_FLAGS) === 0 ? value : value.toLowerCase();
-    if (index === len || stop !== 0) {
-        return { type, index, parameters: new NullObject() };
-    }
-    return parseParameters(header, type, index, len, stopFlags);
-}
-/**
- * Parses the parameters of a `Content-Type` header starting at the given index.
- */
-function parseParameters(header, type, index, len, stopFlags) {
-    const parameters = new NullObject();
-    parameter: while (index < len) {
-        index++; // Skip over ;
-        while ((CHAR_MAP[header.charCodeAt(index)] & OWS) !== 0) {
-            index++;
-        }
-        const keyStart = index;
-        let keyFlags = 0;
-        let keyWhitespace = -1;
-        while (index < len) {
-            const code = header.charCodeAt(index);
-            const flags = CHAR_MAP[code];
-            if ((flags & stopFlags) !== 0) {
-                if ((flags & COMMA_FLAG) !== 0)
-                    break parameter;
-                continue parameter;
-            }
-            if (code === EQ) {
-                const keyEnd = keyWhitespace === -1 ? index : keyWhitespace;
-                const value = header.slice(keyStart, keyEnd);
-                const key = (keyFlags & CASE_FLAGS) === 0 ? value : value.toLowerCase();
-                index++;
-                while ((CHAR_MAP[header.charCodeAt(index)] & OWS) !== 0) {
-                    index++;
-                }
-                if (index < len && header.charCodeAt(index) === DQUOTE) {
-                    const quotedStart = ++index;
-                    let escaped = false;
-                    while (index < len) {
-                        const code = header.charCodeAt(index);
-                        if (code === DQUOTE) {
-                            if (parameters[key] === undefined) {
-                                parameters[key] = escaped
-                                    ? unescapeQuotedPairs(header, quotedStart, index)
-                                    : header.slice(quotedStart, index);
-                            }
-                            index++;
-                            let stop = 0;
-                            // Discard characters between quote and delimiter.
-                            while (index < len) {
-                                const code = header.charCodeAt(index);
-                                const flags = CHAR_MAP[code];
-                                if ((flags & stopFlags) !== 0) {
-                                    stop = flags & COMMA_FLAG;
-                                    break;
-                                }
-                                index++;
-                            }
-                            if (stop !== 0)
-                                break parameter;
-                            continue parameter;
-                        }
-                        if (code === BSLASH && index + 1 < len) {
-                            escaped = true;
-                            index += 2;
-                            continue;
-                        }
-                        index++;
-                    }
-                    continue parameter;
-                }
-                const valueStart = index;
-                let stop = 0;
-                let valueWhitespace = -1;
-                while (index < len) {
-                    const code = header.charCodeAt(index);
-                    const flags = CHAR_MAP[code];
-                    if ((flags & stopFlags) !== 0) {
-                        stop = flags & COMMA_FLAG;
-                        break;
-                    }
-                    if ((flags & OWS) !== 0) {
-                        if (valueWhitespace === -1)
-                            valueWhitespace = index;
-                    }
-                    else {
-                        valueWhitespace = -1;
-                    }
-                    index++;
-                }
-                if (parameters[key] === undefined) {
-                    const valueEnd = valueWhitespace === -1 ? index : valueWhitespace;
-                    parameters[key] = header.slice(valueStart, valueEnd);
-                }
-                if (stop !== 0)
-                    break parameter;
-                continue parameter;
-            }
-            if ((flags & OWS) !== 0) {
-                if (keyWhitespace === -1)
-                    keyWhitespace = index;
-            }
-            else {
-                keyWhitespace = -1;
-            }
-            keyFlags |= (code & NON_ASCII) | flags;
-            index++;
-        }
-    }
-    return { type, index, parameters };
-}
-/**
- * Remove backslashes from quoted pairs in a known-terminated quoted string body.
- */
-function unescapeQuotedPairs(str, start, end) {
-    let result = "";
-    for (let index = start; index < end; index++) {
-        if (str.charCodeAt(index) === BSLASH) {
-            result += str.slice(start, index);
-            start = ++index;
-        }
-    }
-    return result + str.slice(start, end);
-}
-//# sourceMappingURL=index.js.map
-;// CONCATENATED MODULE: ./node_modules/json-with-bigint/json-with-bigint.js
-const intRegex = /^-?\d+$/;
-const noiseValue = /^-?\d+n+$/; // Noise - strings that match the custom format before being converted to it
-const originalStringify = JSON.stringify;
-const originalParse = JSON.parse;
-const customFormat = /^-?\d+n$/;
-
-const bigIntsStringify = /([\[:])?"(-?\d+)n"($|\s*[,\}\]])/g;
-const noiseStringify = /([\[:])?("-?\d+n+)n("$|"\s*[,\}\]])/g;
-
-/**
- * @typedef {(this: any, key: string | number | undefined, value: any) => any} Replacer
- * @typedef {(key: string | number | undefined, value: any, context?: { source: string }) => any} Reviver
- */
-
-/**
- * Checks if a value is unstringifiable according to native JSON.stringify rules.
- *
- * @param {any} val The value to check.
- * @returns {boolean} True if the value is undefined, a function, or a symbol.
- */
-const isUnstringifiable = (val) =>
-  val === undefined || typeof val === "function" || typeof val === "symbol";
-
-/**
- * Checks if a value is a native JSON.rawJSON object (Node.js 22+).
- *
- * @param {any} val The value to check.
- * @returns {boolean} True if the value is a RawJSON instance.
- */
-const isRawJSON = (val) =>
-  val !== null &&
-  typeof val === "object" &&
-  val.constructor &&
-  val.constructor.name === "RawJSON";
-
-/**
- * Iteratively converts a JS value to a JSON string.
- * Used as a fallback when the native JSON.stringify hits the Maximum Call Stack size.
- * Fully compliant with JSON formatting (space), replacers, and toJSON behaviors.
- *
- * @param {any} rootValue The value to stringify.
- * @param {Replacer | Array<string | number> | null} [replacer] User's custom replacer function.
- * @param {string | number} [spaceParam] Indentation for pretty-printing.
- * @returns {string | undefined} The generated JSON string.
- */
-const stringifyIteratively = (rootValue, replacer, spaceParam) => {
-  let space = "";
-
-  if (typeof spaceParam === "number") {
-    space = " ".repeat(Math.min(10, Math.max(0, Math.floor(spaceParam))));
-  } else if (typeof spaceParam === "string") {
-    space = spaceParam.slice(0, 10);
-  }
-
-  const isFunctionReplacer = typeof replacer === "function";
-  const propertyList = Array.isArray(replacer)
-    ? new Set(replacer.map(String))
-    : null;
-
-  /**
-   * Prepares a value for stringification by resolving toJSON, handling BigInts,
-   * applying custom replacers, and unwrapping primitive objects.
-   *
-   * @param {object|Array} parent The parent object or array holding the value.
-   * @param {string} key The key associated with the value.
-   * @param {any} val The raw value to process.
-   * @returns {any} The processed value ready for stringification.
-   */
-  const prepareVal = (parent, key, val) => {
-    const isObject = val !== null && typeof val === "object";
-    const hasToJSON = isObject && typeof val.toJSON === "function";
-
-    if (hasToJSON) {
-      val = val.toJSON(key);
-    }
-
-    const isNoise = typeof val === "string" && noiseValue.test(val);
-
-    if (isNoise) return val + "n";
-
-    const isBigInt = typeof val === "bigint";
-
-    if (isBigInt) {
-      const supportsRawJSON = "rawJSON" in JSON;
-
-      if (supportsRawJSON) return JSON.rawJSON(val.toString());
-
-      return val.toString() + "n";
-    }
-
-    if (isFunctionReplacer) {
-      val = replacer.call(parent, key, val);
-    }
-
-    const isPostReplacerObject = val !== null && typeof val === "object";
-
-    if (isPostReplacerObject) {
-      const isPrimitiveWrapper =
-        val instanceof Number ||
-        val instanceof String ||
-        val instanceof Boolean;
-
-      if (isPrimitiveWrapper) {
-        val = val.valueOf();
-      }
-    }
-
-    return val;
-  };
-
-  const rootProcessed = prepareVal({ "": rootValue }, "", rootValue);
-
-  if (isUnstringifiable(rootProcessed)) {
-    return undefined;
-  }
-
-  const isRootPrimitive =
-    rootProcessed === null || typeof rootProcessed !== "object";
-  const isRootNativeRawJSON = isRawJSON(rootProcessed);
-
-  if (isRootPrimitive || isRootNativeRawJSON) {
-    return originalStringify(rootProcessed);
-  }
-
-  const chunks = [];
-  let level = 0;
-
-  const stack = [
-    {
-      parent: { "": rootProcessed },
-      key: "",
-      val: rootProcessed,
-      isArray: Array.isArray(rootProcessed),
-      keys: Array.isArray(rootProcessed) ? null : Object.keys(rootProcessed),
-      index: 0,
-      first: true,
-    },
-  ];
-
-  const visited = new WeakSet([rootProcessed]);
-
-  while (stack.length > 0) {
-    const node = stack[stack.length - 1];
-
-    if (node.index === 0) {
-      chunks.push(node.isArray ? "[" : "{");
-      level++;
-    }
-
-    let isDone = false;
-
-    if (node.isArray) {
-      if (node.index < node.val.length) {
-        if (!node.first) chunks.push(",");
-
-        if (space) chunks.push("\n" + space.repeat(level));
-
-        const childRaw = node.val[node.index];
-        const childVal = prepareVal(node.val, String(node.index), childRaw);
-
-        if (isUnstringifiable(childVal)) {
-          chunks.push("null");
-          node.first = false;
-          node.index++;
-        } else {
-          const isComplexObject =
-            childVal !== null && typeof childVal === "object";
-          const isNativeRaw = isRawJSON(childVal);
-
-          if (isComplexObject && !isNativeRaw) {
-            if (visited.has(childVal)) {
-              throw new TypeError("Converting circular structure to JSON");
-            }
-
-            visited.add(childVal);
-
-            stack.push({
-              parent: node.val,
-              key: String(node.index),
-              val: childVal,
-              isArray: Array.isArray(childVal),
-              keys: Array.isArray(childVal) ? null : Object.keys(childVal),
-              index: 0,
-              first: true,
-            });
-
-            node.first = false;
-            node.index++;
-          } else {
-            chunks.push(originalStringify(childVal));
-            node.first = false;
-            node.index++;
-          }
-        }
-      } else {
-        isDone = true;
-      }
-    } else {
-      while (node.index < node.keys.length) {
-        const k = node.keys[node.index++];
-
-        const isFilteredOutByArray = propertyList && !propertyList.has(k);
-
-        if (isFilteredOutByArray) continue;
-
-        const childRaw = node.val[k];
-        const childVal = prepareVal(node.val, k, childRaw);
-
-        if (isUnstringifiable(childVal)) continue;
-
-        if (!node.first) chunks.push(",");
-
-        if (space) {
-          chunks.push("\n" + space.repeat(level) + originalStringify(k) + ": ");
-        } else {
-          chunks.push(originalStringify(k) + ":");
-        }
-
-        const isComplexObject =
-          childVal !== null && typeof childVal === "object";
-        const isNativeRaw = isRawJSON(childVal);
-
-        if (isComplexObject && !isNativeRaw) {
-          if (visited.has(childVal)) {
-            throw new TypeError("Converting circular structure to JSON");
-          }
-
-          visited.add(childVal);
-
-          stack.push({
-            parent: node.val,
-            key: k,
-            val: childVal,
-            isArray: Array.isArray(childVal),
-            keys: Array.isArray(childVal) ? null : Object.keys(childVal),
-            index: 0,
-            first: true,
-          });
-
-          node.first = false;
-
-          break; // Stop current loop level to process the newly pushed stack node
-        } else {
-          chunks.push(originalStringify(childVal));
-          node.first = false;
-        }
-      }
-
-      const isNodeFullyProcessed =
-        node.index >= node.keys.length && stack[stack.length - 1] === node;
-
-      if (isNodeFullyProcessed) {
-        isDone = true;
-      }
-    }
-
-    if (isDone) {
-      level--;
-
-      if (!node.first && space) chunks.push("\n" + space.repeat(level));
-
-      chunks.push(node.isArray ? "]" : "}");
-      visited.delete(node.val);
-      stack.pop();
-    }
-  }
-
-  return chunks.join("");
-};
-
-/**
- * Converts a JavaScript value to a JSON string.
- *
- * Supports serialization of BigInt values using two strategies:
- * 1. Custom format "123n" → "123" (universal fallback)
- * 2. Native JSON.rawJSON() (Node.js 22+, fastest) when available
- *
- * All other values are serialized exactly like native JSON.stringify().
- *
- * @param {*} value The value to convert to a JSON string.
- * @param {Replacer | Array<string | number> | null} [replacer]
- * A function that alters the behavior of the stringification process,
- * or an array of strings/numbers to indicate properties to exclude.
- * @param {string | number} [space]
- * A string or number to specify indentation or pretty-printing.
- * @returns {string} The JSON string representation.
- */
-const JSONStringify = (value, replacer, space) => {
-  try {
-    const supportsRawJSON = "rawJSON" in JSON;
-
-    if (supportsRawJSON) {
-      return originalStringify(
-        value,
-        (key, val) => {
-          if (typeof val === "bigint") return JSON.rawJSON(val.toString());
-
-          const hasFunctionReplacer = typeof replacer === "function";
-
-          if (hasFunctionReplacer) return replacer(key, val);
-
-          const isKeyInArrayReplacer =
-            Array.isArray(replacer) && replacer.includes(key);
-
-          if (isKeyInArrayReplacer) return val;
-
-          return val;
-        },
-        space,
-      );
-    }
-
-    if (!value) return originalStringify(value, replacer, space);
-
-    const convertedToCustomJSON = originalStringify(
-      value,
-      (key, val) => {
-        const isNoise = typeof val === "string" && noiseValue.test(val);
-
-        if (isNoise) return val.toString() + "n"; // Mark noise values with additional "n" to offset the deletion of one "n" during the processing
-
-        if (typeof val === "bigint") return val.toString() + "n";
-
-        const hasFunctionReplacer = typeof replacer === "function";
-
-        if (hasFunctionReplacer) return replacer(key, val);
-
-        const isKeyInArrayReplacer =
-          Array.isArray(replacer) && replacer.includes(key);
-
-        if (isKeyInArrayReplacer) return val;
-
-        return val;
-      },
-      space,
-    );
-
-    const processedJSON = convertedToCustomJSON.replace(
-      bigIntsStringify,
-      "$1$2$3",
-    ); // Delete one "n" off the end of every BigInt value
-
-    const denoisedJSON = processedJSON.replace(noiseStringify, "$1$2$3"); // Remove one "n" off the end of every noisy string
-
-    return denoisedJSON;
-  } catch (error) {
-    if (error instanceof RangeError) {
-      const convertedJSON = stringifyIteratively(value, replacer, space);
-
-      if (convertedJSON === undefined) return undefined;
-
-      const supportsRawJSON = "rawJSON" in JSON;
-
-      if (supportsRawJSON) return convertedJSON;
-
-      const processedJSON = convertedJSON.replace(bigIntsStringify, "$1$2$3");
-
-      return processedJSON.replace(noiseStringify, "$1$2$3");
-    }
-
-    throw error;
-  }
-};
-
-const featureCache = new Map();
-
-/**
- * Detects if the current JSON.parse implementation supports the context.source feature.
- *
- * Uses toString() fingerprinting to cache results and automatically detect runtime
- * replacements of JSON.parse (polyfills, mocks, etc.).
- *
- * @returns {boolean} true if context.source is supported, false otherwise.
- */
-const isContextSourceSupported = () => {
-  const parseFingerprint = JSON.parse.toString();
-
-  if (featureCache.has(parseFingerprint)) {
-    return featureCache.get(parseFingerprint);
-  }
-
-  try {
-    const result = JSON.parse(
-      "1",
-      (_, __, context) => !!context?.source && context.source === "1",
-    );
-    featureCache.set(parseFingerprint, result);
-
-    return result;
-  } catch {
-    featureCache.set(parseFingerprint, false);
-
-    return false;
-  }
-};
-
-/**
- * Reviver function that converts custom-format BigInt strings back to BigInt values.
- * Also handles "noise" strings that accidentally match the BigInt format.
- *
- * @param {string | number | undefined} key The object key.
- * @param {*} value The value being parsed.
- * @param {object} [context] Parse context (if supported by JSON.parse).
- * @param {Reviver} [userReviver] User's custom reviver function.
- * @returns {any} The transformed value.
- */
-const convertMarkedBigIntsReviver = (key, value, context, userReviver) => {
-  const isCustomFormatBigInt =
-    typeof value === "string" && customFormat.test(value);
-
-  if (isCustomFormatBigInt) return BigInt(value.slice(0, -1));
-
-  const isNoiseValue = typeof value === "string" && noiseValue.test(value);
-  if (isNoiseValue) return value.slice(0, -1);
-
-  const hasUserReviver = typeof userReviver === "function";
-
-  if (!hasUserReviver) return value;
-
-  return userReviver(key, value, context);
-};
-
-/**
- * Fast JSON.parse implementation (~2x faster than classic fallback).
- * Uses JSON.parse's context.source feature to detect integers and convert
- * large numbers directly to BigInt without string manipulation.
- *
- * Does not support legacy custom format from v1 of this library.
- *
- * @param {string} text JSON string to parse.
- * @param {Reviver} [reviver] Transform function to apply to each value.
- * @returns {any} Parsed JavaScript value.
- */
-const JSONParseV2 = (text, reviver) => {
-  return JSON.parse(text, (key, value, context) => {
-    const isNumber = typeof value === "number";
-    const isOutOfBounds =
-      value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER;
-    const isBigNumber = isNumber && isOutOfBounds;
-    const isInt = context && intRegex.test(context.source);
-    const isBigInt = isBigNumber && isInt;
-
-    if (isBigInt) return BigInt(context.source);
-
-    const hasCustomReviver = typeof reviver === "function";
-
-    if (!hasCustomReviver) return value;
-
-    return reviver(key, value, context);
-  });
-};
-
-const MAX_INT = Number.MAX_SAFE_INTEGER.toString();
-const MAX_DIGITS = MAX_INT.length;
-const stringsOrLargeNumbers =
-  /"(?:[^"\\]|\\.)*"|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/g;
-const noiseValueWithQuotes = /^"-?\d+n+"$/; // Noise - strings that match the custom format before being converted to it
-
-/**
- * Iteratively traverses the parsed object bottom-up (post-order),
- * emulating the native JSON.parse reviver behavior.
- * This avoids Call Stack overflows (RangeError) on deeply nested structures.
- *
- * @param {any} parsed The natively parsed JSON object.
- * @param {Reviver} [userReviver] User's custom reviver function.
- * @returns {any} The fully processed object.
- */
-const applyReviverIteratively = (parsed, userReviver) => {
-  const rootHolder = { "": parsed };
-  const stack = [{ parent: rootHolder, key: "", visited: false }];
-
-  while (stack.length > 0) {
-    const node = stack[stack.length - 1];
-
-    if (!node.visited) {
-      node.visited = true;
-
-      const value = node.parent[node.key];
-      const isComplexObject = value !== null && typeof value === "object";
-
-      if (isComplexObject) {
-        const keys = Object.keys(value);
-
-        for (let i = keys.length - 1; i >= 0; i--) {
-          stack.push({ parent: value, key: keys[i], visited: false });
-        }
-      }
-    } else {
-      const { parent, key } = node;
-      let value = parent[key];
-
-      if (typeof value === "string") {
-        const isCustomFormatBigInt = customFormat.test(value);
-
-        if (isCustomFormatBigInt) {
-          value = BigInt(value.slice(0, -1));
-        } else {
-          const isNoise = noiseValue.test(value);
-
-          if (isNoise) value = value.slice(0, -1);
-        }
-      }
-
-      const hasUserReviver = typeof userReviver === "function";
-
-      if (hasUserReviver) {
-        value = userReviver.call(parent, key, value);
-      }
-
-      const isDeleted = value === undefined;
-
-      if (isDeleted) {
-        delete parent[key];
-      } else {
-        parent[key] = value;
-      }
-
-      stack.pop();
-    }
-  }
-
-  return rootHolder[""];
-};
-
-/**
- * Pre-processes the JSON string to mark large numbers with an 'n' suffix.
- *
- * @param {string} text The raw JSON string.
- * @returns {string} The serialized string with marked BigInts.
- */
-const serializeBigInts = (text) => {
-  return text.replace(
-    stringsOrLargeNumbers,
-    (match, digits, fractional, exponential) => {
-      const isString = match[0] === '"';
-      const isNoise = isString && noiseValueWithQuotes.test(match);
-
-      if (isNoise) return match.substring(0, match.length - 1) + 'n"'; // Mark noise values with additional "n" to offset the deletion of one "n" during the processing
-
-      const hasFractionalOrExponential = fractional || exponential;
-
-      // With a fixed number of digits, we can correctly use lexicographical comparison to do a numeric comparison
-      const isLessThanMaxSafeInt =
-        digits &&
-        (digits.length < MAX_DIGITS ||
-          (digits.length === MAX_DIGITS && digits <= MAX_INT));
-
-      const isStandardValue =
-        isString || hasFractionalOrExponential || isLessThanMaxSafeInt;
-
-      if (isStandardValue) return match;
-
-      return '"' + match + 'n"';
-    },
-  );
-};
-
-/**
- * Converts a JSON string into a JavaScript value.
- *
- * Supports parsing of large integers using two strategies:
- * 1. Classic fallback: Marks large numbers with "123n" format, then converts to BigInt
- * 2. Fast path (JSONParseV2): Uses context.source feature (~2x faster) when available
- *
- * All other JSON values are parsed exactly like native JSON.parse().
- *
- * @param {string} text A valid JSON string.
- * @param {Reviver} [reviver]
- * A function that transforms the results. This function is called for each member
- * of the object. If a member contains nested objects, the nested objects are
- * transformed before the parent object is.
- * @returns {any} The parsed JavaScript value.
- * @throws {SyntaxError} If text is not valid JSON.
- */
-const JSONParse = (text, reviver) => {
-  if (!text) return originalParse(text, reviver);
-
-  try {
-    if (isContextSourceSupported()) return JSONParseV2(text, reviver); // Shortcut to a faster (2x) and simpler version
-
-    // Find and mark big numbers with "n"
-    const serializedData = serializeBigInts(text);
-
-    return originalParse(serializedData, (key, value, context) =>
-      convertMarkedBigIntsReviver(key, value, context, reviver),
-    );
-  } catch (error) {
-    if (error instanceof RangeError) {
-      const serializedData = serializeBigInts(text);
-      const parsed = originalParse(serializedData);
-
-      return applyReviverIteratively(parsed, reviver);
-    }
-
-    throw error;
-  }
-};
-
-
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/request-error/dist-src/index.js
-class RequestError extends Error {
-  name;
-  /**
-   * http status code
-   */
-  status;
-  /**
-   * Request options that lead to the error.
-   */
-  request;
-  /**
-   * Response object if a response was received
-   */
-  response;
-  constructor(message, statusCode, options) {
-    super(message, { cause: options.cause });
-    this.name = "HttpError";
-    this.status = Number.parseInt(statusCode);
-    if (Number.isNaN(this.status)) {
-      this.status = 0;
-    }
-    /* v8 ignore else -- @preserve -- Bug with vitest coverage where it sees an else branch that doesn't exist */
-    if ("response" in options) {
-      this.response = options.response;
-    }
-    const requestCopy = Object.assign({}, options.request);
-    if (options.request.headers.authorization) {
-      requestCopy.headers = Object.assign({}, options.request.headers, {
-        authorization: options.request.headers.authorization.replace(
-          /(?<! ) .*$/,
-          " [REDACTED]"
-        )
-      });
-    }
-    requestCopy.url = requestCopy.url.replace(/\bclient_secret=\w+/g, "client_secret=[REDACTED]").replace(/\baccess_token=\w+/g, "access_token=[REDACTED]");
-    this.request = requestCopy;
-  }
-}
-
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/request/dist-bundle/index.js
-// pkg/dist-src/index.js
-
-
-// pkg/dist-src/defaults.js
-
-
-// pkg/dist-src/version.js
-var dist_bundle_VERSION = "10.0.16";
-
-// pkg/dist-src/defaults.js
-var defaults_default = {
-  headers: {
-    "user-agent": `octokit-request.js/${dist_bundle_VERSION} ${getUserAgent()}`
-  }
-};
-
-// pkg/dist-src/fetch-wrapper.js
-
-
-
-// pkg/dist-src/is-plain-object.js
-function dist_bundle_isPlainObject(value) {
-  if (typeof value !== "object" || value === null) return false;
-  if (Object.prototype.toString.call(value) !== "[object Object]") return false;
-  const proto = Object.getPrototypeOf(value);
-  if (proto === null) return true;
-  const Ctor = Object.prototype.hasOwnProperty.call(proto, "constructor") && proto.constructor;
-  return typeof Ctor === "function" && Ctor instanceof Ctor && Function.prototype.call(Ctor) === Function.prototype.call(value);
-}
-
-// pkg/dist-src/fetch-wrapper.js
-
-var noop = () => "";
-async function fetchWrapper(requestOptions) {
-  const fetch = requestOptions.request?.fetch || globalThis.fetch;
-  if (!fetch) {
-    throw new Error(
-      "fetch is not set. Please pass a fetch implementation as new Octokit({ request: { fetch }}). Learn more at https://github.com/octokit/octokit.js/#fetch-missing"
-    );
-  }
-  const log = requestOptions.request?.log || console;
-  const parseSuccessResponseBody = requestOptions.request?.parseSuccessResponseBody !== false;
-  const body = dist_bundle_isPlainObject(requestOptions.body) || Array.isArray(requestOptions.body) ? JSONStringify(requestOptions.body) : requestOptions.body;
-  const requestHeaders = Object.fromEntries(
-    Object.entries(requestOptions.headers).map(([name, value]) => [
-      name,
-      String(value)
-    ])
-  );
-  let fetchResponse;
-  try {
-    fetchResponse = await fetch(requestOptions.url, {
-      method: requestOptions.method,
-      body,
-      redirect: requestOptions.request?.redirect,
-      headers: requestHeaders,
-      signal: requestOptions.request?.signal,
-      // duplex must be set if request.body is ReadableStream or Async Iterables.
-      // See https://fetch.spec.whatwg.org/#dom-requestinit-duplex.
-      ...requestOptions.body && { duplex: "half" }
-    });
-  } catch (error) {
-    let message = "Unknown Error";
-    if (error instanceof Error) {
-      if (error.name === "AbortError") {
-        error.status = 500;
-        throw error;
-      }
-      message = error.message;
-      if (error.name === "TypeError" && "cause" in error) {
-        if (error.cause instanceof Error) {
-          message = error.cause.message;
-        } else if (typeof error.cause === "string") {
-          message = error.cause;
-        }
-      }
-    }
-    const requestError = new RequestError(message, 500, {
-      request: requestOptions
-    });
-    requestError.cause = error;
-    throw requestError;
-  }
-  const status = fetchResponse.status;
-  const url = fetchResponse.url;
-  const responseHeaders = {};
-  for (const [key, value] of fetchResponse.headers) {
-    responseHeaders[key] = value;
-  }
-  const octokitResponse = {
-    url,
-    status,
-    headers: responseHeaders,
-    data: ""
-  };
-  if ("deprecation" in responseHeaders) {
-    const matches = responseHeaders.link && responseHeaders.link.match(/<([^<>]+)>; rel="deprecation"/);
-    const deprecationLink = matches && matches.pop();
-    log.warn(
-      `[@octokit/request] "${requestOptions.method} ${requestOptions.url}" is deprecated. It is scheduled to be removed on ${responseHeaders.sunset}${deprecationLink ? `. See ${deprecationLink}` : ""}`
-    );
-  }
-  if (status === 204 || status === 205) {
-    return octokitResponse;
-  }
-  if (requestOptions.method === "HEAD") {
-    if (status < 400) {
-      return octokitResponse;
-    }
-    throw new RequestError(fetchResponse.statusText, status, {
-      response: octokitResponse,
-      request: requestOptions
-    });
-  }
-  if (status === 304) {
-    octokitResponse.data = await getResponseData(fetchResponse);
-    throw new RequestError("Not modified", status, {
-      response: octokitResponse,
-      request: requestOptions
-    });
-  }
-  if (status >= 400) {
-    octokitResponse.data = await getResponseData(fetchResponse);
-    throw new RequestError(toErrorMessage(octokitResponse.data), status, {
-      response: octokitResponse,
-      request: requestOptions
-    });
-  }
-  octokitResponse.data = parseSuccessResponseBody ? await getResponseData(fetchResponse) : fetchResponse.body;
-  return octokitResponse;
-}
-async function getResponseData(response) {
-  const contentType = response.headers.get("content-type");
-  if (!contentType) {
-    return response.text().catch(noop);
-  }
-  const mimetype = dist_parse(contentType);
-  if (isJSONResponse(mimetype)) {
-    let text = "";
-    try {
-      text = await response.text();
-      return JSONParse(text);
-    } catch (err) {
-      return text;
-    }
-  } else if (mimetype.type.startsWith("text/") || // `application/octet-stream` is the canonical "arbitrary binary" type
-  // (RFC 2046) and must never be decoded as text, even when the response
-  // carries a (misleading) `charset=utf-8` parameter — see #751.
-  mimetype.parameters.charset?.toLowerCase() === "utf-8" && mimetype.type !== "application/octet-stream") {
-    return response.text().catch(noop);
-  } else {
-    return response.arrayBuffer().catch(
-      /* v8 ignore next -- @preserve */
-      () => new ArrayBuffer(0)
-    );
-  }
-}
-function isJSONResponse(mimetype) {
-  return mimetype.type === "application/json" || mimetype.type === "application/scim+json";
-}
-function toErrorMessage(data) {
-  if (typeof data === "string") {
-    return data;
-  }
-  if (data instanceof ArrayBuffer) {
-    return "Unknown error";
-  }
-  if (typeof data === "object" && data !== null && "message" in data) {
-    const objectData = data;
-    const suffix = "documentation_url" in objectData ? ` - ${objectData.documentation_url}` : "";
-    return Array.isArray(objectData.errors) ? `${objectData.message}: ${objectData.errors.map((v) => JSON.stringify(v)).join(", ")}${suffix}` : `${objectData.message}${suffix}`;
-  }
-  return `Unknown error: ${JSON.stringify(data)}`;
-}
-
-// pkg/dist-src/with-defaults.js
-function dist_bundle_withDefaults(oldEndpoint, newDefaults) {
-  const endpoint2 = oldEndpoint.defaults(newDefaults);
-  const newApi = function(route, parameters) {
-    const endpointOptions = endpoint2.merge(route, parameters);
-    if (!endpointOptions.request || !endpointOptions.request.hook) {
-      return fetchWrapper(endpoint2.parse(endpointOptions));
-    }
-    const request2 = (route2, parameters2) => {
-      return fetchWrapper(
-        endpoint2.parse(endpoint2.merge(route2, parameters2))
-      );
-    };
-    Object.assign(request2, {
-      endpoint: endpoint2,
-      defaults: dist_bundle_withDefaults.bind(null, endpoint2)
-    });
-    return endpointOptions.request.hook(request2, endpointOptions);
-  };
-  return Object.assign(newApi, {
-    endpoint: endpoint2,
-    defaults: dist_bundle_withDefaults.bind(null, endpoint2)
-  });
-}
-
-// pkg/dist-src/index.js
-var request = dist_bundle_withDefaults(endpoint, defaults_default);
-
-/* v8 ignore next -- @preserve */
-/* v8 ignore else -- @preserve */
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/graphql/dist-bundle/index.js
-// pkg/dist-src/index.js
-
-
-
-// pkg/dist-src/version.js
-var graphql_dist_bundle_VERSION = "0.0.0-development";
-
-// pkg/dist-src/with-defaults.js
-
-
-// pkg/dist-src/graphql.js
-
-
-// pkg/dist-src/error.js
-function _buildMessageForResponseErrors(data) {
-  return `Request failed due to following response errors:
-` + data.errors.map((e) => ` - ${e.message}`).join("\n");
-}
-var GraphqlResponseError = class extends Error {
-  constructor(request2, headers, response) {
-    super(_buildMessageForResponseErrors(response));
-    this.request = request2;
-    this.headers = headers;
-    this.response = response;
-    this.errors = response.errors;
-    this.data = response.data;
-    if (Error.captureStackTrace) {
-      Error.captureStackTrace(this, this.constructor);
-    }
-  }
-  request;
-  headers;
-  response;
-  name = "GraphqlResponseError";
-  errors;
-  data;
-};
-
-// pkg/dist-src/graphql.js
-var NON_VARIABLE_OPTIONS = [
-  "method",
-  "baseUrl",
-  "url",
-  "headers",
-  "request",
-  "query",
-  "mediaType",
-  "operationName"
-];
-var FORBIDDEN_VARIABLE_OPTIONS = ["query", "method", "url"];
-var GHES_V3_SUFFIX_REGEX = /\/api\/v3\/?$/;
-function graphql(request2, query, options) {
-  if (options) {
-    if (typeof query === "string" && "query" in options) {
-      return Promise.reject(
-        new Error(`[@octokit/graphql] "query" cannot be used as variable name`)
-      );
-    }
-    for (const key in options) {
-      if (!FORBIDDEN_VARIABLE_OPTIONS.includes(key)) continue;
-      return Promise.reject(
-        new Error(
-          `[@octokit/graphql] "${key}" cannot be used as variable name`
-        )
-      );
-    }
-  }
-  const parsedOptions = typeof query === "string" ? Object.assign({ query }, options) : query;
-  const requestOptions = Object.keys(
-    parsedOptions
-  ).reduce((result, key) => {
-    if (NON_VARIABLE_OPTIONS.includes(key)) {
-      result[key] = parsedOptions[key];
-      return result;
-    }
-    if (!result.variables) {
-      result.variables = {};
-    }
-    result.variables[key] = parsedOptions[key];
-    return result;
-  }, {});
-  const baseUrl = parsedOptions.baseUrl || request2.endpoint.DEFAULTS.baseUrl;
-  if (GHES_V3_SUFFIX_REGEX.test(baseUrl)) {
-    requestOptions.url = baseUrl.replace(GHES_V3_SUFFIX_REGEX, "/api/graphql");
-  }
-  return request2(requestOptions).then((response) => {
-    if (response.data.errors) {
-      const headers = {};
-      for (const key of Object.keys(response.headers)) {
-        headers[key] = response.headers[key];
-      }
-      throw new GraphqlResponseError(
-        requestOptions,
-        headers,
-        response.data
-      );
-    }
-    return response.data.data;
-  });
-}
-
-// pkg/dist-src/with-defaults.js
-function graphql_dist_bundle_withDefaults(request2, newDefaults) {
-  const newRequest = request2.defaults(newDefaults);
-  const newApi = (query, options) => {
-    return graphql(newRequest, query, options);
-  };
-  return Object.assign(newApi, {
-    defaults: graphql_dist_bundle_withDefaults.bind(null, newRequest),
-    endpoint: newRequest.endpoint
-  });
-}
-
-// pkg/dist-src/index.js
-var graphql2 = graphql_dist_bundle_withDefaults(request, {
-  headers: {
-    "user-agent": `octokit-graphql.js/${graphql_dist_bundle_VERSION} ${getUserAgent()}`
-  },
-  method: "POST",
-  url: "/graphql"
-});
-function withCustomRequest(customRequest) {
-  return graphql_dist_bundle_withDefaults(customRequest, {
-    method: "POST",
-    url: "/graphql"
-  });
-}
-
-/* v8 ignore if -- @preserve */
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/auth-token/dist-bundle/index.js
-// pkg/dist-src/is-jwt.js
-var b64url = "(?:[a-zA-Z0-9_-]+)";
-var sep = "\\.";
-var jwtRE = new RegExp(`^${b64url}${sep}${b64url}${sep}${b64url}$`);
-var isJWT = jwtRE.test.bind(jwtRE);
-
-// pkg/dist-src/auth.js
-async function auth(token) {
-  const isApp = isJWT(token);
-  const isInstallation = token.startsWith("v1.") || token.startsWith("ghs_");
-  const isUserToServer = token.startsWith("ghu_");
-  const tokenType = isApp ? "app" : isInstallation ? "installation" : isUserToServer ? "user-to-server" : "oauth";
-  return {
-    type: "token",
-    token,
-    tokenType
-  };
-}
-
-// pkg/dist-src/with-authorization-prefix.js
-function withAuthorizationPrefix(token) {
-  if (token.split(/\./).length === 3) {
-    return `bearer ${token}`;
-  }
-  return `token ${token}`;
-}
-
-// pkg/dist-src/hook.js
-async function hook(token, request, route, parameters) {
-  const endpoint = request.endpoint.merge(
-    route,
-    parameters
-  );
-  endpoint.headers.authorization = withAuthorizationPrefix(token);
-  return request(endpoint);
-}
-
-// pkg/dist-src/index.js
-var createTokenAuth = function createTokenAuth2(token) {
-  if (!token) {
-    throw new Error("[@octokit/auth-token] No token passed to createTokenAuth");
-  }
-  if (typeof token !== "string") {
-    throw new Error(
-      "[@octokit/auth-token] Token passed to createTokenAuth is not a string"
-    );
-  }
-  token = token.replace(/^(token|bearer) +/i, "");
-  return Object.assign(auth.bind(null, token), {
-    hook: hook.bind(null, token)
-  });
-};
-
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/core/dist-src/version.js
-const version_VERSION = "7.0.8";
-
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/core/dist-src/index.js
-
-
-
-
-
-
-const dist_src_noop = () => {
-};
-const consoleWarn = console.warn.bind(console);
-const consoleError = console.error.bind(console);
-function dist_src_createLogger(logger = {}) {
-  if (typeof logger.debug !== "function") {
-    logger.debug = dist_src_noop;
-  }
-  if (typeof logger.info !== "function") {
-    logger.info = dist_src_noop;
-  }
-  if (typeof logger.warn !== "function") {
-    logger.warn = consoleWarn;
-  }
-  if (typeof logger.error !== "function") {
-    logger.error = consoleError;
-  }
-  return logger;
-}
-const userAgentTrail = `octokit-core.js/${version_VERSION} ${getUserAgent()}`;
-class Octokit {
-  static VERSION = version_VERSION;
-  static defaults(defaults) {
-    const OctokitWithDefaults = class extends this {
-      constructor(...args) {
-        const options = args[0] || {};
-        if (typeof defaults === "function") {
-          super(defaults(options));
-          return;
-        }
-        super(
-          Object.assign(
-            {},
-            defaults,
-            options,
-            options.userAgent && defaults.userAgent ? {
-              userAgent: `${options.userAgent} ${defaults.userAgent}`
-            } : null
-          )
-        );
-      }
-    };
-    return OctokitWithDefaults;
-  }
-  static plugins = [];
-  /**
-   * Attach a plugin (or many) to your Octokit instance.
-   *
-   * @example
-   * const API = Octokit.plugin(plugin1, plugin2, plugin3, ...)
-   */
-  static plugin(...newPlugins) {
-    const currentPlugins = this.plugins;
-    const NewOctokit = class extends this {
-      static plugins = currentPlugins.concat(
-        newPlugins.filter((plugin) => !currentPlugins.includes(plugin))
-      );
-    };
-    return NewOctokit;
-  }
-  constructor(options = {}) {
-    const hook = new before_after_hook.Collection();
-    const requestDefaults = {
-      baseUrl: request.endpoint.DEFAULTS.baseUrl,
-      headers: {},
-      request: Object.assign({}, options.request, {
-        // @ts-ignore internal usage only, no need to type
-        hook: hook.bind(null, "request")
-      }),
-      mediaType: {
-        previews: [],
-        format: ""
-      }
-    };
-    requestDefaults.headers["user-agent"] = options.userAgent ? `${options.userAgent} ${userAgentTrail}` : userAgentTrail;
-    if (options.baseUrl) {
-      requestDefaults.baseUrl = options.baseUrl;
-    }
-    if (options.previews) {
-      requestDefaults.mediaType.previews = options.previews;
-    }
-    if (options.timeZone) {
-      requestDefaults.headers["time-zone"] = options.timeZone;
-    }
-    this.request = request.defaults(requestDefaults);
-    this.graphql = withCustomRequest(this.request).defaults(requestDefaults);
-    this.log = dist_src_createLogger(options.log);
-    this.hook = hook;
-    if (!options.authStrategy) {
-      if (!options.auth) {
-        this.auth = async () => ({
-          type: "unauthenticated"
-        });
-      } else {
-        const auth = createTokenAuth(options.auth);
-        hook.wrap("request", auth.hook);
-        this.auth = auth;
-      }
-    } else {
-      const { authStrategy, ...otherOptions } = options;
-      const auth = authStrategy(
-        Object.assign(
-          {
-            request: this.request,
-            log: this.log,
-            // we pass the current octokit instance as well as its constructor options
-            // to allow for authentication strategies that return a new octokit instance
-            // that shares the same internal state as the current one. The original
-            // requirement for this was the "event-octokit" authentication strategy
-            // of https://github.com/probot/octokit-auth-probot.
-            octokit: this,
-            octokitOptions: otherOptions
-          },
-          options.auth
-        )
-      );
-      hook.wrap("request", auth.hook);
-      this.auth = auth;
-    }
-    const classConstructor = this.constructor;
-    for (let i = 0; i < classConstructor.plugins.length; ++i) {
-      Object.assign(this, classConstructor.plugins[i](this, options));
-    }
-  }
-  // assigned during constructor
-  request;
-  graphql;
-  log;
-  hook;
-  // TODO: type `octokit.auth` based on passed options.authStrategy
-  auth;
-}
-
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/plugin-paginate-rest/dist-bundle/index.js
-// pkg/dist-src/version.js
-var plugin_paginate_rest_dist_bundle_VERSION = "0.0.0-development";
-
-// pkg/dist-src/normalize-paginated-list-response.js
-function normalizePaginatedListResponse(response) {
-  if (!response.data) {
-    return {
-      ...response,
-      data: []
-    };
-  }
-  const responseNeedsNormalization = ("total_count" in response.data || "total_commits" in response.data) && !("url" in response.data);
-  if (!responseNeedsNormalization) return response;
-  const incompleteResults = response.data.incomplete_results;
-  const repositorySelection = response.data.repository_selection;
-  const totalCount = response.data.total_count;
-  const totalCommits = response.data.total_commits;
-  delete response.data.incomplete_results;
-  delete response.data.repository_selection;
-  delete response.data.total_count;
-  delete response.data.total_commits;
-  const namespaceKey = Object.keys(response.data)[0];
-  const data = response.data[namespaceKey];
-  response.data = data;
-  if (typeof incompleteResults !== "undefined") {
-    response.data.incomplete_results = incompleteResults;
-  }
-  if (typeof repositorySelection !== "undefined") {
-    response.data.repository_selection = repositorySelection;
-  }
-  response.data.total_count = totalCount;
-  response.data.total_commits = totalCommits;
-  return response;
-}
-
-// pkg/dist-src/iterator.js
-function iterator(octokit, route, parameters) {
-  const options = typeof route === "function" ? route.endpoint(parameters) : octokit.request.endpoint(route, parameters);
-  const requestMethod = typeof route === "function" ? route : octokit.request;
-  const method = options.method;
-  const headers = options.headers;
-  let url = options.url;
-  return {
-    [Symbol.asyncIterator]: () => ({
-      async next() {
-        if (!url) return { done: true };
-        try {
-          const response = await requestMethod({ method, url, headers });
-          const normalizedResponse = normalizePaginatedListResponse(response);
-          url = ((normalizedResponse.headers.link || "").match(
-            /<([^<>]+)>;\s*rel="next"/
-          ) || [])[1];
-          if (!url && "total_commits" in normalizedResponse.data) {
-            const parsedUrl = new URL(normalizedResponse.url);
-            const params = parsedUrl.searchParams;
-            const page = parseInt(params.get("page") || "1", 10);
-            const per_page = parseInt(params.get("per_page") || "250", 10);
-            if (page * per_page < normalizedResponse.data.total_commits) {
-              params.set("page", String(page + 1));
-              url = parsedUrl.toString();
-            }
-          }
-          return { value: normalizedResponse };
-        } catch (error) {
-          if (error.status !== 409) throw error;
-          url = "";
-          return {
-            value: {
-              status: 200,
-              headers: {},
-              data: []
-            }
-          };
-        }
-      }
-    })
-  };
-}
-
-// pkg/dist-src/paginate.js
-function paginate(octokit, route, parameters, mapFn) {
-  if (typeof parameters === "function") {
-    mapFn = parameters;
-    parameters = void 0;
-  }
-  return gather(
-    octokit,
-    [],
-    iterator(octokit, route, parameters)[Symbol.asyncIterator](),
-    mapFn
-  );
-}
-function gather(octokit, results, iterator2, mapFn) {
-  return iterator2.next().then((result) => {
-    if (result.done) {
-      return results;
-    }
-    let earlyExit = false;
-    function done() {
-      earlyExit = true;
-    }
-    results = results.concat(
-      mapFn ? mapFn(result.value, done) : result.value.data
-    );
-    if (earlyExit) {
-      return results;
-    }
-    return gather(octokit, results, iterator2, mapFn);
-  });
-}
-
-// pkg/dist-src/compose-paginate.js
-var composePaginateRest = Object.assign(paginate, {
-  iterator
-});
-
-// pkg/dist-src/generated/paginating-endpoints.js
-var paginatingEndpoints = (/* unused pure expression or super */ null && ([
-  "GET /advisories",
-  "GET /agents/repos/{owner}/{repo}/tasks",
-  "GET /agents/tasks",
-  "GET /app/hook/deliveries",
-  "GET /app/installation-requests",
-  "GET /app/installations",
-  "GET /assignments/{assignment_id}/accepted_assignments",
-  "GET /classrooms",
-  "GET /classrooms/{classroom_id}/assignments",
-  "GET /enterprises/{enterprise}/code-security/configurations",
-  "GET /enterprises/{enterprise}/code-security/configurations/{configuration_id}/repositories",
-  "GET /enterprises/{enterprise}/dependabot/alerts",
-  "GET /enterprises/{enterprise}/dependabot/repository-access",
-  "GET /enterprises/{enterprise}/teams",
-  "GET /enterprises/{enterprise}/teams/{enterprise-team}/memberships",
-  "GET /enterprises/{enterprise}/teams/{enterprise-team}/organizations",
-  "GET /events",
-  "GET /gists",
-  "GET /gists/public",
-  "GET /gists/starred",
-  "GET /gists/{gist_id}/comments",
-  "GET /gists/{gist_id}/commits",
-  "GET /gists/{gist_id}/forks",
-  "GET /installation/repositories",
-  "GET /issues",
-  "GET /licenses",
-  "GET /marketplace_listing/plans",
-  "GET /marketplace_listing/plans/{plan_id}/accounts",
-  "GET /marketplace_listing/stubbed/plans",
-  "GET /marketplace_listing/stubbed/plans/{plan_id}/accounts",
-  "GET /networks/{owner}/{repo}/events",
-  "GET /notifications",
-  "GET /organizations",
-  "GET /organizations/{org}/settings/billing/budgets",
-  "GET /orgs/{org}/actions/cache/usage-by-repository",
-  "GET /orgs/{org}/actions/hosted-runners",
-  "GET /orgs/{org}/actions/permissions/repositories",
-  "GET /orgs/{org}/actions/permissions/self-hosted-runners/repositories",
-  "GET /orgs/{org}/actions/runner-groups",
-  "GET /orgs/{org}/actions/runner-groups/{runner_group_id}/hosted-runners",
-  "GET /orgs/{org}/actions/runner-groups/{runner_group_id}/repositories",
-  "GET /orgs/{org}/actions/runner-groups/{runner_group_id}/runners",
-  "GET /orgs/{org}/actions/runners",
-  "GET /orgs/{org}/actions/secrets",
-  "GET /orgs/{org}/actions/secrets/{secret_name}/repositories",
-  "GET /orgs/{org}/actions/variables",
-  "GET /orgs/{org}/actions/variables/{name}/repositories",
-  "GET /orgs/{org}/agents/secrets",
-  "GET /orgs/{org}/agents/secrets/{secret_name}/repositories",
-  "GET /orgs/{org}/agents/variables",
-  "GET /orgs/{org}/agents/variables/{name}/repositories",
-  "GET /orgs/{org}/attestations/repositories",
-  "GET /orgs/{org}/attestations/{subject_digest}",
-  "GET /orgs/{org}/blocks",
-  "GET /orgs/{org}/campaigns",
-  "GET /orgs/{org}/code-scanning/alerts",
-  "GET /orgs/{org}/code-security/configurations",
-  "GET /orgs/{org}/code-security/configurations/{configuration_id}/repositories",
-  "GET /orgs/{org}/codespaces",
-  "GET /orgs/{org}/codespaces/secrets",
-  "GET /orgs/{org}/codespaces/secrets/{secret_name}/repositories",
-  "GET /orgs/{org}/copilot-spaces",
-  "GET /orgs/{org}/copilot/billing/seats",
-  "GET /orgs/{org}/copilot/coding-agent/permissions/repositories",
-  "GET /orgs/{org}/dependabot/alerts",
-  "GET /orgs/{org}/dependabot/repository-access",
-  "GET /orgs/{org}/dependabot/secrets",
-  "GET /orgs/{org}/dependabot/secrets/{secret_name}/repositories",
-  "GET /orgs/{org}/events",
-  "GET /orgs/{org}/failed_invitations",
-  "GET /orgs/{org}/hooks",
-  "GET /orgs/{org}/hooks/{hook_id}/deliveries",
-  "GET /orgs/{org}/insights/api/route-stats/{actor_type}/{actor_id}",
-  "GET /orgs/{org}/insights/api/subject-stats",
-  "GET /orgs/{org}/insights/api/user-stats/{user_id}",
-  "GET /orgs/{org}/installations",
-  "GET /orgs/{org}/invitations",
-  "GET /orgs/{org}/invitations/{invitation_id}/teams",
-  "GET /orgs/{org}/issues",
-  "GET /orgs/{org}/members",
-  "GET /orgs/{org}/members/{username}/codespaces",
-  "GET /orgs/{org}/migrations",
-  "GET /orgs/{org}/migrations/{migration_id}/repositories",
-  "GET /orgs/{org}/organization-roles/{role_id}/teams",
-  "GET /orgs/{org}/organization-roles/{role_id}/users",
-  "GET /orgs/{org}/outside_collaborators",
-  "GET /orgs/{org}/packages",
-  "GET /orgs/{org}/packages/{package_type}/{package_name}/versions",
-  "GET /orgs/{org}/personal-access-token-requests",
-  "GET /orgs/{org}/personal-access-token-requests/{pat_request_id}/repositories",
-  "GET /orgs/{org}/personal-access-tokens",
-  "GET /orgs/{org}/personal-access-tokens/{pat_id}/repositories",
-  "GET /orgs/{org}/private-registries",
-  "GET /orgs/{org}/projectsV2",
-  "GET /orgs/{org}/projectsV2/{project_number}/fields",
-  "GET /orgs/{org}/projectsV2/{project_number}/items",
-  "GET /orgs/{org}/projectsV2/{project_number}/views/{view_number}/items",
-  "GET /orgs/{org}/properties/values",
-  "GET /orgs/{org}/public_members",
-  "GET /orgs/{org}/repos",
-  "GET /orgs/{org}/rulesets",
-  "GET /orgs/{org}/rulesets/rule-suites",
-  "GET /orgs/{org}/rulesets/{ruleset_id}/history",
-  "GET /orgs/{org}/secret-scanning/alerts",
-  "GET /orgs/{org}/secret-scanning/custom-patterns",
-  "GET /orgs/{org}/security-advisories",
-  "GET /orgs/{org}/settings/immutable-releases/repositories",
-  "GET /orgs/{org}/settings/network-configurations",
-  "GET /orgs/{org}/teams",
-  "GET /orgs/{org}/teams/{team_slug}/invitations",
-  "GET /orgs/{org}/teams/{team_slug}/members",
-  "GET /orgs/{org}/teams/{team_slug}/repos",
-  "GET /orgs/{org}/teams/{team_slug}/teams",
-  "GET /repos/{owner}/{repo}/actions/artifacts",
-  "GET /repos/{owner}/{repo}/actions/caches",
-  "GET /repos/{owner}/{repo}/actions/concurrency_groups",
-  "GET /repos/{owner}/{repo}/actions/organization-secrets",
-  "GET /repos/{owner}/{repo}/actions/organization-variables",
-  "GET /repos/{owner}/{repo}/actions/runners",
-  "GET /repos/{owner}/{repo}/actions/runs",
-  "GET /repos/{owner}/{repo}/actions/runs/{run_id}/artifacts",
-  "GET /repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}/jobs",
-  "GET /repos/{owner}/{repo}/actions/runs/{run_id}/concurrency_groups",
-  "GET /repos/{owner}/{repo}/actions/runs/{run_id}/jobs",
-  "GET /repos/{owner}/{repo}/actions/secrets",
-  "GET /repos/{owner}/{repo}/actions/variables",
-  "GET /repos/{owner}/{repo}/actions/workflows",
-  "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs",
-  "GET /repos/{owner}/{repo}/activity",
-  "GET /repos/{owner}/{repo}/agents/organization-secrets",
-  "GET /repos/{owner}/{repo}/agents/organization-variables",
-  "GET /repos/{owner}/{repo}/agents/secrets",
-  "GET /repos/{owner}/{repo}/agents/variables",
-  "GET /repos/{owner}/{repo}/assignees",
-  "GET /repos/{owner}/{repo}/attestations/{subject_digest}",
-  "GET /repos/{owner}/{repo}/branches",
-  "GET /repos/{owner}/{repo}/check-runs/{check_run_id}/annotations",
-  "GET /repos/{owner}/{repo}/check-suites/{check_suite_id}/check-runs",
-  "GET /repos/{owner}/{repo}/code-quality/findings",
-  "GET /repos/{owner}/{repo}/code-scanning/alerts",
-  "GET /repos/{owner}/{repo}/code-scanning/alerts/{alert_number}/instances",
-  "GET /repos/{owner}/{repo}/code-scanning/analyses",
-  "GET /repos/{owner}/{repo}/codespaces",
-  "GET /repos/{owner}/{repo}/codespaces/devcontainers",
-  "GET /repos/{owner}/{repo}/codespaces/secrets",
-  "GET /repos/{owner}/{repo}/collaborators",
-  "GET /repos/{owner}/{repo}/comments",
-  "GET /repos/{owner}/{repo}/comments/{comment_id}/reactions",
-  "GET /repos/{owner}/{repo}/commits",
-  "GET /repos/{owner}/{repo}/commits/{commit_sha}/comments",
-  "GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls",
-  "GET /repos/{owner}/{repo}/commits/{ref}/check-runs",
-  "GET /repos/{owner}/{repo}/commits/{ref}/check-suites",
-  "GET /repos/{owner}/{repo}/commits/{ref}/status",
-  "GET /repos/{owner}/{repo}/commits/{ref}/statuses",
-  "GET /repos/{owner}/{repo}/compare/{basehead}",
-  "GET /repos/{owner}/{repo}/compare/{base}...{head}",
-  "GET /repos/{owner}/{repo}/contributors",
-  "GET /repos/{owner}/{repo}/dependabot/alerts",
-  "GET /repos/{owner}/{repo}/dependabot/secrets",
-  "GET /repos/{owner}/{repo}/deployments",
-  "GET /repos/{owner}/{repo}/deployments/{deployment_id}/statuses",
-  "GET /repos/{owner}/{repo}/environments",
-  "GET /repos/{owner}/{repo}/environments/{environment_name}/deployment-branch-policies",
-  "GET /repos/{owner}/{repo}/environments/{environment_name}/deployment_protection_rules/apps",
-  "GET /repos/{owner}/{repo}/environments/{environment_name}/secrets",
-  "GET /repos/{owner}/{repo}/environments/{environment_name}/variables",
-  "GET /repos/{owner}/{repo}/events",
-  "GET /repos/{owner}/{repo}/forks",
-  "GET /repos/{owner}/{repo}/hooks",
-  "GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries",
-  "GET /repos/{owner}/{repo}/invitations",
-  "GET /repos/{owner}/{repo}/issues",
-  "GET /repos/{owner}/{repo}/issues/comments",
-  "GET /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions",
-  "GET /repos/{owner}/{repo}/issues/events",
-  "GET /repos/{owner}/{repo}/issues/{issue_number}/comments",
-  "GET /repos/{owner}/{repo}/issues/{issue_number}/dependencies/blocked_by",
-  "GET /repos/{owner}/{repo}/issues/{issue_number}/dependencies/blocking",
-  "GET /repos/{owner}/{repo}/issues/{issue_number}/events",
-  "GET /repos/{owner}/{repo}/issues/{issue_number}/issue-field-values",
-  "GET /repos/{owner}/{repo}/issues/{issue_number}/labels",
-  "GET /repos/{owner}/{repo}/issues/{issue_number}/reactions",
-  "GET /repos/{owner}/{repo}/issues/{issue_number}/sub_issues",
-  "GET /repos/{owner}/{repo}/issues/{issue_number}/suggestions",
-  "GET /repos/{owner}/{repo}/issues/{issue_number}/timeline",
-  "GET /repos/{owner}/{repo}/keys",
-  "GET /repos/{owner}/{repo}/labels",
-  "GET /repos/{owner}/{repo}/milestones",
-  "GET /repos/{owner}/{repo}/milestones/{milestone_number}/labels",
-  "GET /repos/{owner}/{repo}/notifications",
-  "GET /repos/{owner}/{repo}/pages/builds",
-  "GET /repos/{owner}/{repo}/pulls",
-  "GET /repos/{owner}/{repo}/pulls/comments",
-  "GET /repos/{owner}/{repo}/pulls/comments/{comment_id}/reactions",
-  "GET /repos/{owner}/{repo}/pulls/{pull_number}/comments",
-  "GET /repos/{owner}/{repo}/pulls/{pull_number}/commits",
-  "GET /repos/{owner}/{repo}/pulls/{pull_number}/files",
-  "GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews",
-  "GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews/{review_id}/comments",
-  "GET /repos/{owner}/{repo}/releases",
-  "GET /repos/{owner}/{repo}/releases/{release_id}/assets",
-  "GET /repos/{owner}/{repo}/releases/{release_id}/reactions",
-  "GET /repos/{owner}/{repo}/rules/branches/{branch}",
-  "GET /repos/{owner}/{repo}/rulesets",
-  "GET /repos/{owner}/{repo}/rulesets/rule-suites",
-  "GET /repos/{owner}/{repo}/rulesets/{ruleset_id}/history",
-  "GET /repos/{owner}/{repo}/secret-scanning/alerts",
-  "GET /repos/{owner}/{repo}/secret-scanning/alerts/{alert_number}/locations",
-  "GET /repos/{owner}/{repo}/secret-scanning/custom-patterns",
-  "GET /repos/{owner}/{repo}/security-advisories",
-  "GET /repos/{owner}/{repo}/stacks",
-  "GET /repos/{owner}/{repo}/stargazers",
-  "GET /repos/{owner}/{repo}/subscribers",
-  "GET /repos/{owner}/{repo}/tags",
-  "GET /repos/{owner}/{repo}/teams",
-  "GET /repos/{owner}/{repo}/topics",
-  "GET /repositories",
-  "GET /search/code",
-  "GET /search/commits",
-  "GET /search/issues",
-  "GET /search/labels",
-  "GET /search/repositories",
-  "GET /search/topics",
-  "GET /search/users",
-  "GET /teams/{team_id}/invitations",
-  "GET /teams/{team_id}/members",
-  "GET /teams/{team_id}/repos",
-  "GET /teams/{team_id}/teams",
-  "GET /user/blocks",
-  "GET /user/codespaces",
-  "GET /user/codespaces/secrets",
-  "GET /user/emails",
-  "GET /user/followers",
-  "GET /user/following",
-  "GET /user/gpg_keys",
-  "GET /user/installations",
-  "GET /user/installations/{installation_id}/repositories",
-  "GET /user/issues",
-  "GET /user/keys",
-  "GET /user/marketplace_purchases",
-  "GET /user/marketplace_purchases/stubbed",
-  "GET /user/memberships/orgs",
-  "GET /user/migrations",
-  "GET /user/migrations/{migration_id}/repositories",
-  "GET /user/orgs",
-  "GET /user/packages",
-  "GET /user/packages/{package_type}/{package_name}/versions",
-  "GET /user/public_emails",
-  "GET /user/repos",
-  "GET /user/repository_invitations",
-  "GET /user/social_accounts",
-  "GET /user/ssh_signing_keys",
-  "GET /user/starred",
-  "GET /user/subscriptions",
-  "GET /user/teams",
-  "GET /users",
-  "GET /users/{username}/attestations/{subject_digest}",
-  "GET /users/{username}/copilot-spaces",
-  "GET /users/{username}/events",
-  "GET /users/{username}/events/orgs/{org}",
-  "GET /users/{username}/events/public",
-  "GET /users/{username}/followers",
-  "GET /users/{username}/following",
-  "GET /users/{username}/gists",
-  "GET /users/{username}/gpg_keys",
-  "GET /users/{username}/keys",
-  "GET /users/{username}/orgs",
-  "GET /users/{username}/packages",
-  "GET /users/{username}/projectsV2",
-  "GET /users/{username}/projectsV2/{project_number}/fields",
-  "GET /users/{username}/projectsV2/{project_number}/items",
-  "GET /users/{username}/projectsV2/{project_number}/views/{view_number}/items",
-  "GET /users/{username}/received_events",
-  "GET /users/{username}/received_events/public",
-  "GET /users/{username}/repos",
-  "GET /users/{username}/social_accounts",
-  "GET /users/{username}/ssh_signing_keys",
-  "GET /users/{username}/starred",
-  "GET /users/{username}/subscriptions"
-]));
-
-// pkg/dist-src/paginating-endpoints.js
-function isPaginatingEndpoint(arg) {
-  if (typeof arg === "string") {
-    return paginatingEndpoints.includes(arg);
-  } else {
-    return false;
-  }
-}
-
-// pkg/dist-src/index.js
-function paginateRest(octokit) {
-  return {
-    paginate: Object.assign(paginate.bind(null, octokit), {
-      iterator: iterator.bind(null, octokit)
-    })
-  };
-}
-paginateRest.VERSION = plugin_paginate_rest_dist_bundle_VERSION;
-
-/* v8 ignore next -- @preserve */
-
-// EXTERNAL MODULE: ./node_modules/bottleneck/light.js
-var light = __nccwpck_require__(3251);
-;// CONCATENATED MODULE: ./node_modules/@octokit/plugin-throttling/dist-bundle/index.js
-// pkg/dist-src/index.js
-
-
-// pkg/dist-src/version.js
-var plugin_throttling_dist_bundle_VERSION = "0.0.0-development";
-
-// pkg/dist-src/wrap-request.js
-var dist_bundle_noop = () => Promise.resolve();
-function wrapRequest(state, request, options) {
-  return state.retryLimiter.schedule(doRequest, state, request, options);
-}
-async function doRequest(state, request, options) {
-  const { pathname } = new URL(options.url, "http://github.test");
-  const isAuth = isAuthRequest(options.method, pathname);
-  const isWrite = !isAuth && options.method !== "GET" && options.method !== "HEAD";
-  const isSearch = options.method === "GET" && pathname.startsWith("/search/");
-  const isGraphQL = pathname.startsWith("/graphql");
-  const retryCount = ~~request.retryCount;
-  const jobOptions = retryCount > 0 ? { priority: 0, weight: 0 } : {};
-  if (state.clustering) {
-    jobOptions.expiration = 1e3 * 60;
-  }
-  if (isWrite || isGraphQL) {
-    await state.write.key(state.id).schedule(jobOptions, dist_bundle_noop);
-  }
-  if (isWrite && state.triggersNotification(pathname)) {
-    await state.notifications.key(state.id).schedule(jobOptions, dist_bundle_noop);
-  }
-  if (isSearch) {
-    await state.search.key(state.id).schedule(jobOptions, dist_bundle_noop);
-  }
-  const req = (isAuth ? state.auth : state.global).key(state.id).schedule(jobOptions, request, options);
-  if (isGraphQL) {
-    const res = await req;
-    if (res.data.errors != null && res.data.errors.some((error) => error.type === "RATE_LIMITED")) {
-      const error = Object.assign(new Error("GraphQL Rate Limit Exceeded"), {
-        response: res,
-        data: res.data
-      });
-      throw error;
-    }
-  }
-  return req;
-}
-function isAuthRequest(method, pathname) {
-  return method === "PATCH" && // https://docs.github.com/en/rest/apps/apps?apiVersion=2022-11-28#create-a-scoped-access-token
-  /^\/applications\/[^/]+\/token\/scoped$/.test(pathname) || method === "POST" && // https://docs.github.com/en/rest/apps/oauth-applications?apiVersion=2022-11-28#reset-a-token
-  (/^\/applications\/[^/]+\/token$/.test(pathname) || // https://docs.github.com/en/rest/apps/apps?apiVersion=2022-11-28#create-an-installation-access-token-for-an-app
-  /^\/app\/installations\/[^/]+\/access_tokens$/.test(pathname) || // https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
-  pathname === "/login/oauth/access_token");
-}
-
-// pkg/dist-src/generated/triggers-notification-paths.js
-var triggers_notification_paths_default = [
-  "/orgs/{org}/invitations",
-  "/orgs/{org}/invitations/{invitation_id}",
-  "/orgs/{org}/teams/{team_slug}/discussions",
-  "/orgs/{org}/teams/{team_slug}/discussions/{discussion_number}/comments",
-  "/repos/{owner}/{repo}/collaborators/{username}",
-  "/repos/{owner}/{repo}/commits/{commit_sha}/comments",
-  "/repos/{owner}/{repo}/issues",
-  "/repos/{owner}/{repo}/issues/{issue_number}/comments",
-  "/repos/{owner}/{repo}/issues/{issue_number}/sub_issue",
-  "/repos/{owner}/{repo}/issues/{issue_number}/sub_issues/priority",
-  "/repos/{owner}/{repo}/pulls",
-  "/repos/{owner}/{repo}/pulls/{pull_number}/comments",
-  "/repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies",
-  "/repos/{owner}/{repo}/pulls/{pull_number}/merge",
-  "/repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers",
-  "/repos/{owner}/{repo}/pulls/{pull_number}/reviews",
-  "/repos/{owner}/{repo}/releases",
-  "/teams/{team_id}/discussions",
-  "/teams/{team_id}/discussions/{discussion_number}/comments"
-];
-
-// pkg/dist-src/route-matcher.js
-function routeMatcher(paths) {
-  const regexes = paths.map(
-    (path) => path.split("/").map((c) => c.startsWith("{") ? "(?:.+?)" : c).join("/")
-  );
-  const regex2 = `^(?:${regexes.map((r) => `(?:${r})`).join("|")})[^/]*$`;
-  return new RegExp(regex2, "i");
-}
-
-// pkg/dist-src/index.js
-var dist_bundle_regex = routeMatcher(triggers_notification_paths_default);
-var triggersNotification = dist_bundle_regex.test.bind(dist_bundle_regex);
-var groups = {};
-var createGroups = function(Bottleneck, common) {
-  groups.global = new Bottleneck.Group({
-    id: "octokit-global",
-    maxConcurrent: 10,
-    ...common
-  });
-  groups.auth = new Bottleneck.Group({
-    id: "octokit-auth",
-    maxConcurrent: 1,
-    ...common
-  });
-  groups.search = new Bottleneck.Group({
-    id: "octokit-search",
-    maxConcurrent: 1,
-    minTime: 2e3,
-    ...common
-  });
-  groups.write = new Bottleneck.Group({
-    id: "octokit-write",
-    maxConcurrent: 1,
-    minTime: 1e3,
-    ...common
-  });
-  groups.notifications = new Bottleneck.Group({
-    id: "octokit-notifications",
-    maxConcurrent: 1,
-    minTime: 3e3,
-    ...common
-  });
-};
-function throttling(octokit, octokitOptions) {
-  const {
-    enabled = true,
-    Bottleneck = light,
-    id = "no-id",
-    timeout = 1e3 * 60 * 2,
-    // Redis TTL: 2 minutes
-    connection
-  } = octokitOptions.throttle || {};
-  if (!enabled) {
-    return {};
-  }
-  const common = { timeout };
-  if (typeof connection !== "undefined") {
-    common.connection = connection;
-  }
-  const state = Object.assign(
-    {
-      clustering: connection != null,
-      triggersNotification,
-      fallbackSecondaryRateRetryAfter: 60,
-      retryAfterBaseValue: 1e3,
-      id
-    },
-    octokitOptions.throttle
-  );
-  if (typeof state.onSecondaryRateLimit !== "function" || typeof state.onRateLimit !== "function") {
-    throw new Error(`octokit/plugin-throttling error:
-        You must pass the onSecondaryRateLimit and onRateLimit error handlers.
-        See https://octokit.github.io/rest.js/#throttling
-
-        const octokit = new Octokit({
-          throttle: {
-            onSecondaryRateLimit: (retryAfter, options) => {/* ... */},
-            onRateLimit: (retryAfter, options) => {/* ... */}
-          }
-        })
-    `);
-  }
-  let initialized = false;
-  const initializeBottleneck = () => {
-    if (initialized) {
-      return;
-    }
-    initialized = true;
-    if (groups.global == null) {
-      createGroups(Bottleneck, common);
-    }
-    state.global = state.global ?? groups.global;
-    state.auth = state.auth ?? groups.auth;
-    state.search = state.search ?? groups.search;
-    state.write = state.write ?? groups.write;
-    state.notifications = state.notifications ?? groups.notifications;
-    state.retryLimiter = state.retryLimiter ?? new Bottleneck();
-    const events = {};
-    const emitter = new Bottleneck.Events(events);
-    events.on("secondary-limit", state.onSecondaryRateLimit);
-    events.on("rate-limit", state.onRateLimit);
-    events.on(
-      "error",
-      (e) => octokit.log.warn("Error in throttling-plugin limit handler", e)
-    );
-    state.retryLimiter.on("failed", async function(error, info) {
-      const [state2, request, options] = info.args;
-      const { pathname } = new URL(options.url, "http://github.test");
-      const shouldRetryGraphQL = pathname.startsWith("/graphql") && error.status !== 401;
-      if (!(shouldRetryGraphQL || error.status === 403 || error.status === 429)) {
-        return;
-      }
-      const retryCount = ~~request.retryCount;
-      request.retryCount = retryCount;
-      options.request.retryCount = retryCount;
-      const { wantRetry, retryAfter = 0 } = await (async function() {
-        if (/\bsecondary rate\b/i.test(error.message)) {
-          const retryAfter2 = Number(error.response.headers["retry-after"]) || state2.fallbackSecondaryRateRetryAfter;
-          const wantRetry2 = await emitter.trigger(
-            "secondary-limit",
-            retryAfter2,
-            options,
-            octokit,
-            retryCount
-          );
-          return { wantRetry: wantRetry2, retryAfter: retryAfter2 };
-        }
-        if (error.response.headers != null && error.response.headers["x-ratelimit-remaining"] === "0" || (error.response.data?.errors ?? []).some(
-          (error2) => error2.type === "RATE_LIMITED"
-        )) {
-          const rateLimitReset = new Date(
-            ~~error.response.headers["x-ratelimit-reset"] * 1e3
-          ).getTime();
-          const retryAfter2 = Math.max(
-            // Add one second so we retry _after_ the reset time
-            // https://docs.github.com/en/rest/overview/resources-in-the-rest-api?apiVersion=2022-11-28#exceeding-the-rate-limit
-            Math.ceil((rateLimitReset - Date.now()) / 1e3) + 1,
-            0
-          );
-          const wantRetry2 = await emitter.trigger(
-            "rate-limit",
-            retryAfter2,
-            options,
-            octokit,
-            retryCount
-          );
-          return { wantRetry: wantRetry2, retryAfter: retryAfter2 };
-        }
-        return {};
-      })();
-      if (wantRetry) {
-        request.retryCount++;
-        return retryAfter * state2.retryAfterBaseValue;
-      }
-    });
-  };
-  octokit.hook.wrap("request", (request, options) => {
-    initializeBottleneck();
-    return wrapRequest(state, request, options);
-  });
-  return {};
-}
-throttling.VERSION = plugin_throttling_dist_bundle_VERSION;
-throttling.triggersNotification = triggersNotification;
-
-
-;// CONCATENATED MODULE: ./build/js/shared/abort.js
-// Makes any wait abortable. Used by app, exposure, tunnel and github.
-/**
- * Settles as the promise does, or rejects with the signal's reason if the signal is aborted first. The work behind the
- * promise is not stopped; if it fails after that, the error is ignored.
- */
-function raceSignal(promise, signal) {
-    return new Promise((resolve, reject) => {
-        const onAbort = () => reject(signal.reason);
-        signal.addEventListener('abort', onAbort, { once: true });
-        promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-        if (signal.aborted)
-            onAbort();
-    });
-}
-
-;// CONCATENATED MODULE: ./build/js/github/api.js
-// The one connection to GitHub's REST API. A schema checks every answer, every request has a time limit, and the
-// connection waits as long as a rate limit requires. Works with Enterprise servers through `apiUrl`. Used by step/ and
-// supervisor/.
-//
-// Built on @octokit/core, not on @actions/github 9.1, which adds 1.08 MB to each of four bundles, with a method for
-// every route and a second undici. @actions/github also reads the proxy from the environment when it is imported, so
-// that we cannot pass one; it has no SOCKS, ignores HTTP_PROXY for https, and silently uses no proxy if the value is
-// wrong.
-
-
-
-
-
-
-
-
-/** For a single request, from sending it to the last byte of the answer. GitHub itself gives up after 10 s. */
-const REQUEST_TIMEOUT_MS = 15_000;
-/** The longest pause that we accept from `Retry-After`; secondary rate limits ask for a minute. */
-const LONGEST_PAUSE_MS = 60_000;
-/** How many more times a request is tried after it met the rate limit. */
-const MAX_RATE_LIMIT_RETRIES = 2;
-/** GitHub refused, could not be reached, or answered with something unexpected. */
-class GitHubError extends Error {
-    /** HTTP status; undefined if there was no answer. */
-    status;
-    /** Whether a later request may succeed. */
-    retryable;
-    constructor(message, options) {
-        super(message, options);
-        this.name = 'GitHubError';
-        this.status = options.status;
-        this.retryable = options.retryable;
-    }
-}
-/** Sends nothing yet. */
-function connectGitHub(options) {
-    const octokit = createOctokit(options);
-    return {
-        async request(schema, route, { parameters, signal }) {
-            const request = octokit.request(route, { ...parameters, request: signal ? { signal } : {} });
-            const response = await awaitAnswer(request, route, signal);
-            return api_check(schema, response.data, route);
-        },
-        async list(schema, route, { parameters, signal }) {
-            const items = [];
-            const pages = octokit.paginate.iterator(route, { ...parameters, per_page: 100 });
-            const collect = async () => {
-                for await (const { data } of pages) {
-                    signal?.throwIfAborted();
-                    items.push(...(Array.isArray(data) ? data : [data]));
-                }
-            };
-            await awaitAnswer(collect(), route, signal);
-            return items.map(item => api_check(schema, item, route));
-        },
-        async readLogin(signal) {
-            const query = 'query { viewer { login } }';
-            const answer = await awaitAnswer(octokit.graphql(query), 'POST /graphql', signal);
-            return api_check(Viewer, answer, 'POST /graphql').viewer.login;
-        },
-    };
-}
-const Viewer = object({ viewer: object({ login: string() }) });
-const ThrottledOctokit = Octokit.plugin(paginateRest, throttling);
-function createOctokit(options) {
-    const { token, apiUrl, logger, proxy = {} } = options;
-    const retry = (seconds, _request, _octokit, tries) => {
-        const wanted = tries < MAX_RATE_LIMIT_RETRIES && seconds * 1000 <= LONGEST_PAUSE_MS;
-        logger.info(`GitHub's rate limit is reached; ${wanted ? `trying again in ${seconds} s` : 'giving up'}`);
-        return wanted;
-    };
-    return new ThrottledOctokit({
-        auth: token,
-        baseUrl: apiUrl.replace(/\/+$/, ''),
-        userAgent: 'expose-action',
-        log: { debug: logger.debug, info: logger.debug, warn: logger.debug, error: logger.debug },
-        request: { fetch: createFetchInTime(proxy) },
-        // One queue for each connection, because the limits belong to the token.
-        throttle: { onRateLimit: retry, onSecondaryRateLimit: retry, id: crypto.randomUUID() },
-    });
-}
-/** The time limit starts when a request is sent, not while it waits in the queue. */
-function createFetchInTime(proxy) {
-    let opened;
-    return async (url, options) => {
-        opened ??= createFetch(proxy);
-        const send = await opened;
-        const limit = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
-        const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit;
-        return send(url, { ...options, signal });
-    };
-}
-/** Resolves with the result, or rejects as `GitHub` documents. The signal also ends a pause for a rate limit. */
-async function awaitAnswer(work, route, signal) {
-    try {
-        return await (signal ? raceSignal(work, signal) : work);
-    }
-    catch (error) {
-        if (signal?.aborted)
-            throw isTimeout(signal.reason) ? renderTimeout(route, signal.reason) : signal.reason;
-        throw explainFailure(error, route);
-    }
-}
-function renderTimeout(route, cause) {
-    return new GitHubError(`GitHub did not answer in time (${route})`, { retryable: false, cause });
-}
-function explainFailure(error, route) {
-    if (error instanceof Error && error.cause instanceof ProxyError)
-        return new GitHubError(error.cause.message, { retryable: false, cause: error.cause });
-    const message = sanitise_sanitise(errors_describeError(error));
-    // Octokit sets status 500 if no answer came; only an error with a response has a real status.
-    const answered = is(Answered, error) ? error : undefined;
-    if (!answered) {
-        return new GitHubError(`GitHub could not be reached (${route}): ${message}`, {
-            retryable: true,
-            cause: error,
-        });
-    }
-    const { status } = answered;
-    const retryable = status >= 500 || status === 429 || /rate limit/i.test(message);
-    return new GitHubError(`GitHub answered ${status} to ${route}: ${message}`, {
-        status,
-        retryable,
-        cause: error,
-    });
-}
-const Answered = object({ status: number(), response: object({ status: number() }) });
-function api_check(schema, data, route) {
-    const result = safeParse(schema, data);
-    if (result.success)
-        return result.output;
-    const problem = sanitise_sanitise(summarize(result.issues));
-    throw new GitHubError(`GitHub's answer to ${route} is not as documented: ${problem}`, { retryable: false });
+/** The runner writes the event's payload when the job starts, and never again. */
+function readJobStart(eventFile) {
+    return eventFile ? (0,external_node_fs_namespaceObject.statSync)(eventFile, { throwIfNoEntry: false })?.mtime : undefined;
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/checkout.js
@@ -24601,7 +25081,7 @@ async function findUntrustedReason(options) {
         return `${renderFound(path, commit)}, but the head ${expected} was expected`;
     }
     catch (error) {
-        if (error instanceof GitHubError)
+        if (error instanceof github_error_GitHubError)
             return `the origin of the code could not be determined: ${errors_describeError(error)}`;
         throw error;
     }
@@ -24670,41 +25150,6 @@ function renderOrigin(repository) {
 function renderRefusal(job, reason) {
     return (`refused: ${reason}. A ${job.eventName} job has secrets and a token that can write, so code that nobody ` +
         `has approved must not run in it. A safe way to preview forks: ${FORKS_PAGE}`);
-}
-
-;// CONCATENATED MODULE: ./build/js/github/wording.js
-// Sentences about missing permissions, and about who can open a preview. Used by step/report-target and
-// comment-writer.ts.
-const PERMISSIONS = {
-    comment: { does: 'comment on the pull request', line: 'pull-requests: write' },
-    deployment: { does: 'create a deployment', line: 'deployments: write' },
-    'pull request lookup': { does: 'find the pull request', line: 'pull-requests: read' },
-};
-/** A warning in one line: GitHub's message and, after a refusal, the two lines of YAML that give the permission. */
-function describeReportFailure(feature, error) {
-    const { does, line } = PERMISSIONS[feature];
-    const problem = `could not ${does}: ${error.message}`;
-    if (error.status !== 403 && error.status !== 404)
-        return problem;
-    return `${problem}. If the token lacks the permission, add two lines to the job: "permissions:", and indented below it "${line}"`;
-}
-/** What a visitor needs apart from the link; undefined if the link is enough. */
-function describeEntry(access) {
-    if (access === 'given key')
-        return 'It asks for a key: the author of the workflow has it.';
-    if (access === 'basic')
-        return 'It asks for a user and a password: the author of the workflow has them.';
-    return undefined;
-}
-/** The warning for previews that show more than the repository does; undefined if they do not. */
-function describeOpenWarning(access, visibility) {
-    if (visibility === 'public')
-        return undefined;
-    if (access === 'open')
-        return 'Anyone with the address can open this preview, and port scans can find it.';
-    if (access === 'link')
-        return 'Anyone with the link can open this preview.';
-    return undefined;
 }
 
 ;// CONCATENATED MODULE: ./build/js/supervisor/access.js
@@ -24804,7 +25249,8 @@ async function findReportTarget(options) {
     const { job, github, guard, inputs } = options;
     const signal = AbortSignal.timeout(API_TIMEOUT_MS);
     const identity = identifyPreview(job, inputs.name);
-    const pullRequest = inputs.comment ? await findPullRequestToReport(job, github, inputs, signal) : undefined;
+    const isNeeded = inputs.comment || inputs.hold;
+    const pullRequest = isNeeded ? await findPullRequestToReport(job, github, inputs, signal) : undefined;
     const visibility = await readVisibility(job, github, signal);
     const { access, reason } = resolveAccess(inputs.gateway.access, inputs.protocol, visibility === 'public');
     createStepLogger(inputs.logLevel).info(`access ${access.kind}: ${reason}`);
@@ -24823,8 +25269,8 @@ async function findReportTarget(options) {
         entry,
         openWarning,
     };
-    const comment = pullRequest && guard.token ? { pullRequest: pullRequest.number } : undefined;
-    return { access, report: { identity, preview, comment } };
+    const comment = inputs.comment && pullRequest && guard.token ? { pullRequest: pullRequest.number } : undefined;
+    return { access, report: { identity, preview, comment }, pullRequest };
 }
 /** The access as wording.ts names it. */
 function nameAccess(access) {
@@ -24835,9 +25281,13 @@ async function findPullRequestToReport(job, github, inputs, signal) {
         return await findPullRequest({ job, github, signal, number: inputs.prNumber });
     }
     catch (error) {
-        if (!(error instanceof GitHubError))
+        if (!(error instanceof github_error_GitHubError))
             throw error;
-        print_print.warning(describeReportFailure('pull request lookup', error));
+        const problem = wording_describeReportFailure('pull request lookup', error);
+        if (inputs.comment)
+            print_print.warning(problem);
+        else
+            print_print.info(problem);
         return undefined;
     }
 }
@@ -24974,6 +25424,8 @@ function listSecrets({ tunnel, gateway, tls, inspector }) {
 
 
 
+
+
 /** What comment, deployment and summary show apart from the state. */
 const PreviewSchema = object({
     commit: string(),
@@ -25004,15 +25456,20 @@ const JobSchema = object({
     actor: string(),
 });
 /** Where the preview is reported, and as what. post needs the same if the supervisor dies. */
-const ReportSchema = object({
+const config_ReportSchema = object({
     identity: object({ key: string(), name: string() }),
     preview: PreviewSchema,
     /** Absent without a pull request, or with `comment: false`. */
     comment: optional(object({ pullRequest: number() })),
 });
+/** What ends the preview from outside; nothing does if all are absent. */
 const EndsSchema = object({
+    /** The preview ends when nobody has used it for so long. */
+    idleTimeoutMs: optional(pipe(number(), minValue(1), maxValue(MAX_DURATION_MS))),
     /** The preview ends when this file appears; set only if the step holds. */
     continueFile: optional(string()),
+    /** The preview ends with what happens to it; only with `github`. */
+    pullRequest: optional(WatchedPullRequestSchema),
     /** The runner's worker: the job is over when it is gone. */
     runner: optional(object({ pid: number(), startTime: string() })),
 });
@@ -25023,16 +25480,17 @@ const SupervisorConfigSchema = object({
     controlToken: string(),
     logLevel: picklist(LOG_LEVELS),
     exposure: ExposureConfigSchema,
-    /** What ends the preview from outside; absent: nothing. */
     ends: optional(EndsSchema),
     /** Access to GitHub, for the reports and the ends; absent outside of a job, or without a token. */
     github: optional(object({ job: JobSchema, token: string() })),
     /** What is reported to GitHub; absent without `github`. */
-    report: optional(ReportSchema),
+    report: optional(config_ReportSchema),
 });
 
 ;// CONCATENATED MODULE: ./build/js/step/state.js
 // What main saves for post in the step's state. It contains no secret; post reads the token from the inputs again.
+
+
 
 
 
@@ -25046,10 +25504,14 @@ const StepStateSchema = object({
     supervisor: optional(object({ pid: number(), startTime: string(), role: string() })),
     /** The folder that wasmrun is installed into; gone when the installation has ended. */
     installFolder: optional(string()),
+    /** The wasmrun that main installed and post keeps in the runner's cache service; absent if there is nothing to keep. */
+    installation: optional(NewInstallationSchema),
     mode: picklist(APP_MODES),
+    /** Absent: info. */
+    logLevel: optional(picklist(LOG_LEVELS)),
     /** How long the app may take to stop. */
     stopTimeoutMs: number(),
-    report: ReportSchema,
+    report: config_ReportSchema,
     /** Whether the recorded requests outlive the job's steps; absent: no. */
     keepsRequests: optional(dist_boolean()),
 });
@@ -25212,7 +25674,7 @@ function renderState(preview, state) {
         case 'ended':
             return [
                 `${ENDINGS[state.reason]} at ${renderTime(state.endedAt)}.${renderOldAddress(state.url)}`,
-                AGAIN,
+                ...renderAgain(state.reason),
             ];
         case 'failed':
             return renderFailed(state);
@@ -25254,11 +25716,23 @@ const OUTLOOKS = {
 const ENDINGS = {
     'job ended': 'It ended with its job',
     'duration over': 'Its time was over',
+    'idle timeout': 'Nobody used it any more, so it ended',
     'continue file': 'The workflow continued',
     stopped: 'It was stopped',
+    'pull request closed': 'The pull request was closed, so it ended',
+    'pull request merged': 'The pull request was merged, so it ended',
+    'newer commit': 'A newer commit was pushed, so it ended',
+    'label removed': 'Its label was removed, so it ended',
     'runner gone': 'The runner went away',
 };
-const AGAIN = 'Push a commit or run the workflow again to get a new one.';
+/** How to get a new preview; after a pull request is closed, nobody wants one. */
+function renderAgain(reason) {
+    if (reason === 'pull request closed' || reason === 'pull request merged')
+        return [];
+    if (reason === 'label removed')
+        return ['Add the label again to get a new one.'];
+    return ['Push a commit or run the workflow again to get a new one.'];
+}
 function renderFailed(state) {
     const paragraphs = [renderCode(state.reason, 1_000)];
     const lines = state.lastLines.slice(-MAX_LAST_LINES);
@@ -25433,6 +25907,8 @@ function measureLife({ exposure }) {
 
 
 
+
+
 /** How often a hold repeats the link in the log: annotations are shown only after the step. */
 const REMIND_MS = 60_000;
 /**
@@ -25490,6 +25966,7 @@ async function startSupervisor(options) {
         folder,
         hold: inputs.hold,
         mode: inputs.app.mode,
+        logLevel: inputs.logLevel,
         stopTimeoutMs: inputs.app.stopTimeoutMs,
         report,
         // Paths were named, by `capture`, `public-paths` or `verify`: somebody wants these requests.
@@ -25501,11 +25978,25 @@ async function startSupervisor(options) {
     };
     // Save before anything is started: if main is killed, post must know what to end.
     save({});
+    const onChild = child => recordChild(folder, child, logger);
+    const store = inputs.cache
+        ? openInstallationStore({
+            mode: inputs.app.mode,
+            folder: session_folder_sessionFiles(folder).wasmrun,
+            machine: runner,
+            script: resolveBundle('cache'),
+            logger,
+            onChild,
+            // Code from outside may have run before this step: it must not be able to leave anything for other jobs.
+            noteInstalled: installation => guard.allowUntrustedHead || save({ installation }),
+        })
+        : undefined;
     const wasmrun = await cancellation.guard(signal => locateWasmrun(inputs.app, runner, logger, {
         signal,
-        onChild: child => recordChild(folder, child, logger),
+        onChild,
         onFolder: installFolder => save({ installFolder }),
         gitHub: { token: guard.token, apiUrl: job.apiUrl },
+        store,
     }));
     const config = planSupervisor({
         inputs,
@@ -25517,6 +26008,8 @@ async function startSupervisor(options) {
         access,
         ends: {
             continueFile: inputs.hold ? runner.continueFile : undefined,
+            idleTimeoutMs: inputs.idleTimeoutMs,
+            pullRequest: inputs.hold && target.pullRequest ? planWatch(job, target.pullRequest) : undefined,
             runner: findAncestor('Runner.Worker'),
         },
         github: guard.token ? { job, token: guard.token } : undefined,

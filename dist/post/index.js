@@ -1926,7 +1926,7 @@ class TunnelError extends Error {
     }
 }
 /** The app did not start, or ended. */
-class AppError extends Error {
+class errors_AppError extends Error {
     /** Exit code of the program; undefined if it did not exit, or not by itself. */
     exitCode;
     /** The last lines it printed, oldest first; at most 20. */
@@ -2355,7 +2355,7 @@ var summary_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _
 };
 
 
-const { access, appendFile, writeFile } = external_fs_namespaceObject.promises;
+const { access, appendFile, writeFile: summary_writeFile } = external_fs_namespaceObject.promises;
 const SUMMARY_ENV_VAR = 'GITHUB_STEP_SUMMARY';
 const SUMMARY_DOCS_URL = 'https://docs.github.com/actions/using-workflows/workflow-commands-for-github-actions#adding-a-job-summary';
 class Summary {
@@ -2416,7 +2416,7 @@ class Summary {
         return summary_awaiter(this, void 0, void 0, function* () {
             const overwrite = !!(options === null || options === void 0 ? void 0 : options.overwrite);
             const filePath = yield this.filePath();
-            const writeFunc = overwrite ? writeFile : appendFile;
+            const writeFunc = overwrite ? summary_writeFile : appendFile;
             yield writeFunc(filePath, this._buffer, { encoding: 'utf8' });
             return this.emptyBuffer();
         });
@@ -3053,7 +3053,7 @@ const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202
  * start of a line, `##[name]` anywhere in it, and a bare CR ends a line too (actions/runner, ActionCommand.cs).
  * The result is one line of at most `maxLength` characters.
  */
-function sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
+function sanitise_sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
     const clean = shorten(text, maxLength)
         .replace(UNSAFE, escapeCharacter)
         .replaceAll('##[', '#\\x23[')
@@ -3065,7 +3065,7 @@ function sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
 function sanitiseLines(text) {
     return text
         .split('\n')
-        .map(line => sanitise(line, Number.POSITIVE_INFINITY))
+        .map(line => sanitise_sanitise(line, Number.POSITIVE_INFINITY))
         .join('\n');
 }
 /**
@@ -3224,7 +3224,7 @@ function parseDuration(text, input) {
     return total;
 }
 /** `1h 30m`, `45m`, `12s`: the two largest units, rounded down. */
-function formatDuration(ms) {
+function duration_formatDuration(ms) {
     const seconds = Math.max(0, Math.floor(ms / 1000));
     const parts = [
         [Math.floor(seconds / 3600), 'h'],
@@ -3266,7 +3266,7 @@ async function removeFolder(folder) {
         }
         catch (error) {
             if (attempt === ATTEMPTS)
-                return `${sanitise(folder)} could not be removed: ${sanitise(errors_describeError(error))}`;
+                return `${sanitise_sanitise(folder)} could not be removed: ${sanitise_sanitise(errors_describeError(error))}`;
             await (0,external_node_timers_promises_namespaceObject.setTimeout)(RETRY_DELAY_MS);
         }
     }
@@ -3284,14 +3284,14 @@ const DEFAULT_STOP_TIMEOUT_MS = 5_000;
 /** The longest `stop-timeout`: `docker compose` gives its containers 10 s by default. */
 const MAX_STOP_TIMEOUT_MS = 20_000;
 /** SIGKILL takes effect at once, except for a process in an uninterruptible call of the kernel. */
-const stop_times_KILL_MS = 1_000;
+const KILL_MS = 1_000;
 /** All of post. */
 const POST_LIMIT_MS = 30_000;
 /** Until an answer of the control API arrives on a busy machine. */
 const ANSWER_MS = 1_000;
 /** When an answer to `POST /api/stop` is overdue: visitors are drained, the app has stopped or was killed. */
 function limitStop(stopTimeoutMs) {
-    return DRAIN_MS + stopTimeoutMs + stop_times_KILL_MS + ANSWER_MS;
+    return DRAIN_MS + stopTimeoutMs + KILL_MS + ANSWER_MS;
 }
 /**
  * `wantedMs`, or what is left of post's time if that is less; `keptMs` is kept for what comes later. post begins with
@@ -3371,7 +3371,7 @@ function waitForEnd(record, timeoutMs) {
 async function endProcess(record, graceMs) {
     const steps = [
         ['SIGTERM', graceMs],
-        ['SIGKILL', stop_times_KILL_MS],
+        ['SIGKILL', KILL_MS],
     ];
     let killed = false;
     for (const [signal, waitMs] of steps) {
@@ -3465,7 +3465,7 @@ function listMembers(group) {
             return [];
         // Node.js names its main thread `MainThread`; the command line has the program as people call it.
         const [command = ''] = readText(`/proc/${pid}/cmdline`).split('\0');
-        return { pid, name: basename(command) || stat.name };
+        return { pid, name: (0,external_node_path_.basename)(command) || stat.name };
     });
 }
 /** Linux: the ids of all processes. */
@@ -11104,7 +11104,18 @@ const PROTOCOLS = ['http', 'tcp'];
  * Why an exposure ended as planned. A new reason also needs a sentence in github/comment/markdown.ts, and a place in
  * control/api.ts if clients may give it.
  */
-const END_REASONS = ['job ended', 'duration over', 'continue file', 'stopped', 'runner gone'];
+const END_REASONS = [
+    'job ended',
+    'duration over',
+    'idle timeout',
+    'continue file',
+    'stopped',
+    'pull request closed',
+    'pull request merged',
+    'newer commit',
+    'label removed',
+    'runner gone',
+];
 
 ;// CONCATENATED MODULE: ./build/js/shared/state-json.js
 // The state of an exposure as JSON: what the control API sends, outcome.json holds, and comment, summary and commands
@@ -11388,6 +11399,7 @@ async function reapJournal(file, graceMs) {
 //     requests.ndjson  the captured requests (0600)
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
+//     wasmrun/       a wasmrun from the runner's cache service
 
 
 
@@ -11417,6 +11429,7 @@ function session_folder_sessionFiles(folder) {
         requests: (0,external_node_path_.join)(folder, 'requests.ndjson'),
         bin: (0,external_node_path_.join)(folder, 'bin'),
         app: (0,external_node_path_.join)(folder, 'app'),
+        wasmrun: (0,external_node_path_.join)(folder, 'wasmrun'),
     };
 }
 /** Makes a folder only this user can enter. */
@@ -13602,428 +13615,6 @@ class Octokit {
 }
 
 
-;// CONCATENATED MODULE: ./node_modules/@octokit/plugin-paginate-rest/dist-bundle/index.js
-// pkg/dist-src/version.js
-var plugin_paginate_rest_dist_bundle_VERSION = "0.0.0-development";
-
-// pkg/dist-src/normalize-paginated-list-response.js
-function normalizePaginatedListResponse(response) {
-  if (!response.data) {
-    return {
-      ...response,
-      data: []
-    };
-  }
-  const responseNeedsNormalization = ("total_count" in response.data || "total_commits" in response.data) && !("url" in response.data);
-  if (!responseNeedsNormalization) return response;
-  const incompleteResults = response.data.incomplete_results;
-  const repositorySelection = response.data.repository_selection;
-  const totalCount = response.data.total_count;
-  const totalCommits = response.data.total_commits;
-  delete response.data.incomplete_results;
-  delete response.data.repository_selection;
-  delete response.data.total_count;
-  delete response.data.total_commits;
-  const namespaceKey = Object.keys(response.data)[0];
-  const data = response.data[namespaceKey];
-  response.data = data;
-  if (typeof incompleteResults !== "undefined") {
-    response.data.incomplete_results = incompleteResults;
-  }
-  if (typeof repositorySelection !== "undefined") {
-    response.data.repository_selection = repositorySelection;
-  }
-  response.data.total_count = totalCount;
-  response.data.total_commits = totalCommits;
-  return response;
-}
-
-// pkg/dist-src/iterator.js
-function iterator(octokit, route, parameters) {
-  const options = typeof route === "function" ? route.endpoint(parameters) : octokit.request.endpoint(route, parameters);
-  const requestMethod = typeof route === "function" ? route : octokit.request;
-  const method = options.method;
-  const headers = options.headers;
-  let url = options.url;
-  return {
-    [Symbol.asyncIterator]: () => ({
-      async next() {
-        if (!url) return { done: true };
-        try {
-          const response = await requestMethod({ method, url, headers });
-          const normalizedResponse = normalizePaginatedListResponse(response);
-          url = ((normalizedResponse.headers.link || "").match(
-            /<([^<>]+)>;\s*rel="next"/
-          ) || [])[1];
-          if (!url && "total_commits" in normalizedResponse.data) {
-            const parsedUrl = new URL(normalizedResponse.url);
-            const params = parsedUrl.searchParams;
-            const page = parseInt(params.get("page") || "1", 10);
-            const per_page = parseInt(params.get("per_page") || "250", 10);
-            if (page * per_page < normalizedResponse.data.total_commits) {
-              params.set("page", String(page + 1));
-              url = parsedUrl.toString();
-            }
-          }
-          return { value: normalizedResponse };
-        } catch (error) {
-          if (error.status !== 409) throw error;
-          url = "";
-          return {
-            value: {
-              status: 200,
-              headers: {},
-              data: []
-            }
-          };
-        }
-      }
-    })
-  };
-}
-
-// pkg/dist-src/paginate.js
-function paginate(octokit, route, parameters, mapFn) {
-  if (typeof parameters === "function") {
-    mapFn = parameters;
-    parameters = void 0;
-  }
-  return gather(
-    octokit,
-    [],
-    iterator(octokit, route, parameters)[Symbol.asyncIterator](),
-    mapFn
-  );
-}
-function gather(octokit, results, iterator2, mapFn) {
-  return iterator2.next().then((result) => {
-    if (result.done) {
-      return results;
-    }
-    let earlyExit = false;
-    function done() {
-      earlyExit = true;
-    }
-    results = results.concat(
-      mapFn ? mapFn(result.value, done) : result.value.data
-    );
-    if (earlyExit) {
-      return results;
-    }
-    return gather(octokit, results, iterator2, mapFn);
-  });
-}
-
-// pkg/dist-src/compose-paginate.js
-var composePaginateRest = Object.assign(paginate, {
-  iterator
-});
-
-// pkg/dist-src/generated/paginating-endpoints.js
-var paginatingEndpoints = (/* unused pure expression or super */ null && ([
-  "GET /advisories",
-  "GET /agents/repos/{owner}/{repo}/tasks",
-  "GET /agents/tasks",
-  "GET /app/hook/deliveries",
-  "GET /app/installation-requests",
-  "GET /app/installations",
-  "GET /assignments/{assignment_id}/accepted_assignments",
-  "GET /classrooms",
-  "GET /classrooms/{classroom_id}/assignments",
-  "GET /enterprises/{enterprise}/code-security/configurations",
-  "GET /enterprises/{enterprise}/code-security/configurations/{configuration_id}/repositories",
-  "GET /enterprises/{enterprise}/dependabot/alerts",
-  "GET /enterprises/{enterprise}/dependabot/repository-access",
-  "GET /enterprises/{enterprise}/teams",
-  "GET /enterprises/{enterprise}/teams/{enterprise-team}/memberships",
-  "GET /enterprises/{enterprise}/teams/{enterprise-team}/organizations",
-  "GET /events",
-  "GET /gists",
-  "GET /gists/public",
-  "GET /gists/starred",
-  "GET /gists/{gist_id}/comments",
-  "GET /gists/{gist_id}/commits",
-  "GET /gists/{gist_id}/forks",
-  "GET /installation/repositories",
-  "GET /issues",
-  "GET /licenses",
-  "GET /marketplace_listing/plans",
-  "GET /marketplace_listing/plans/{plan_id}/accounts",
-  "GET /marketplace_listing/stubbed/plans",
-  "GET /marketplace_listing/stubbed/plans/{plan_id}/accounts",
-  "GET /networks/{owner}/{repo}/events",
-  "GET /notifications",
-  "GET /organizations",
-  "GET /organizations/{org}/settings/billing/budgets",
-  "GET /orgs/{org}/actions/cache/usage-by-repository",
-  "GET /orgs/{org}/actions/hosted-runners",
-  "GET /orgs/{org}/actions/permissions/repositories",
-  "GET /orgs/{org}/actions/permissions/self-hosted-runners/repositories",
-  "GET /orgs/{org}/actions/runner-groups",
-  "GET /orgs/{org}/actions/runner-groups/{runner_group_id}/hosted-runners",
-  "GET /orgs/{org}/actions/runner-groups/{runner_group_id}/repositories",
-  "GET /orgs/{org}/actions/runner-groups/{runner_group_id}/runners",
-  "GET /orgs/{org}/actions/runners",
-  "GET /orgs/{org}/actions/secrets",
-  "GET /orgs/{org}/actions/secrets/{secret_name}/repositories",
-  "GET /orgs/{org}/actions/variables",
-  "GET /orgs/{org}/actions/variables/{name}/repositories",
-  "GET /orgs/{org}/agents/secrets",
-  "GET /orgs/{org}/agents/secrets/{secret_name}/repositories",
-  "GET /orgs/{org}/agents/variables",
-  "GET /orgs/{org}/agents/variables/{name}/repositories",
-  "GET /orgs/{org}/attestations/repositories",
-  "GET /orgs/{org}/attestations/{subject_digest}",
-  "GET /orgs/{org}/blocks",
-  "GET /orgs/{org}/campaigns",
-  "GET /orgs/{org}/code-scanning/alerts",
-  "GET /orgs/{org}/code-security/configurations",
-  "GET /orgs/{org}/code-security/configurations/{configuration_id}/repositories",
-  "GET /orgs/{org}/codespaces",
-  "GET /orgs/{org}/codespaces/secrets",
-  "GET /orgs/{org}/codespaces/secrets/{secret_name}/repositories",
-  "GET /orgs/{org}/copilot-spaces",
-  "GET /orgs/{org}/copilot/billing/seats",
-  "GET /orgs/{org}/copilot/coding-agent/permissions/repositories",
-  "GET /orgs/{org}/dependabot/alerts",
-  "GET /orgs/{org}/dependabot/repository-access",
-  "GET /orgs/{org}/dependabot/secrets",
-  "GET /orgs/{org}/dependabot/secrets/{secret_name}/repositories",
-  "GET /orgs/{org}/events",
-  "GET /orgs/{org}/failed_invitations",
-  "GET /orgs/{org}/hooks",
-  "GET /orgs/{org}/hooks/{hook_id}/deliveries",
-  "GET /orgs/{org}/insights/api/route-stats/{actor_type}/{actor_id}",
-  "GET /orgs/{org}/insights/api/subject-stats",
-  "GET /orgs/{org}/insights/api/user-stats/{user_id}",
-  "GET /orgs/{org}/installations",
-  "GET /orgs/{org}/invitations",
-  "GET /orgs/{org}/invitations/{invitation_id}/teams",
-  "GET /orgs/{org}/issues",
-  "GET /orgs/{org}/members",
-  "GET /orgs/{org}/members/{username}/codespaces",
-  "GET /orgs/{org}/migrations",
-  "GET /orgs/{org}/migrations/{migration_id}/repositories",
-  "GET /orgs/{org}/organization-roles/{role_id}/teams",
-  "GET /orgs/{org}/organization-roles/{role_id}/users",
-  "GET /orgs/{org}/outside_collaborators",
-  "GET /orgs/{org}/packages",
-  "GET /orgs/{org}/packages/{package_type}/{package_name}/versions",
-  "GET /orgs/{org}/personal-access-token-requests",
-  "GET /orgs/{org}/personal-access-token-requests/{pat_request_id}/repositories",
-  "GET /orgs/{org}/personal-access-tokens",
-  "GET /orgs/{org}/personal-access-tokens/{pat_id}/repositories",
-  "GET /orgs/{org}/private-registries",
-  "GET /orgs/{org}/projectsV2",
-  "GET /orgs/{org}/projectsV2/{project_number}/fields",
-  "GET /orgs/{org}/projectsV2/{project_number}/items",
-  "GET /orgs/{org}/projectsV2/{project_number}/views/{view_number}/items",
-  "GET /orgs/{org}/properties/values",
-  "GET /orgs/{org}/public_members",
-  "GET /orgs/{org}/repos",
-  "GET /orgs/{org}/rulesets",
-  "GET /orgs/{org}/rulesets/rule-suites",
-  "GET /orgs/{org}/rulesets/{ruleset_id}/history",
-  "GET /orgs/{org}/secret-scanning/alerts",
-  "GET /orgs/{org}/secret-scanning/custom-patterns",
-  "GET /orgs/{org}/security-advisories",
-  "GET /orgs/{org}/settings/immutable-releases/repositories",
-  "GET /orgs/{org}/settings/network-configurations",
-  "GET /orgs/{org}/teams",
-  "GET /orgs/{org}/teams/{team_slug}/invitations",
-  "GET /orgs/{org}/teams/{team_slug}/members",
-  "GET /orgs/{org}/teams/{team_slug}/repos",
-  "GET /orgs/{org}/teams/{team_slug}/teams",
-  "GET /repos/{owner}/{repo}/actions/artifacts",
-  "GET /repos/{owner}/{repo}/actions/caches",
-  "GET /repos/{owner}/{repo}/actions/concurrency_groups",
-  "GET /repos/{owner}/{repo}/actions/organization-secrets",
-  "GET /repos/{owner}/{repo}/actions/organization-variables",
-  "GET /repos/{owner}/{repo}/actions/runners",
-  "GET /repos/{owner}/{repo}/actions/runs",
-  "GET /repos/{owner}/{repo}/actions/runs/{run_id}/artifacts",
-  "GET /repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}/jobs",
-  "GET /repos/{owner}/{repo}/actions/runs/{run_id}/concurrency_groups",
-  "GET /repos/{owner}/{repo}/actions/runs/{run_id}/jobs",
-  "GET /repos/{owner}/{repo}/actions/secrets",
-  "GET /repos/{owner}/{repo}/actions/variables",
-  "GET /repos/{owner}/{repo}/actions/workflows",
-  "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs",
-  "GET /repos/{owner}/{repo}/activity",
-  "GET /repos/{owner}/{repo}/agents/organization-secrets",
-  "GET /repos/{owner}/{repo}/agents/organization-variables",
-  "GET /repos/{owner}/{repo}/agents/secrets",
-  "GET /repos/{owner}/{repo}/agents/variables",
-  "GET /repos/{owner}/{repo}/assignees",
-  "GET /repos/{owner}/{repo}/attestations/{subject_digest}",
-  "GET /repos/{owner}/{repo}/branches",
-  "GET /repos/{owner}/{repo}/check-runs/{check_run_id}/annotations",
-  "GET /repos/{owner}/{repo}/check-suites/{check_suite_id}/check-runs",
-  "GET /repos/{owner}/{repo}/code-quality/findings",
-  "GET /repos/{owner}/{repo}/code-scanning/alerts",
-  "GET /repos/{owner}/{repo}/code-scanning/alerts/{alert_number}/instances",
-  "GET /repos/{owner}/{repo}/code-scanning/analyses",
-  "GET /repos/{owner}/{repo}/codespaces",
-  "GET /repos/{owner}/{repo}/codespaces/devcontainers",
-  "GET /repos/{owner}/{repo}/codespaces/secrets",
-  "GET /repos/{owner}/{repo}/collaborators",
-  "GET /repos/{owner}/{repo}/comments",
-  "GET /repos/{owner}/{repo}/comments/{comment_id}/reactions",
-  "GET /repos/{owner}/{repo}/commits",
-  "GET /repos/{owner}/{repo}/commits/{commit_sha}/comments",
-  "GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls",
-  "GET /repos/{owner}/{repo}/commits/{ref}/check-runs",
-  "GET /repos/{owner}/{repo}/commits/{ref}/check-suites",
-  "GET /repos/{owner}/{repo}/commits/{ref}/status",
-  "GET /repos/{owner}/{repo}/commits/{ref}/statuses",
-  "GET /repos/{owner}/{repo}/compare/{basehead}",
-  "GET /repos/{owner}/{repo}/compare/{base}...{head}",
-  "GET /repos/{owner}/{repo}/contributors",
-  "GET /repos/{owner}/{repo}/dependabot/alerts",
-  "GET /repos/{owner}/{repo}/dependabot/secrets",
-  "GET /repos/{owner}/{repo}/deployments",
-  "GET /repos/{owner}/{repo}/deployments/{deployment_id}/statuses",
-  "GET /repos/{owner}/{repo}/environments",
-  "GET /repos/{owner}/{repo}/environments/{environment_name}/deployment-branch-policies",
-  "GET /repos/{owner}/{repo}/environments/{environment_name}/deployment_protection_rules/apps",
-  "GET /repos/{owner}/{repo}/environments/{environment_name}/secrets",
-  "GET /repos/{owner}/{repo}/environments/{environment_name}/variables",
-  "GET /repos/{owner}/{repo}/events",
-  "GET /repos/{owner}/{repo}/forks",
-  "GET /repos/{owner}/{repo}/hooks",
-  "GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries",
-  "GET /repos/{owner}/{repo}/invitations",
-  "GET /repos/{owner}/{repo}/issues",
-  "GET /repos/{owner}/{repo}/issues/comments",
-  "GET /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions",
-  "GET /repos/{owner}/{repo}/issues/events",
-  "GET /repos/{owner}/{repo}/issues/{issue_number}/comments",
-  "GET /repos/{owner}/{repo}/issues/{issue_number}/dependencies/blocked_by",
-  "GET /repos/{owner}/{repo}/issues/{issue_number}/dependencies/blocking",
-  "GET /repos/{owner}/{repo}/issues/{issue_number}/events",
-  "GET /repos/{owner}/{repo}/issues/{issue_number}/issue-field-values",
-  "GET /repos/{owner}/{repo}/issues/{issue_number}/labels",
-  "GET /repos/{owner}/{repo}/issues/{issue_number}/reactions",
-  "GET /repos/{owner}/{repo}/issues/{issue_number}/sub_issues",
-  "GET /repos/{owner}/{repo}/issues/{issue_number}/suggestions",
-  "GET /repos/{owner}/{repo}/issues/{issue_number}/timeline",
-  "GET /repos/{owner}/{repo}/keys",
-  "GET /repos/{owner}/{repo}/labels",
-  "GET /repos/{owner}/{repo}/milestones",
-  "GET /repos/{owner}/{repo}/milestones/{milestone_number}/labels",
-  "GET /repos/{owner}/{repo}/notifications",
-  "GET /repos/{owner}/{repo}/pages/builds",
-  "GET /repos/{owner}/{repo}/pulls",
-  "GET /repos/{owner}/{repo}/pulls/comments",
-  "GET /repos/{owner}/{repo}/pulls/comments/{comment_id}/reactions",
-  "GET /repos/{owner}/{repo}/pulls/{pull_number}/comments",
-  "GET /repos/{owner}/{repo}/pulls/{pull_number}/commits",
-  "GET /repos/{owner}/{repo}/pulls/{pull_number}/files",
-  "GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews",
-  "GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews/{review_id}/comments",
-  "GET /repos/{owner}/{repo}/releases",
-  "GET /repos/{owner}/{repo}/releases/{release_id}/assets",
-  "GET /repos/{owner}/{repo}/releases/{release_id}/reactions",
-  "GET /repos/{owner}/{repo}/rules/branches/{branch}",
-  "GET /repos/{owner}/{repo}/rulesets",
-  "GET /repos/{owner}/{repo}/rulesets/rule-suites",
-  "GET /repos/{owner}/{repo}/rulesets/{ruleset_id}/history",
-  "GET /repos/{owner}/{repo}/secret-scanning/alerts",
-  "GET /repos/{owner}/{repo}/secret-scanning/alerts/{alert_number}/locations",
-  "GET /repos/{owner}/{repo}/secret-scanning/custom-patterns",
-  "GET /repos/{owner}/{repo}/security-advisories",
-  "GET /repos/{owner}/{repo}/stacks",
-  "GET /repos/{owner}/{repo}/stargazers",
-  "GET /repos/{owner}/{repo}/subscribers",
-  "GET /repos/{owner}/{repo}/tags",
-  "GET /repos/{owner}/{repo}/teams",
-  "GET /repos/{owner}/{repo}/topics",
-  "GET /repositories",
-  "GET /search/code",
-  "GET /search/commits",
-  "GET /search/issues",
-  "GET /search/labels",
-  "GET /search/repositories",
-  "GET /search/topics",
-  "GET /search/users",
-  "GET /teams/{team_id}/invitations",
-  "GET /teams/{team_id}/members",
-  "GET /teams/{team_id}/repos",
-  "GET /teams/{team_id}/teams",
-  "GET /user/blocks",
-  "GET /user/codespaces",
-  "GET /user/codespaces/secrets",
-  "GET /user/emails",
-  "GET /user/followers",
-  "GET /user/following",
-  "GET /user/gpg_keys",
-  "GET /user/installations",
-  "GET /user/installations/{installation_id}/repositories",
-  "GET /user/issues",
-  "GET /user/keys",
-  "GET /user/marketplace_purchases",
-  "GET /user/marketplace_purchases/stubbed",
-  "GET /user/memberships/orgs",
-  "GET /user/migrations",
-  "GET /user/migrations/{migration_id}/repositories",
-  "GET /user/orgs",
-  "GET /user/packages",
-  "GET /user/packages/{package_type}/{package_name}/versions",
-  "GET /user/public_emails",
-  "GET /user/repos",
-  "GET /user/repository_invitations",
-  "GET /user/social_accounts",
-  "GET /user/ssh_signing_keys",
-  "GET /user/starred",
-  "GET /user/subscriptions",
-  "GET /user/teams",
-  "GET /users",
-  "GET /users/{username}/attestations/{subject_digest}",
-  "GET /users/{username}/copilot-spaces",
-  "GET /users/{username}/events",
-  "GET /users/{username}/events/orgs/{org}",
-  "GET /users/{username}/events/public",
-  "GET /users/{username}/followers",
-  "GET /users/{username}/following",
-  "GET /users/{username}/gists",
-  "GET /users/{username}/gpg_keys",
-  "GET /users/{username}/keys",
-  "GET /users/{username}/orgs",
-  "GET /users/{username}/packages",
-  "GET /users/{username}/projectsV2",
-  "GET /users/{username}/projectsV2/{project_number}/fields",
-  "GET /users/{username}/projectsV2/{project_number}/items",
-  "GET /users/{username}/projectsV2/{project_number}/views/{view_number}/items",
-  "GET /users/{username}/received_events",
-  "GET /users/{username}/received_events/public",
-  "GET /users/{username}/repos",
-  "GET /users/{username}/social_accounts",
-  "GET /users/{username}/ssh_signing_keys",
-  "GET /users/{username}/starred",
-  "GET /users/{username}/subscriptions"
-]));
-
-// pkg/dist-src/paginating-endpoints.js
-function isPaginatingEndpoint(arg) {
-  if (typeof arg === "string") {
-    return paginatingEndpoints.includes(arg);
-  } else {
-    return false;
-  }
-}
-
-// pkg/dist-src/index.js
-function paginateRest(octokit) {
-  return {
-    paginate: Object.assign(paginate.bind(null, octokit), {
-      iterator: iterator.bind(null, octokit)
-    })
-  };
-}
-paginateRest.VERSION = plugin_paginate_rest_dist_bundle_VERSION;
-
-/* v8 ignore next -- @preserve */
-
 // EXTERNAL MODULE: ./node_modules/bottleneck/light.js
 var light = __nccwpck_require__(3251);
 ;// CONCATENATED MODULE: ./node_modules/@octokit/plugin-throttling/dist-bundle/index.js
@@ -14357,6 +13948,164 @@ function isProxy({ protocol, hostname, pathname, search, hash, username, passwor
     }
 }
 
+;// CONCATENATED MODULE: ./build/js/github/github-error.js
+// What goes wrong with a request to GitHub. Thrown by api.ts and rate-limit.ts.
+/** GitHub refused, could not be reached, or answered with something unexpected. */
+class github_error_GitHubError extends Error {
+    /** HTTP status; undefined if there was no answer. */
+    status;
+    /** Whether a later request may succeed. */
+    retryable;
+    /** How long GitHub wants no further request; undefined if it did not say. */
+    retryAfterMs;
+    /** True if GitHub says that the token lacks a permission. There are other reasons for 403. */
+    lacksPermission;
+    constructor(message, options) {
+        super(message, options);
+        this.name = 'GitHubError';
+        this.status = options.status;
+        this.retryable = options.retryable;
+        this.retryAfterMs = options.retryAfterMs;
+        this.lacksPermission = options.lacksPermission ?? false;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/github/refusal.js
+// What GitHub says when it refuses a request, in one line. Used by api.ts and rate-limit.ts.
+
+
+/** Octokit's error for an answer; without an answer there is no `response`. */
+const Answered = object({
+    status: number(),
+    response: object({
+        status: number(),
+        headers: optional(record(string(), unknown())),
+        data: optional(unknown()),
+    }),
+});
+const Detail = union([
+    string(),
+    pipe(object({ message: string() }), transform(({ message }) => message)),
+    pipe(object({ field: string(), code: string() }), transform(({ field, code }) => `${field} ${code}`)),
+]);
+const Refusal = object({
+    message: string(),
+    errors: optional(array(fallback(Detail, '')), []),
+});
+/** GitHub's own words, without the link to its documentation. Load balancers in front of it answer with HTML pages. */
+function quoteRefusal(data) {
+    const refusal = safeParse(Refusal, data);
+    if (refusal.success) {
+        const { message, errors } = refusal.output;
+        const details = errors.filter(detail => detail !== '');
+        return sanitise_sanitise(details.length === 0 ? message : `${message}: ${details.join(', ')}`);
+    }
+    if (typeof data !== 'string' || data.trim() === '')
+        return 'an answer without words';
+    const title = /<title[^>]*>([^<]*)<\/title>/i.exec(data)?.[1]?.trim();
+    if (title)
+        return `a page with the title "${sanitise_sanitise(title)}"`;
+    return /<html|<!doctype/i.test(data) ? 'a page without a title' : sanitise_sanitise(data.trim());
+}
+
+;// CONCATENATED MODULE: ./build/js/github/rate-limit.js
+// How long GitHub wants no further request, and the wait for it. Used by api.ts.
+
+
+
+
+/** The longest pause that we accept; secondary rate limits ask for a minute. Requests during a longer one fail at once. */
+const LONGEST_PAUSE_MS = 60_000;
+/** How many more times a request is tried after it met the rate limit. */
+const MAX_RATE_LIMIT_RETRIES = 2;
+/** GitHub's documentation: without a time, wait for at least one minute. */
+const UNTOLD_PAUSE_MS = 60_000;
+/**
+ * Milliseconds; undefined if the answer is not about a limit. GitHub names the time in `Retry-After` or, if the hour's
+ * requests are used up, in `x-ratelimit-reset` ("Rate limits for the REST API"). Enterprise servers call a secondary
+ * limit "abuse detection".
+ */
+function readPauseMs({ status, headers, said }, now = Date.now()) {
+    if (status < 400)
+        return undefined;
+    const asked = readRetryAfter(headers['retry-after'], now);
+    if (asked !== undefined)
+        return asked;
+    if (status !== 403 && status !== 429)
+        return undefined;
+    const reset = Number(headers['x-ratelimit-reset'] ?? Number.NaN) * 1000;
+    // A second later, because the time has no fractions.
+    if (headers['x-ratelimit-remaining'] === '0' && !Number.isNaN(reset))
+        return Math.max(0, reset - now) + 1_000;
+    return status === 429 || /rate limit|abuse detection/i.test(said) ? UNTOLD_PAUSE_MS : undefined;
+}
+/** Seconds, or a date (RFC 9110, 10.2.3). */
+function readRetryAfter(value, now) {
+    if (typeof value !== 'string')
+        return undefined;
+    if (/^\d{1,9}$/.test(value))
+        return Number(value) * 1000;
+    const date = Date.parse(value);
+    return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+/** Sends nothing while GitHub wants no request, whichever request it said it to. */
+class Pauses {
+    #logger;
+    /** Milliseconds since 1970. */
+    #until = 0;
+    /** What GitHub said when it asked for the pause. */
+    #said = '';
+    constructor(logger) {
+        this.#logger = logger;
+    }
+    /** Tries again after pauses that are not too long. */
+    async send(request, signal) {
+        for (let triesLeft = MAX_RATE_LIMIT_RETRIES;; triesLeft -= 1) {
+            await this.#wait(signal);
+            try {
+                return await request();
+            }
+            catch (error) {
+                const pauseMs = this.#note(error);
+                const isWanted = triesLeft > 0 && pauseMs !== undefined && pauseMs <= LONGEST_PAUSE_MS;
+                if (pauseMs !== undefined)
+                    this.#report(pauseMs, isWanted);
+                if (!isWanted)
+                    throw error;
+            }
+        }
+    }
+    async #wait(signal) {
+        for (let waitMs = this.#until - Date.now(); waitMs > 0; waitMs = this.#until - Date.now()) {
+            if (waitMs > LONGEST_PAUSE_MS)
+                throw this.#refuse(waitMs);
+            await (0,external_node_timers_promises_namespaceObject.setTimeout)(waitMs, undefined, signal ? { signal } : {});
+        }
+    }
+    /** How long GitHub wants no request; undefined if it did not say so. */
+    #note(error) {
+        if (!is(Answered, error))
+            return undefined;
+        const { headers = {} } = error.response;
+        const said = quoteRefusal(error.response.data);
+        const pauseMs = readPauseMs({ status: error.status, headers, said });
+        if (pauseMs === undefined)
+            return undefined;
+        this.#until = Math.max(this.#until, Date.now() + pauseMs);
+        this.#said = said;
+        return pauseMs;
+    }
+    #report(pauseMs, isTriedAgain) {
+        const next = isTriedAgain ? `trying again in ${Math.ceil(pauseMs / 1000)} s` : 'giving up';
+        this.#logger.info(`GitHub's rate limit is reached; ${next}`);
+    }
+    #refuse(waitMs) {
+        const until = `${new Date(this.#until).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+        const message = `GitHub wants no request before ${until}: ${this.#said}`;
+        return new github_error_GitHubError(message, { retryable: true, retryAfterMs: waitMs });
+    }
+}
+
 ;// CONCATENATED MODULE: ./build/js/github/api.js
 // The one connection to GitHub's REST API. A schema checks every answer, every request has a time limit, and the
 // connection waits as long as a rate limit requires. Works with Enterprise servers through `apiUrl`. Used by step/ and
@@ -14374,25 +14123,15 @@ function isProxy({ protocol, hostname, pathname, search, hash, username, passwor
 
 
 
+
+
+
 /** For a single request, from sending it to the last byte of the answer. GitHub itself gives up after 10 s. */
 const REQUEST_TIMEOUT_MS = 15_000;
-/** The longest pause that we accept from `Retry-After`; secondary rate limits ask for a minute. */
-const LONGEST_PAUSE_MS = 60_000;
-/** How many more times a request is tried after it met the rate limit. */
-const MAX_RATE_LIMIT_RETRIES = 2;
-/** GitHub refused, could not be reached, or answered with something unexpected. */
-class GitHubError extends Error {
-    /** HTTP status; undefined if there was no answer. */
-    status;
-    /** Whether a later request may succeed. */
-    retryable;
-    constructor(message, options) {
-        super(message, options);
-        this.name = 'GitHubError';
-        this.status = options.status;
-        this.retryable = options.retryable;
-    }
-}
+/** For all pages of a list, with pauses. 3,000 comments are 30 pages, which take about half a minute. */
+const LIST_TIMEOUT_MS = 180_000;
+/** Nobody has 20,000 comments; a server whose pages go round in a circle must not keep us busy. */
+const MAX_PAGES = 200;
 /** Sends nothing yet. */
 function connectGitHub(options) {
     const octokit = createOctokit(options);
@@ -14402,43 +14141,59 @@ function connectGitHub(options) {
             const response = await awaitAnswer(request, route, signal);
             return api_check(schema, response.data, route);
         },
+        async poll(schema, route, { parameters, signal, etag }) {
+            const headers = etag === undefined ? {} : { 'if-none-match': etag };
+            const request = octokit.request(route, { ...parameters, headers, request: signal ? { signal } : {} });
+            // Octokit throws an answer without a body like a refusal.
+            const answer = request.catch(error => (is(NotModified, error) ? undefined : Promise.reject(error)));
+            const response = await awaitAnswer(answer, route, signal);
+            if (response === undefined)
+                return 'unchanged';
+            return { body: api_check(schema, response.data, route), etag: response.headers.etag };
+        },
         async list(schema, route, { parameters, signal }) {
+            const limit = AbortSignal.timeout(LIST_TIMEOUT_MS);
+            const request = { signal: signal ? AbortSignal.any([signal, limit]) : limit };
             const items = [];
-            const pages = octokit.paginate.iterator(route, { ...parameters, per_page: 100 });
-            const collect = async () => {
-                for await (const { data } of pages) {
-                    signal?.throwIfAborted();
-                    items.push(...(Array.isArray(data) ? data : [data]));
-                }
-            };
-            await awaitAnswer(collect(), route, signal);
-            return items.map(item => api_check(schema, item, route));
+            let next = route;
+            let given = { ...parameters, per_page: 100 };
+            for (let page = 0; page < MAX_PAGES; page += 1) {
+                const { data, headers } = await awaitAnswer(octokit.request(next, { ...given, request }), route, request.signal);
+                items.push(...api_check(array(schema), data, route));
+                const address = /<([^<>]+)>;\s*rel="next"/.exec(headers.link ?? '')?.[1];
+                if (address === undefined)
+                    return items;
+                next = `GET ${address}`;
+                given = {};
+            }
+            throw new github_error_GitHubError(`GitHub's list has more than ${MAX_PAGES} pages (${route})`, {
+                retryable: false,
+            });
         },
         async readLogin(signal) {
             const query = 'query { viewer { login } }';
-            const answer = await awaitAnswer(octokit.graphql(query), 'POST /graphql', signal);
+            const answer = await awaitAnswer(octokit.graphql(query, { request: signal ? { signal } : {} }), 'POST /graphql', signal);
             return api_check(Viewer, answer, 'POST /graphql').viewer.login;
         },
     };
 }
 const Viewer = object({ viewer: object({ login: string() }) });
-const ThrottledOctokit = Octokit.plugin(paginateRest, throttling);
+const ThrottledOctokit = Octokit.plugin(throttling);
 function createOctokit(options) {
     const { token, apiUrl, logger, proxy = {} } = options;
-    const retry = (seconds, _request, _octokit, tries) => {
-        const wanted = tries < MAX_RATE_LIMIT_RETRIES && seconds * 1000 <= LONGEST_PAUSE_MS;
-        logger.info(`GitHub's rate limit is reached; ${wanted ? `trying again in ${seconds} s` : 'giving up'}`);
-        return wanted;
-    };
-    return new ThrottledOctokit({
+    const octokit = new ThrottledOctokit({
         auth: token,
         baseUrl: apiUrl.replace(/\/+$/, ''),
         userAgent: 'expose-action',
         log: { debug: logger.debug, info: logger.debug, warn: logger.debug, error: logger.debug },
         request: { fetch: createFetchInTime(proxy) },
-        // One queue for each connection, because the limits belong to the token.
-        throttle: { onRateLimit: retry, onSecondaryRateLimit: retry, id: crypto.randomUUID() },
+        // Spaces writes out: one queue for each connection, because the limits belong to the token. It does not know all
+        // answers that ask for a pause, so it never tries again.
+        throttle: { onRateLimit: () => false, onSecondaryRateLimit: () => false, id: crypto.randomUUID() },
     });
+    const pauses = new Pauses(logger);
+    octokit.hook.wrap('request', (send, request) => pauses.send(async () => send(request), request.request?.signal));
+    return octokit;
 }
 /** The time limit starts when a request is sent, not while it waits in the queue. */
 function createFetchInTime(proxy) {
@@ -14463,52 +14218,1164 @@ async function awaitAnswer(work, route, signal) {
     }
 }
 function renderTimeout(route, cause) {
-    return new GitHubError(`GitHub did not answer in time (${route})`, { retryable: false, cause });
+    return new github_error_GitHubError(`GitHub did not answer in time (${route})`, { retryable: false, cause });
 }
 function explainFailure(error, route) {
-    if (error instanceof Error && error.cause instanceof ProxyError)
-        return new GitHubError(error.cause.message, { retryable: false, cause: error.cause });
-    const message = sanitise(errors_describeError(error));
+    if (error instanceof github_error_GitHubError)
+        return error;
+    const cause = error instanceof Error ? error.cause : undefined;
+    if (cause instanceof ProxyError)
+        return new github_error_GitHubError(cause.message, { retryable: false, cause });
     // Octokit sets status 500 if no answer came; only an error with a response has a real status.
-    const answered = is(Answered, error) ? error : undefined;
-    if (!answered) {
-        return new GitHubError(`GitHub could not be reached (${route}): ${message}`, {
-            retryable: true,
-            cause: error,
-        });
-    }
-    const { status } = answered;
-    const retryable = status >= 500 || status === 429 || /rate limit/i.test(message);
-    return new GitHubError(`GitHub answered ${status} to ${route}: ${message}`, {
+    if (is(Answered, error))
+        return explainRefusal(error, route);
+    const problem = isTimeout(cause)
+        ? `GitHub did not answer within ${REQUEST_TIMEOUT_MS / 1000} s (${route})`
+        : `GitHub could not be reached (${route}): ${sanitise_sanitise(errors_describeError(error))}`;
+    return new github_error_GitHubError(problem, { retryable: true, cause: error });
+}
+/** Octokit's error for an answer without a body. */
+const NotModified = object({ status: literal(304) });
+/** GitHub's words for a missing permission; those of locked conversations, SAML or allow lists are different. */
+const NO_PERMISSION = /resource not accessible|must have .*(access|rights|permission)|insufficient .*(scope|permission)/i;
+function explainRefusal({ status, response }, route) {
+    const said = quoteRefusal(response.data);
+    const retryAfterMs = readPauseMs({ status, headers: response.headers ?? {}, said });
+    return new github_error_GitHubError(`GitHub answered ${status} to ${route}: ${said}`, {
         status,
-        retryable,
-        cause: error,
+        retryable: status >= 500 || status === 408 || retryAfterMs !== undefined,
+        retryAfterMs,
+        lacksPermission: status === 403 && NO_PERMISSION.test(said),
     });
 }
-const Answered = object({ status: number(), response: object({ status: number() }) });
+/** An answer of another form may be cut off, or not be GitHub's: the next one may be right. */
 function api_check(schema, data, route) {
     const result = safeParse(schema, data);
     if (result.success)
         return result.output;
-    const problem = sanitise(summarize(result.issues));
-    throw new GitHubError(`GitHub's answer to ${route} is not as documented: ${problem}`, { retryable: false });
+    const problem = typeof data === 'string' ? `no JSON: ${quoteRefusal(data)}` : sanitise_sanitise(summarize(result.issues));
+    throw new github_error_GitHubError(`GitHub's answer to ${route} is not as documented: ${problem}`, { retryable: true });
+}
+
+;// CONCATENATED MODULE: ./build/js/supervisor/github.js
+// The supervisor's one connection to GitHub, for the reports and for what ends the preview: the limits belong to the
+// token. Used by supervision, and by the post step.
+
+/** Sends nothing yet. `proxy`: the job's variables that name a proxy. */
+function openGitHub({ job, token }, proxy, logger) {
+    return { job, connection: connectGitHub({ token, apiUrl: job.apiUrl, logger, proxy }) };
+}
+
+;// CONCATENATED MODULE: external "node:os"
+const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
+// EXTERNAL MODULE: external "node:events"
+var external_node_events_ = __nccwpck_require__(8474);
+;// CONCATENATED MODULE: ./build/js/shared/lines.js
+// Splits text into lines: text that arrives in pieces, for the consoles of programs (app) and the log file (step), and
+// lists that people have written (inputs and control).
+/** A program that never ends its line must not fill our memory; longer lines are passed on in pieces. */
+const MAX_LINE_LENGTH = 16_384;
+/** How many lines an error carries: more would not be read. */
+const LAST_LINES = 20;
+/** Cuts text at line ends, LF or CRLF. */
+class LineBuffer {
+    #rest = '';
+    /** The unfinished last line. */
+    get rest() {
+        return this.#rest;
+    }
+    /** Returns the lines that end in `text`, without their line ends, and the pieces of a line that is too long. */
+    add(text) {
+        const parts = (this.#rest + text).split('\n');
+        let rest = parts.pop() ?? '';
+        const lines = parts.map(line => (line.endsWith('\r') ? line.slice(0, -1) : line));
+        for (; rest.length > MAX_LINE_LENGTH; rest = rest.slice(MAX_LINE_LENGTH))
+            lines.push(rest.slice(0, MAX_LINE_LENGTH));
+        this.#rest = rest;
+        return lines;
+    }
+    /** Returns the unfinished last line, if there is one; later text begins a new line. */
+    end() {
+        const rest = this.#rest;
+        this.#rest = '';
+        return rest === '' ? [] : [rest];
+    }
+}
+/** The last lines of a console, oldest first. */
+class LastLines {
+    #limit;
+    #lines = [];
+    constructor(limit = LAST_LINES) {
+        this.#limit = limit;
+    }
+    add(line) {
+        this.#lines.push(line);
+        if (this.#lines.length > this.#limit)
+            this.#lines.shift();
+    }
+    /** All that are kept, or only the last `count` of them. */
+    list(count = this.#limit) {
+        return this.#lines.slice(-count);
+    }
+}
+/** The items of a list that a person has written: one per line, or with commas between them. */
+function splitItems(text) {
+    return text
+        .split(/[\n,]/)
+        .map(item => item.trim())
+        .filter(item => item !== '');
+}
+
+;// CONCATENATED MODULE: external "node:string_decoder"
+const external_node_string_decoder_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:string_decoder");
+;// CONCATENATED MODULE: ./build/js/app/process/lines.js
+// A program's console as lines, read no faster than they can be handled. Used by child.ts.
+
+
+/**
+ * How many lines are read from one stream: a burst, then so many per second. A program that prints without pause is
+ * slowed down by its pipe, as on a slow terminal; sanitising every line of `yes` would keep visitors waiting instead.
+ */
+const BURST_LINES = 20_000;
+const LINES_PER_SECOND = 5_000;
+/** A longer line counts as several. */
+const LINE_BYTES = 512;
+/** Passes on every line of a stream without its line end (LF or CRLF), and after `end()` the unfinished last one. */
+class LineSplitter {
+    #stream;
+    #decoder = new external_node_string_decoder_namespaceObject.StringDecoder('utf8');
+    #onLine;
+    #buffer = new LineBuffer();
+    #budget = BURST_LINES;
+    /** When `#budget` was computed, by performance.now(). */
+    #budgetAt = performance.now();
+    #pause;
+    #isHurried = false;
+    constructor(stream, onLine) {
+        this.#stream = stream;
+        this.#onLine = onLine;
+        stream.on('data', (chunk) => {
+            const lines = this.#buffer.add(this.#decoder.write(chunk));
+            for (const line of lines)
+                onLine(line);
+            this.#spend(Math.max(lines.length, chunk.length / LINE_BYTES));
+        });
+        // The pipe may break when the process ends, which is reported elsewhere.
+        stream.on('error', () => undefined);
+    }
+    /** The program has ended: from now on, what it left in the pipe is read without delay. */
+    hurry() {
+        this.#isHurried = true;
+        clearTimeout(this.#pause);
+        this.#stream.resume();
+    }
+    /** The program's output is over: passes on the unfinished line. Bytes that still arrive begin a new line. */
+    end() {
+        this.hurry();
+        for (const line of this.#buffer.add(this.#decoder.end()))
+            this.#onLine(line);
+        for (const line of this.#buffer.end())
+            this.#onLine(line);
+        // Later output comes from a process that outlives the program, and may be as noisy.
+        this.#isHurried = false;
+    }
+    #spend(lines) {
+        const now = performance.now();
+        const earned = ((now - this.#budgetAt) / 1000) * LINES_PER_SECOND;
+        this.#budget = Math.min(BURST_LINES, this.#budget + earned) - lines;
+        this.#budgetAt = now;
+        if (this.#budget >= 0 || this.#isHurried)
+            return;
+        this.#stream.pause();
+        this.#pause = setTimeout(() => this.#stream.resume(), (-this.#budget / LINES_PER_SECOND) * 1000);
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/app/process/child.js
+// Runs a program in a process group of its own, reads its output line by line, and ends it with all its children. Used
+// by every mode that runs a program, and by the installation of wasmrun.
+
+
+
+
+
+
+
+
+
+
+/** How long to wait for the last lines after the program's end: a grandchild may keep the pipes open. */
+const child_DRAIN_MS = 50;
+/** taskkill ends a program at once, or not at all. */
+const TASKKILL_MS = 1_000;
+/** Starts a program; resolves when it was spawned. Rejects with an AppError that says what is missing. */
+async function startChild(options) {
+    const child = (0,external_node_child_process_namespaceObject.spawn)(options.command, options.args, {
+        cwd: options.cwd,
+        env: { ...options.environment },
+        stdio: ['ignore', 'pipe', 'pipe'],
+        detached: process.platform !== 'win32',
+        windowsHide: true,
+    });
+    const { pid } = child;
+    if (pid === undefined) {
+        const [cause] = await (0,external_node_events_.once)(child, 'error');
+        throw describeSpawnFailure(options, cause);
+    }
+    options.onChild({ pid, role: options.role });
+    // Also emitted if a signal cannot be delivered. The program's end is reported by `ended`.
+    child.on('error', () => undefined);
+    return watchChild(child, pid, options);
+}
+function watchChild(child, pid, { onLine, onKill, stopTimeoutMs = DEFAULT_STOP_TIMEOUT_MS }) {
+    const lines = new LastLines();
+    const keepLine = (line) => {
+        lines.add(line);
+        onLine(line);
+    };
+    const splitters = [child.stdout, child.stderr].map(stream => new LineSplitter(stream, keepLine));
+    child.once('exit', () => {
+        for (const splitter of splitters)
+            splitter.hurry();
+    });
+    const group = new ProcessGroup(pid);
+    // If the group is empty now, another process may get its number: the group must notice that at once.
+    child.once('exit', () => group.isRunning());
+    const end = async (graceMs) => {
+        if (process.platform === 'win32')
+            return await stopTree(child, pid);
+        const killed = await group.end(graceMs);
+        if (killed.length > 0)
+            onKill?.(killed);
+    };
+    const ended = child_waitForEnd(child).then(end => {
+        for (const splitter of splitters)
+            splitter.end();
+        return end;
+    });
+    let stopping;
+    return {
+        pid,
+        ended,
+        lastLines: () => lines.list(),
+        stop: (graceMs = stopTimeoutMs) => {
+            stopping ??= end(graceMs);
+            return stopping;
+        },
+    };
+}
+/** The program's end, at most DRAIN_MS late. */
+async function child_waitForEnd(child) {
+    return await new Promise(resolve => {
+        child.once('exit', (code, signal) => {
+            const timer = setTimeout(() => resolve({ code, signal }), child_DRAIN_MS);
+            child.once('close', () => {
+                clearTimeout(timer);
+                resolve({ code, signal });
+            });
+        });
+    });
+}
+/** Windows has no process groups and no SIGTERM: `taskkill /T` ends the program with what it started. */
+async function stopTree(child, pid) {
+    if (child.exitCode !== null || child.signalCode !== null)
+        return;
+    const exited = (0,external_node_events_.once)(child, 'exit');
+    const killer = (0,external_node_child_process_namespaceObject.spawn)('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore', windowsHide: true });
+    killer.on('error', () => child.kill());
+    await Promise.race([exited, (0,external_node_timers_promises_namespaceObject.setTimeout)(TASKKILL_MS, undefined, { ref: false })]);
+}
+const REMEDIES = {
+    bash: 'install bash: apt-get install bash, apk add bash, or Git for Windows',
+    wasmrun: 'set wasmrun-version, so that it is installed, or install it in an earlier step',
+    cargo: 'install Rust (https://rustup.rs)',
+    ar: 'install binutils',
+};
+function describeSpawnFailure(options, cause) {
+    const command = sanitise_sanitise(options.command);
+    if (!(0,external_node_fs_namespaceObject.existsSync)(options.cwd))
+        return new errors_AppError(`${options.role} cannot start: its folder ${sanitise_sanitise(options.cwd)} does not exist; check \`path\``, { cause, restartable: false });
+    const remedy = REMEDIES[options.command] ?? 'install it, or put its folder on PATH';
+    const message = errors_hasCode(cause, 'ENOENT')
+        ? `${options.role} cannot start: the program ${command} was not found; ${remedy}`
+        : errors_hasCode(cause, 'EACCES')
+            ? `${options.role} cannot start: ${command} may not be executed; make it executable (chmod +x)`
+            : `${options.role} cannot start: ${command} could not be run`;
+    return new errors_AppError(message, { cause, restartable: false });
+}
+/** How a program ended, in words: `with exit code 1`, `by signal SIGKILL`. */
+function describeEnd(end) {
+    return end.signal === null ? `with exit code ${end.code ?? 'unknown'}` : `by signal ${end.signal}`;
+}
+
+;// CONCATENATED MODULE: ./build/js/app/process/command.js
+// Runs a program to its end, for its output or its effect. Used by the installation of wasmrun.
+
+
+
+
+/**
+ * No grace: an aborted command has nothing to finish, and is killed in the same tick. A second Ctrl-C ends this process
+ * at once, and would leave behind a command that still had time to end.
+ */
+const ABORT_GRACE_MS = 0;
+/** Resolves with the last 20 lines it printed; rejects with an AppError that quotes the last one, or when aborted. */
+async function command_runCommand(options) {
+    const { signal } = options;
+    signal.throwIfAborted();
+    const role = (0,external_node_path_.basename)(options.command);
+    const child = await startChild({
+        ...options,
+        role,
+        onLine: options.onLine ?? (() => undefined),
+        onChild: options.onChild ?? (() => undefined),
+    });
+    const stop = () => void child.stop(ABORT_GRACE_MS);
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted)
+        stop();
+    const end = await child.ended;
+    signal.removeEventListener('abort', stop);
+    await child.stop();
+    signal.throwIfAborted();
+    const lastLines = child.lastLines();
+    if (end.code === 0)
+        return lastLines;
+    const last = sanitise_sanitise(lastLines.findLast(line => line.trim() !== '') ?? 'it printed nothing');
+    throw new errors_AppError(`${role} ended ${describeEnd(end)} (${last})`, { lastLines });
+}
+
+;// CONCATENATED MODULE: ./build/js/app/wasmrun/kept.js
+// What is kept of an installation of wasmrun between jobs, and what is checked when it comes back. Used by install.ts,
+// and by step/installation-cache.ts, which gives it to the runner's cache service and gets it back from there.
+//
+//   installation.json   the version, and how long the installation took
+//   bin/wasmrun         the program
+//   runtimes/           what wasmrun downloads on first use, flat: NAME.json and NAME.wasm
+
+
+
+
+
+
+
+const NewInstallationSchema = object({
+    version: string(),
+    /** Absolute path of the program. */
+    program: string(),
+    /** Of the program, right after its installation: code that ran later in the job may have changed the file. */
+    digest: string(),
+    /** Whether it was downloaded or compiled, and the milliseconds that took. */
+    way: picklist(['download', 'build']),
+    tookMs: number(),
+});
+const RecordSchema = object({
+    version: string(),
+    way: picklist(['download', 'build']),
+    tookMs: pipe(number(), minValue(0), maxValue(24 * 3_600_000)),
+});
+const PROGRAM = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
+/** The names that wasmrun gives its runtimes and their descriptions. */
+const RUNTIME_FILE = /^[A-Za-z0-9][\w.-]*\.(?:json|wasm)$/;
+/** The names of the entry for a version: what makes a program unusable on another machine is part of them. */
+function kept_nameEntries(version) {
+    const program = `expose-wasmrun-${version}-${describeSystem()}-program`.toLowerCase();
+    // A service that finds no entry of a name takes one that begins with it: so this name begins with the other one.
+    return { program, withRuntimes: `${program}-runtimes` };
+}
+/**
+ * `linux-x64-glibc2.39`, `darwin-arm64-24`, `win32-x64`. A program built on one system runs on the same one, and mostly
+ * not on one with an older C library.
+ */
+function describeSystem() {
+    const { platform, arch } = process;
+    if (platform === 'linux')
+        return `linux-${arch}-${readLibc()}`;
+    return platform === 'darwin' ? `darwin-${arch}-${(0,external_node_os_namespaceObject.release)().split('.')[0]}` : `${platform}-${arch}`;
+}
+function readLibc() {
+    const { header } = parse(ReportSchema, process.report.getReport());
+    return header.glibcVersionRuntime === undefined ? 'musl' : `glibc${header.glibcVersionRuntime}`;
+}
+const ReportSchema = object({ header: object({ glibcVersionRuntime: optional(string()) }) });
+/** Hex SHA-256 of a file. */
+async function kept_digestFile(file) {
+    return (0,external_node_crypto_.createHash)('sha256')
+        .update(await (0,promises_.readFile)(file))
+        .digest('hex');
+}
+/**
+ * Fills the folder with the installation and the given runtimes. Throws an AppError if the program is no longer the one
+ * that was installed.
+ */
+async function packInstallation(folder, { version, program, digest, way, tookMs }, runtimes) {
+    const places = describeFolder(folder);
+    for (const place of [places.bin, places.runtimes])
+        await (0,promises_.mkdir)(place, { recursive: true });
+    await (0,promises_.copyFile)(program, places.program);
+    if ((await kept_digestFile(places.program)) !== digest)
+        throw new errors_AppError(`${program} was changed after its installation`);
+    const record = { version, way, tookMs };
+    await (0,promises_.writeFile)(places.record, JSON.stringify(record));
+    await kept_copyRuntimes(runtimes, places.runtimes);
+}
+/**
+ * The program of a kept installation, and how it was made. Throws an AppError if the folder does not hold what
+ * `packInstallation` writes: then something else wrote the entry. Whether the program runs is for the caller to see.
+ */
+async function kept_openKept(folder, version) {
+    const places = describeFolder(folder);
+    const record = readRecord(places.record);
+    if (record.version !== version)
+        throw new AppError(`it is wasmrun ${record.version}`);
+    if (!isPlainFolder(places.bin) || !isPlainFile(places.program))
+        throw new AppError('it holds no program');
+    await chmod(places.program, 0o755);
+    return { program: places.program, record, runtimes: listRuntimes(places.runtimes) };
+}
+function describeFolder(folder) {
+    const bin = (0,external_node_path_.join)(folder, 'bin');
+    return {
+        bin,
+        program: (0,external_node_path_.join)(bin, PROGRAM),
+        record: (0,external_node_path_.join)(folder, 'installation.json'),
+        runtimes: (0,external_node_path_.join)(folder, 'runtimes'),
+    };
+}
+function readRecord(file) {
+    if (!isPlainFile(file))
+        throw new AppError('it is not described');
+    try {
+        return v.parse(RecordSchema, JSON.parse(readFileSync(file, 'utf8')));
+    }
+    catch (cause) {
+        throw new AppError('its description cannot be read', { cause });
+    }
+}
+/** The runtimes in a folder of wasmrun's; none if there is no folder. */
+function listRuntimes(folder) {
+    if (!isPlainFolder(folder))
+        return [];
+    return (0,external_node_fs_namespaceObject.readdirSync)(folder)
+        .filter(name => RUNTIME_FILE.test(name))
+        .map(name => (0,external_node_path_.join)(folder, name))
+        .filter(isPlainFile);
+}
+/** Adds runtimes to a folder of wasmrun's, and leaves those that are there as they are. */
+async function kept_copyRuntimes(files, folder) {
+    await (0,promises_.mkdir)(folder, { recursive: true });
+    // A description last: wasmrun may start at any time, and looks for it first.
+    for (const file of [...files].sort((one, other) => (0,external_node_path_.extname)(other).localeCompare((0,external_node_path_.extname)(one))))
+        await (0,promises_.copyFile)(file, (0,external_node_path_.join)(folder, (0,external_node_path_.basename)(file)), external_node_fs_namespaceObject.constants.COPYFILE_EXCL).catch((error) => {
+            if (!errors_hasCode(error, 'EEXIST'))
+                throw error;
+        });
+}
+// A link could lead anywhere.
+function isPlainFile(path) {
+    return (0,external_node_fs_namespaceObject.lstatSync)(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+function isPlainFolder(path) {
+    return (0,external_node_fs_namespaceObject.lstatSync)(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+;// CONCATENATED MODULE: ./build/js/app/wasmrun/progress.js
+// Lines for the log while something takes long, so that nobody thinks it hangs. Used by the installation of wasmrun.
+/** Logs what `describe` says every `intervalMs` until the work has ended; nothing if it ends before. */
+async function reportProgress({ logger, intervalMs, describe }, work) {
+    const timer = setInterval(() => logger.info(describe()), intervalMs);
+    try {
+        return await work();
+    }
+    finally {
+        clearInterval(timer);
+    }
+}
+/** `6.1 MB`, decimal, as GitHub shows sizes of downloads. */
+function formatMegabytes(bytes) {
+    return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+/** Counts the crates that cargo compiles, from the lines it prints. */
+class CargoProgress {
+    #compiled = 0;
+    #crate;
+    /** Takes a line of cargo's: `   Compiling serde v1.0.228`. */
+    read(line) {
+        const crate = /^\s*Compiling (\S+)/.exec(line)?.[1];
+        if (crate === undefined)
+            return;
+        this.#compiled += 1;
+        this.#crate = crate;
+    }
+    /** `it compiles serde, crate 12`. How many there are in all, cargo says to terminals only. */
+    describe() {
+        return this.#crate === undefined
+            ? 'it downloads the sources'
+            : `it compiles ${this.#crate}, crate ${this.#compiled}`;
+    }
+}
+
+// EXTERNAL MODULE: external "node:stream"
+var external_node_stream_ = __nccwpck_require__(7075);
+;// CONCATENATED MODULE: external "node:stream/promises"
+const external_node_stream_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/promises");
+;// CONCATENATED MODULE: ./build/js/app/wasmrun/release.js
+// Installs wasmrun from the .deb of its GitHub release: looks it up, downloads, checks and unpacks it, without root.
+// Used by install.ts.
+
+
+
+
+
+
+
+
+
+
+
+
+/** The API refused the request: a bad token, or the rate limit. A request without the token may succeed. */
+class RefusalError extends errors_AppError {
+}
+/** The rate limit is used up. */
+class RateLimitError extends RefusalError {
+}
+/** What was downloaded is not what was published. No other way is tried then: a person should look at it. */
+class release_DigestError extends errors_AppError {
+}
+/** The .deb needs glibc, whose loader is at a fixed place; names of the architectures as the release has them. */
+const TARGETS = {
+    x64: { name: 'x86_64', loader: '/lib64/ld-linux-x86-64.so.2' },
+    arm64: { name: 'aarch64', loader: '/lib/ld-linux-aarch64.so.1' },
+};
+/** The answer of the API is 30 KB. */
+const MAX_ANSWER_BYTES = 1 << 20;
+/** The .deb of 1.0.0 has a few MB. */
+const MAX_DOWNLOAD_BYTES = 128 << 20;
+const release_ANSWER_TIMEOUT_MS = 30_000;
+const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;
+/** A download that broke off is tried once more. */
+const DOWNLOAD_ATTEMPTS = 2;
+/** On a fast line the download is over before. */
+const PROGRESS_INTERVAL_MS = 5_000;
+const Asset = object({
+    name: string(),
+    browser_download_url: pipe(string(), url()),
+    size: pipe(number(), integer(), maxValue(MAX_DOWNLOAD_BYTES)),
+    digest: pipe(string(), regex(/^sha256:[0-9a-f]{64}$/)),
+});
+/** Assets are checked when one is chosen: those for other systems do not matter. */
+const Release = object({ assets: array(looseObject({ name: string() })) });
+/** Puts the program of the release at `program`; rejects with an AppError that says why this way failed. */
+async function installFromRelease(options) {
+    const name = `wasmrun-v${options.version}-${findTarget()}.deb`;
+    const dispatcher = await createDispatcher(options.environment);
+    try {
+        const asset = await findAsset(name, options, dispatcher);
+        const file = (0,external_node_path_.join)(options.stage, 'download.deb');
+        options.logger.info(`wasmrun ${options.version}: downloading ${name}, ${formatMegabytes(asset.size)}`);
+        await downloadAsset(asset, file, options, dispatcher);
+        options.logger.info(`wasmrun ${options.version}: unpacking`);
+        await unpack(file, options);
+    }
+    finally {
+        await dispatcher.close();
+    }
+}
+/** The name that the release has for this machine's architecture. */
+function findTarget() {
+    const target = TARGETS[process.arch];
+    if (process.platform !== 'linux' || target === undefined)
+        throw new errors_AppError(`there is no ready-made wasmrun for ${process.platform} ${process.arch}`);
+    if ((0,external_node_fs_namespaceObject.existsSync)(target.loader))
+        return target.name;
+    throw new errors_AppError('the ready-made wasmrun needs glibc, which this system (musl, as in Alpine) does not have');
+}
+async function findAsset(name, options, dispatcher) {
+    const url = `${options.releasesUrl}/tags/v${options.version}`;
+    const answer = await fetchRelease(url, options, dispatcher);
+    const release = safeParse(Release, await readJson(answer, url));
+    if (!release.success)
+        throw new errors_AppError(`${url} did not answer with a release`);
+    const listed = release.output.assets.find(asset => asset.name === name);
+    if (listed === undefined)
+        throw new errors_AppError(`the release v${options.version} has no ${name}`);
+    const asset = safeParse(Asset, listed);
+    if (asset.success)
+        return asset.output;
+    throw new errors_AppError(`${name} is published without a usable digest, size or address`);
+}
+/** Sends the token if it may be sent to `url`. If GitHub refuses it, tries again without: the release is public. */
+async function fetchRelease(url, options, dispatcher) {
+    const token = selectToken(url, options.gitHub);
+    const headers = { accept: 'application/vnd.github+json', 'user-agent': 'expose-action' };
+    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(release_ANSWER_TIMEOUT_MS)]);
+    if (token !== undefined) {
+        const authorization = `Bearer ${token}`;
+        try {
+            return await fetchFrom(url, { headers: { ...headers, authorization }, signal, dispatcher });
+        }
+        catch (error) {
+            if (!(error instanceof RefusalError))
+                throw error;
+            options.logger.info(`${error.message}; trying again without the token`);
+        }
+    }
+    return await fetchFrom(url, { headers, signal, dispatcher });
+}
+/** The token if it may be sent to `url`. undici drops it if a redirect leads to another origin (Fetch Standard). */
+function selectToken(url, gitHub) {
+    if (gitHub === undefined || gitHub.token === '')
+        return undefined;
+    const origin = URL.parse(url)?.origin;
+    return origin !== undefined && URL.parse(gitHub.apiUrl)?.origin === origin ? gitHub.token : undefined;
+}
+async function fetchFrom(url, options) {
+    // Loaded late: most jobs install nothing.
+    const { fetch } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
+    const answer = await fetch(url, options).catch((cause) => {
+        throw new errors_AppError(`${url} cannot be reached`, { cause });
+    });
+    if (answer.ok)
+        return answer;
+    await answer.body?.cancel();
+    throw describeRefusal(url, answer, options.headers?.authorization !== undefined);
+}
+function describeRefusal(url, { status, headers }, hasToken) {
+    if (![401, 403, 429].includes(status))
+        return new errors_AppError(`${url} answered ${status}`);
+    const end = readLimitEnd(headers);
+    if (end !== undefined) {
+        const until = `until ${end.toISOString().slice(11, 16)} UTC`;
+        return new RateLimitError(hasToken
+            ? `GitHub's rate limit for \`github-token\` is used up ${until}`
+            : `GitHub's rate limit for requests without a token is used up ${until}; in a job, pass \`github-token\``);
+    }
+    const hint = status === 401 ? '' : ' (the limit of requests may be used up)';
+    return new RefusalError(`${url} answered ${status}${hint}`);
+}
+/** The end of the rate limit that refused the request; undefined if none did (docs.github.com, "Rate limits"). */
+function readLimitEnd(headers) {
+    const reset = headers.get('x-ratelimit-remaining') === '0' ? headers.get('x-ratelimit-reset') : null;
+    const pause = headers.get('retry-after');
+    const end = new Date(reset !== null ? Number(reset) * 1_000 : Date.now() + Number(pause ?? Number.NaN) * 1_000);
+    return Number.isNaN(end.getTime()) ? undefined : end;
+}
+async function readJson(answer, url) {
+    try {
+        const chunks = [];
+        for await (const chunk of limitBytes(answer, MAX_ANSWER_BYTES))
+            chunks.push(chunk);
+        return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    }
+    catch (cause) {
+        throw new errors_AppError(`${url} did not answer with JSON`, { cause });
+    }
+}
+async function* limitBytes(answer, limit) {
+    let total = 0;
+    for await (const chunk of answer.body ?? external_node_stream_.Readable.from([])) {
+        total += chunk.length;
+        if (total > limit)
+            throw new errors_AppError(`more than ${limit} bytes arrived`);
+        yield chunk;
+    }
+}
+async function downloadAsset(asset, file, options, dispatcher) {
+    for (let attempt = 1;; attempt += 1) {
+        try {
+            await downloadOnce(asset, file, options, dispatcher);
+            return;
+        }
+        catch (error) {
+            options.signal.throwIfAborted();
+            if (error instanceof release_DigestError || attempt === DOWNLOAD_ATTEMPTS)
+                throw error;
+        }
+    }
+}
+async function downloadOnce(asset, file, { version, logger, progressIntervalMs = PROGRESS_INTERVAL_MS, signal: outer }, dispatcher) {
+    const signal = AbortSignal.any([outer, AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS)]);
+    const answer = await fetchFrom(asset.browser_download_url, { signal, dispatcher });
+    const hash = (0,external_node_crypto_.createHash)('sha256');
+    let size = 0;
+    const observe = async function* (chunks) {
+        for await (const chunk of chunks) {
+            hash.update(chunk);
+            size += chunk.length;
+            yield chunk;
+        }
+    };
+    const describe = () => `wasmrun ${version}: ${formatMegabytes(size)} of ${formatMegabytes(asset.size)} downloaded, ` +
+        `${Math.floor((100 * size) / asset.size)} %`;
+    const write = () => (0,external_node_stream_promises_namespaceObject.pipeline)(limitBytes(answer, asset.size), observe, (0,external_node_fs_namespaceObject.createWriteStream)(file), { signal });
+    try {
+        await reportProgress({ logger, intervalMs: progressIntervalMs, describe }, write);
+    }
+    catch (cause) {
+        throw new errors_AppError(`the download of ${asset.name} broke off after ${size} of ${asset.size} bytes`, {
+            cause,
+        });
+    }
+    if (size < asset.size)
+        throw new errors_AppError(`the download of ${asset.name} ended after ${size} of ${asset.size} bytes`);
+    const digest = `sha256:${hash.digest('hex')}`;
+    if (digest !== asset.digest)
+        throw new release_DigestError(`${asset.name} is not what was published: its digest is ${digest}, and should be ${asset.digest}. ` +
+            'Nothing was installed. Run the job again; if it happens again, report it to the maintainers of wasmrun', { restartable: false });
+}
+/** Keeps only the program. Debian and Ubuntu have dpkg-deb; more systems have ar and tar. */
+async function unpack(file, options) {
+    const folder = (0,external_node_path_.join)(options.stage, 'unpacked');
+    const { environment, signal, onChild } = options;
+    const run = (command, ...args) => command_runCommand({ command, args, cwd: folder, environment, signal, ...(onChild && { onChild }) });
+    await (0,promises_.mkdir)(folder);
+    await run('dpkg-deb', '-x', file, folder).catch(async (error) => {
+        if (!(error instanceof errors_AppError && errors_hasCode(error.cause, 'ENOENT')))
+            throw error;
+        await unpackWithAr(file, run);
+    });
+    try {
+        await (0,promises_.copyFile)((0,external_node_path_.join)(folder, 'usr', 'bin', 'wasmrun'), options.program);
+        await (0,promises_.chmod)(options.program, 0o755);
+    }
+    catch (cause) {
+        throw new errors_AppError('the .deb holds no usr/bin/wasmrun', { cause });
+    }
+    await Promise.all([folder, file].map(path => (0,promises_.rm)(path, { recursive: true, force: true })));
+}
+/** deb(5): an ar archive whose member data.tar, in whatever compression, holds the files. */
+async function unpackWithAr(file, run) {
+    try {
+        const members = await run('ar', 't', file);
+        const data = members.find(name => name.startsWith('data.tar')) ?? 'data.tar';
+        await run('ar', 'x', file, data);
+        await run('tar', '-xf', data);
+    }
+    catch (cause) {
+        throw new errors_AppError(`the .deb cannot be unpacked (that needs dpkg-deb, or ar and tar): ${sanitise_sanitise(errors_describeError(cause))}`, { cause });
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/app/wasmrun/version.js
+// Which versions of wasmrun work. Used by install.ts, and by inputs before anything is started.
+
+
+/** `1.0.0` or `v1.0.0`, from 1.0.0 on. Throws an InputError. */
+function version_parseWasmrunVersion(text) {
+    const version = /^v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)$/.exec(text.trim())?.[1];
+    const problem = `\`wasmrun-version\` is '${sanitise(text)}'`;
+    if (version === undefined)
+        throw new InputError(`${problem}: write an exact version like 1.0.0, or leave it out`);
+    if (version_isTooOld(version))
+        throw new InputError(`${problem}, which is too old: 1.0.0 is the first that works; leave it out`);
+    return version;
+}
+/** Takes a version as the wasmrun on PATH prints it, or as `parseWasmrunVersion` returns it. */
+function version_isTooOld(version) {
+    return version.startsWith('0.') || version.startsWith('1.0.0-');
+}
+
+;// CONCATENATED MODULE: ./build/js/app/wasmrun/install.js
+// Finds wasmrun, or installs it: PATH, tool cache, the release's .deb, cargo. Used by supervisor/plan.ts.
+
+
+
+
+
+
+
+
+
+
+
+/** The version this action was tested with. */
+const PINNED_VERSION = '1.0.0';
+const MODES_WITHOUT = 'or use `mode: web` or `mode: port`, which need no wasmrun';
+/** `wasmrun --version` prints and exits; from a cold disk that may take seconds. */
+const VERSION_TIMEOUT_MS = 20_000;
+/** cargo takes minutes. */
+const CARGO_PROGRESS_INTERVAL_MS = 30_000;
+const install_PROGRAM = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
+/**
+ * The absolute path of a wasmrun that runs. Throws an InputError for an impossible version, and an AppError that says
+ * what was tried.
+ */
+async function install_findOrInstallWasmrun(options) {
+    const version = options.version === undefined ? undefined : parseWasmrunVersion(options.version);
+    const found = await findOnPath(options, version);
+    if (found !== undefined)
+        return found;
+    const wanted = version ?? PINNED_VERSION;
+    const cached = join(options.toolCache, 'wasmrun', wanted, process.arch);
+    if (existsSync(`${cached}.complete`) && isExecutable(join(cached, 'bin', install_PROGRAM))) {
+        options.logger.info(`wasmrun ${wanted}: from the tool cache`);
+        return join(cached, 'bin', install_PROGRAM);
+    }
+    return (await restoreKept(wanted, options)) ?? (await installInto(cached, wanted, options));
+}
+/**
+ * The program of an installation that an earlier job kept; undefined if there is none that runs. It stays in a folder
+ * of this job's: it is never put into the tool cache, which on a runner of your own serves other jobs, too.
+ */
+async function restoreKept(version, options) {
+    const { store, logger, signal } = options;
+    const began = performance.now();
+    const kept = await store?.restore(version, signal);
+    if (store === undefined || kept === undefined)
+        return undefined;
+    try {
+        const { program, record, runtimes } = await openKept(kept.folder, version);
+        const found = await readVersion(program, options);
+        if (found !== version)
+            throw new AppError(`it says that it is version ${found}`);
+        if (store.runtimesFolder !== undefined)
+            await copyRuntimes(runtimes, store.runtimesFolder);
+        const before = `${record.way === 'build' ? 'building' : 'installing'} it took ${describeTime(record.tookMs)}`;
+        logger.info(`wasmrun ${version}: from the cache, in ${describeTime(performance.now() - began)} (${before})`);
+        return program;
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        logger.warn(`wasmrun ${version} from the cache cannot be used (${describeError(error)}), so it is installed; ` +
+            `delete the cache entry ${kept.name}: entries are never replaced`);
+        return undefined;
+    }
+}
+/** `1.4 s`, `6m 12s`. */
+function describeTime(ms) {
+    return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : formatDuration(ms);
+}
+/** Without a wanted version, the first on PATH is used. If that is too old, throws, because the job chose it. */
+async function findOnPath(options, wanted) {
+    const path = findProgram(install_PROGRAM, options.pathVariable);
+    if (path === undefined)
+        return undefined;
+    const version = await readVersion(path, options).catch((error) => {
+        options.signal.throwIfAborted();
+        options.logger.warn(`${path} does not run (${describeError(error)}), so wasmrun is installed`);
+        return undefined;
+    });
+    if (version === undefined || (wanted !== undefined && version !== wanted))
+        return undefined;
+    if (isTooOld(version))
+        throw new AppError(`wasmrun ${version} at ${path} is too old, 1.0.0 is the first that works; ` +
+            `update it, set wasmrun-version: ${PINNED_VERSION} to have that installed, ${MODES_WITHOUT}`, { restartable: false });
+    options.logger.info(`wasmrun ${version}: ${path}`);
+    return path;
+}
+/** The program's path, absolute, as a shell would find it. */
+function findProgram(name, pathVariable) {
+    const folders = pathVariable.split(external_node_path_.delimiter).filter(folder => (0,external_node_path_.isAbsolute)(folder));
+    return folders.map(folder => (0,external_node_path_.join)(folder, name)).find(isExecutable);
+}
+function isExecutable(path) {
+    try {
+        (0,external_node_fs_namespaceObject.accessSync)(path, external_node_fs_namespaceObject.constants.X_OK);
+        return (0,external_node_fs_namespaceObject.statSync)(path).isFile();
+    }
+    catch {
+        return false;
+    }
+}
+/** The version that `--version` prints among colours and a frame. */
+async function readVersion(path, options) {
+    const lines = await runCommand({
+        command: path,
+        args: ['--version'],
+        cwd: options.tempFolder,
+        environment: options.environment,
+        signal: AbortSignal.any([options.signal, AbortSignal.timeout(VERSION_TIMEOUT_MS)]),
+    });
+    const version = /wasmrun v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.]+)?)/.exec(lines.join('\n'))?.[1];
+    if (version === undefined)
+        throw new AppError(`${path} --version names no version`);
+    return version;
+}
+/**
+ * Installs into a folder beside the cached one and renames it when it runs: a cache folder is complete or absent.
+ * The layout and the `.complete` file are those of @actions/tool-cache. Resolves with the program's path.
+ */
+async function installInto(cached, version, options) {
+    const stage = await createStage(cached, options);
+    const began = performance.now();
+    try {
+        const way = await install(stage, version, options);
+        const tookMs = Math.round(performance.now() - began);
+        const digest = await digestFile(join(stage, 'bin', install_PROGRAM));
+        const folder = await publishStage(stage, stage.startsWith(cached) ? cached : `${stage}-installed`);
+        const program = join(folder, 'bin', install_PROGRAM);
+        options.store?.noteInstalled({ version, program, digest, way, tookMs });
+        return program;
+    }
+    finally {
+        await rm(stage, { recursive: true, force: true, maxRetries: 3 });
+    }
+}
+/** A tool cache that cannot be written to (a read-only image) is skipped. */
+async function createStage(cached, options) {
+    const suffix = `-installing-${randomBytes(6).toString('hex')}`;
+    const stages = [cached + suffix, join(options.tempFolder, `wasmrun${suffix}`)];
+    const failures = [];
+    for (const stage of stages) {
+        try {
+            options.onFolder?.(stage);
+            await mkdir(join(stage, 'bin'), { recursive: true });
+            return stage;
+        }
+        catch (error) {
+            failures.push(error);
+        }
+    }
+    const [first] = failures;
+    throw new AppError(`wasmrun cannot be installed: neither ${options.toolCache} nor ${options.tempFolder} can be written to`, {
+        cause: first,
+        restartable: false,
+    });
+}
+/** Another job on this machine may have been faster: then its folder stays, because it may be in use. */
+async function publishStage(stage, target) {
+    const marker = `${target}.complete`;
+    if (existsSync(marker) && existsSync(target))
+        return target;
+    await rm(target, { recursive: true, force: true, maxRetries: 3 });
+    await rename(stage, target).catch((error) => {
+        if (!existsSync(target))
+            throw error;
+    });
+    await writeFile(marker, '');
+    return target;
+}
+/** The .deb, then cargo. If both fail, the error gives both reasons. */
+async function install(stage, version, options) {
+    const program = join(stage, 'bin', install_PROGRAM);
+    const check = async () => {
+        const installed = await readVersion(program, options);
+        if (installed !== version)
+            throw new AppError(`version ${installed} was installed instead`);
+    };
+    const failures = [];
+    for (const [way, attempt] of WAYS) {
+        try {
+            await attempt({ ...options, stage, program, version, failure: failures[0] });
+            await check();
+            options.logger.info(`wasmrun ${version}: installed`);
+            return way;
+        }
+        catch (error) {
+            options.signal.throwIfAborted();
+            if (error instanceof DigestError)
+                throw error;
+            failures.push(error);
+        }
+    }
+    throw new AppError(`wasmrun ${version} was not found and could not be installed: ${failures.map(describeError).join('; and ')}. ` +
+        `Install it in an earlier step (cargo install wasmrun), ${MODES_WITHOUT}`, { restartable: false });
+}
+const WAYS = [
+    ['download', installFromRelease],
+    ['build', installWithCargo],
+];
+async function installWithCargo(options) {
+    const { stage, version, failure, environment, signal, logger } = options;
+    const cargo = findProgram(process.platform === 'win32' ? 'cargo.exe' : 'cargo', options.pathVariable);
+    if (cargo === undefined)
+        throw new errors_AppError('cargo is not on PATH (https://rustup.rs)');
+    const notice = `wasmrun ${version} is built with cargo, which takes 5 to 10 minutes (${errors_describeError(failure)})`;
+    // A token would save these minutes, and the message says so: a warning is seen.
+    if (failure instanceof RateLimitError)
+        logger.warn(notice);
+    else
+        logger.info(notice);
+    // Beside the program, not in the system's temp folder, where a killed cargo would leave its files.
+    const build = (0,external_node_path_.join)(stage, 'build');
+    const progress = new CargoProgress();
+    const began = performance.now();
+    const describe = () => `wasmrun ${version}: cargo has run for ${duration_formatDuration(performance.now() - began)}, ${progress.describe()}`;
+    const run = () => command_runCommand({
+        command: cargo,
+        args: ['install', 'wasmrun', '--version', version, '--locked', '--root', stage],
+        cwd: stage,
+        environment: { ...environment, CARGO_TARGET_DIR: build },
+        signal,
+        onLine: line => {
+            logger.debug(`cargo: ${line}`);
+            progress.read(line);
+        },
+        ...(options.onChild && { onChild: options.onChild }),
+    });
+    const { progressIntervalMs: intervalMs = CARGO_PROGRESS_INTERVAL_MS } = options;
+    await reportProgress({ logger, intervalMs, describe }, run);
+    await (0,promises_.rm)(build, { recursive: true, force: true, maxRetries: 3 });
+}
+
+;// CONCATENATED MODULE: ./build/js/supervisor/plan.js
+// Turns checked inputs into the document that a supervisor is started with. Used by step and by the `expose` command.
+
+
+
+
+
+
+/** Compiling wasmrun takes minutes; it does not count towards `startup-timeout`. */
+const INSTALL_TIMEOUT_MS = (/* unused pure expression or super */ null && (15 * 60_000));
+/** Characters of a list of names: a workflow has a few, a laptop many. */
+const MAX_LEFT_OUT = 500;
+/** 256 bits. */
+const TOKEN_BYTES = 32;
+/** 192 bits. */
+const INSPECTOR_KEY_BYTES = 24;
+/** The bundle or source file of another program, beside the one that runs now. */
+function resolveBundle(name) {
+    const running = (0,external_node_fs_namespaceObject.realpathSync)(process.argv[1] ?? '');
+    return running.endsWith('.ts')
+        ? (0,external_node_path_.join)((0,external_node_path_.dirname)(running), `${name}.ts`)
+        : (0,external_node_path_.join)((0,external_node_path_.dirname)((0,external_node_path_.dirname)(running)), name, 'index.js');
+}
+/** The whole document, with a control token of its own. */
+function planSupervisor(plan) {
+    const { inputs, host, wasmrun, folder, name, identity, access } = plan;
+    const { protocol, app, gateway, webhooks, tunnel, tls } = inputs;
+    return {
+        folder,
+        name,
+        controlToken: randomBytes(TOKEN_BYTES).toString('hex'),
+        logLevel: inputs.logLevel,
+        exposure: {
+            protocol,
+            spec: describeSpec(inputs, wasmrun),
+            env: app.env,
+            baseEnvironment: chooseEnvironment(app, host),
+            healthPath: app.healthPath,
+            hostHeader: app.hostHeader,
+            startupTimeoutMs: app.startupTimeoutMs,
+            stopTimeoutMs: app.stopTimeoutMs,
+            durationMs: inputs.durationMs,
+            gateway: { ...gateway, ...webhooks, access },
+            tls: tls && { cert: tls.cert, key: tls.key },
+            inspector: planInspector(inputs, access),
+            tunnel: {
+                servers: [...tunnel.servers],
+                identity,
+                remotePort: tunnel.remotePort,
+                publicUrl: tunnel.publicUrl,
+                spareConnections: host.spareConnections,
+                threadScript: protocol === 'tcp' ? resolveBundle('visitor-thread') : undefined,
+            },
+        },
+        ends: plan.ends,
+        github: plan.github,
+        report: plan.report,
+    };
+}
+/**
+ * The public inspector, with a key of its own. Its link is shown where the preview's own link is enough to get in; with
+ * a given key or a password, that is nowhere.
+ */
+function planInspector({ inspector, tunnel }, access) {
+    if (!inspector)
+        return undefined;
+    return {
+        key: randomBytes(INSPECTOR_KEY_BYTES).toString('base64url'),
+        isPublished: access.kind === 'open' || (access.kind === 'link' && access.isGenerated),
+        remotePort: tunnel.inspectorPort,
+    };
+}
+/**
+ * Finds or installs wasmrun and resolves with its program file; '' if the app needs none. Rejects with an InputError,
+ * an AppError, or the reason of the context's signal.
+ */
+async function locateWasmrun(app, host, logger, context) {
+    if (!needsWasmrun(app.mode))
+        return '';
+    const limit = AbortSignal.timeout(INSTALL_TIMEOUT_MS);
+    return findOrInstallWasmrun({
+        ...context,
+        version: app.wasmrunVersion,
+        pathVariable: host.pathVariable,
+        // Read only now: without HOME and without an entry in passwd, there is no home folder.
+        toolCache: host.toolCache ?? join(homedir(), '.cache', 'expose-action', 'tools'),
+        tempFolder: host.tempFolder,
+        releasesUrl: host.releasesUrl,
+        environment: host.childEnvironments.installation,
+        logger,
+        signal: AbortSignal.any([context.signal, limit]),
+    });
+}
+function chooseEnvironment({ mode, command }, { childEnvironments, commandEnvironment }) {
+    if (needsWasmrun(mode))
+        return childEnvironments.wasmrun;
+    return command === undefined ? childEnvironments.program : commandEnvironment.passed;
+}
+/**
+ * A line for the log about the variables of the job that the command does not see; undefined if there are none. A
+ * command that misses one may fail in any way, and its author looks here.
+ */
+function describeLeftOut({ command, env }, { commandEnvironment }) {
+    const names = commandEnvironment.leftOut.filter(name => !(name in env));
+    if (command === undefined || names.length === 0)
+        return undefined;
+    return `variables of the job that \`command\` does not see, unless you name them in \`env\`: ${sanitise(names.join(', '), MAX_LEFT_OUT)}`;
+}
+function needsWasmrun(mode) {
+    return mode === 'os' || mode === 'exec';
+}
+function describeSpec({ app, gateway }, wasmrun) {
+    const { mode, path } = app;
+    switch (mode) {
+        case 'os':
+            return {
+                mode,
+                path,
+                wasmrun,
+                vm: app.vm,
+                browser: app.browser,
+                pageHostScript: resolveBundle('page-host'),
+            };
+        case 'exec':
+            return { mode, path, wasmrun, args: app.args };
+        case 'web':
+            return {
+                mode,
+                path,
+                spa: app.spa,
+                crossOriginIsolation: app.crossOriginIsolation,
+                basePath: app.basePath,
+                compress: gateway.compress,
+            };
+        case 'port':
+            return { mode, path, port: app.port, service: app.service, command: app.command };
+    }
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/wording.js
-// Sentences about missing permissions, and about who can open a preview. Used by step/report-target and
-// comment-writer.ts.
+// Sentences about missing permissions, and about who can open a preview. Used by step/report-target,
+// report-queue.ts and pull-request-watch.ts.
+
+
 const PERMISSIONS = {
     comment: { does: 'comment on the pull request', line: 'pull-requests: write' },
     deployment: { does: 'create a deployment', line: 'deployments: write' },
     'pull request lookup': { does: 'find the pull request', line: 'pull-requests: read' },
+    'pull request watch': {
+        does: 'see whether the pull request is closed or changed, which would end the preview',
+        line: 'pull-requests: read',
+    },
 };
-/** A warning in one line: GitHub's message and, after a refusal, the two lines of YAML that give the permission. */
-function describeReportFailure(feature, error) {
+/** A warning in one line: GitHub's message and, if a permission is missing, the two lines of YAML that give it. */
+function wording_describeReportFailure(feature, error) {
     const { does, line } = PERMISSIONS[feature];
+    if (!(error instanceof github_error_GitHubError))
+        return `could not ${does}: ${errors_describeError(error)}`;
+    // Without its cause, which is not sanitised; the message says the same.
     const problem = `could not ${does}: ${error.message}`;
-    if (error.status !== 403 && error.status !== 404)
-        return problem;
-    return `${problem}. If the token lacks the permission, add two lines to the job: "permissions:", and indented below it "${line}"`;
+    const advice = `two lines to the job: "permissions:", and indented below it "${line}"`;
+    if (error.lacksPermission)
+        return `${problem}. The token lacks the permission: add ${advice}`;
+    // To a token that may not see something, GitHub says that it does not exist.
+    if (error.status === 404)
+        return `${problem}. If the token lacks the permission, add ${advice}`;
+    return error.status === 401 ? `${problem}. The token is wrong, or not valid any more` : problem;
 }
 /** What a visitor needs apart from the link; undefined if the link is enough. */
 function describeEntry(access) {
@@ -14527,6 +15394,80 @@ function describeOpenWarning(access, visibility) {
     if (access === 'link')
         return 'Anyone with the link can open this preview.';
     return undefined;
+}
+
+;// CONCATENATED MODULE: ./build/js/github/report-queue.js
+// Decides when a report on GitHub is written: one view at a time, always the newest. A failure is one warning and never
+// affects the preview. Used by comment-writer.ts and deployment-writer.ts.
+
+
+
+
+/** Short failures of GitHub end in seconds. After a longer one, only the next change of state is written. */
+const RETRY_DELAYS_MS = [1_000, 4_000];
+class ReportQueue {
+    #options;
+    #newest;
+    #writing;
+    #warned = false;
+    /** True once nothing more can be written, for instance because the permission is missing. */
+    #closed = false;
+    constructor(options) {
+        this.#options = options;
+    }
+    /** Never rejects. Resolves when this view, or a newer one, is written or given up. */
+    update(view) {
+        this.#newest = view;
+        this.#writing ??= this.#writeAll();
+        return this.#writing;
+    }
+    /** Resolves when nothing is left to write. */
+    async flush() {
+        await this.#writing;
+    }
+    async #writeAll() {
+        // Wait, so that two changes in one turn of the event loop become one write.
+        await Promise.resolve();
+        for (let view = this.#take(); view !== undefined; view = this.#take()) {
+            await this.#write(view).catch(error => this.#giveUp(error));
+        }
+        // In the same turn as the last #take, so that no update can come in between.
+        this.#writing = undefined;
+    }
+    #take() {
+        const view = this.#closed || this.#options.signal?.aborted ? undefined : this.#newest;
+        this.#newest = undefined;
+        return view;
+    }
+    async #write(view) {
+        const { feature, write, logger, signal } = this.#options;
+        let newest = view;
+        for (const delayMs of [...RETRY_DELAYS_MS, undefined]) {
+            try {
+                this.#closed = (await write(newest)) === 'closed';
+                return;
+            }
+            catch (error) {
+                const retryable = error instanceof github_error_GitHubError && error.retryable;
+                if (!retryable || delayMs === undefined)
+                    throw error;
+                logger.debug(`the ${feature} will be written again in ${delayMs} ms: ${errors_describeError(error)}`);
+                await (0,external_node_timers_promises_namespaceObject.setTimeout)(delayMs, undefined, signal ? { signal } : {});
+                newest = this.#take() ?? newest;
+            }
+        }
+    }
+    #giveUp(error) {
+        const { feature, logger, signal } = this.#options;
+        const known = error instanceof github_error_GitHubError;
+        if (signal?.aborted && !known)
+            return;
+        this.#closed = !(known && error.retryable);
+        if (this.#warned)
+            return;
+        this.#warned = true;
+        logger.warn(wording_describeReportFailure(feature, error));
+    }
 }
 
 ;// CONCATENATED MODULE: ./build/js/shared/count.js
@@ -14592,7 +15533,7 @@ function renderClientRow(url) {
  * space on both sides is dropped. GitHub makes no links and no mentions inside a code span.
  */
 function renderCode(text, maxLength) {
-    const line = sanitise(text, maxLength);
+    const line = sanitise_sanitise(text, maxLength);
     if (line.trim() === '')
         return '(empty)';
     const fence = '`'.repeat(longestRun(line) + 1);
@@ -14601,7 +15542,7 @@ function renderCode(text, maxLength) {
 }
 /** Lines as one code block. CommonMark 4.5: only a fence of at least the same length closes it. */
 function renderCodeBlock(lines) {
-    const clean = lines.map(line => sanitise(line));
+    const clean = lines.map(line => sanitise_sanitise(line));
     const fence = '`'.repeat(Math.max(3, ...clean.map(line => longestRun(line) + 1)));
     return [`${fence}text`, ...clean, fence].join('\n');
 }
@@ -14611,7 +15552,7 @@ const MAX_CODE_LENGTH = 2_000;
 const WORD = /^[("']*[A-Za-z]+(?:['’][A-Za-z]+|-[A-Za-z]+)*[)"']*[.,:;!?]?[)"']*$|^\d{1,4}[,;%]?$|^[–—.,:;]$/;
 /** One of our own sentences. Names and values in it, and text in backticks, become inline code. */
 function renderSentence(text, maxLength = 500) {
-    const pieces = sanitise(text, maxLength).split('`');
+    const pieces = sanitise_sanitise(text, maxLength).split('`');
     return pieces
         .map(piece => piece.trim())
         .map((piece, index) => index % 2 === 0 || piece === '' ? renderWords(piece) : renderCode(piece, maxLength))
@@ -14674,7 +15615,7 @@ function renderSummary(view, figures) {
         return `${renderPreview(view)}\n`;
     const { visits, restarts, reconnects, addressChanges, durationMs } = figures;
     const parts = [
-        `live for ${formatDuration(Math.round(durationMs / 1000) * 1000)}`,
+        `live for ${duration_formatDuration(Math.round(durationMs / 1000) * 1000)}`,
         renderCount(visits, 'visit'),
         renderCount(restarts, 'app restart'),
         renderCount(reconnects, 'tunnel reconnect'),
@@ -14717,7 +15658,7 @@ function renderState(preview, state) {
         case 'ended':
             return [
                 `${ENDINGS[state.reason]} at ${renderTime(state.endedAt)}.${renderOldAddress(state.url)}`,
-                AGAIN,
+                ...renderAgain(state.reason),
             ];
         case 'failed':
             return renderFailed(state);
@@ -14759,11 +15700,23 @@ const OUTLOOKS = {
 const ENDINGS = {
     'job ended': 'It ended with its job',
     'duration over': 'Its time was over',
+    'idle timeout': 'Nobody used it any more, so it ended',
     'continue file': 'The workflow continued',
     stopped: 'It was stopped',
+    'pull request closed': 'The pull request was closed, so it ended',
+    'pull request merged': 'The pull request was merged, so it ended',
+    'newer commit': 'A newer commit was pushed, so it ended',
+    'label removed': 'Its label was removed, so it ended',
     'runner gone': 'The runner went away',
 };
-const AGAIN = 'Push a commit or run the workflow again to get a new one.';
+/** How to get a new preview; after a pull request is closed, nobody wants one. */
+function renderAgain(reason) {
+    if (reason === 'pull request closed' || reason === 'pull request merged')
+        return [];
+    if (reason === 'label removed')
+        return ['Add the label again to get a new one.'];
+    return ['Push a commit or run the workflow again to get a new one.'];
+}
 function renderFailed(state) {
     const paragraphs = [renderCode(state.reason, 1_000)];
     const lines = state.lastLines.slice(-MAX_LAST_LINES);
@@ -14957,7 +15910,7 @@ class OwnComment {
     async #readLogin() {
         const { github, signal } = this.#options;
         this.#login ??= await github.readLogin(signal).catch(error => {
-            if (error instanceof GitHubError)
+            if (error instanceof github_error_GitHubError)
                 return JOB_TOKEN_LOGIN;
             throw error;
         });
@@ -14977,93 +15930,40 @@ class OwnComment {
     }
 }
 function isStatus(error, status) {
-    return error instanceof GitHubError && error.status === status;
+    return error instanceof github_error_GitHubError && error.status === status;
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/comment-writer.js
-// Decides when the sticky comment is written: one comment per preview, which is edited and never repeated. Writes one
-// view at a time, always the newest. A failure is one warning and never affects the preview. Used by the supervisor and
-// by post.
+// Writes the sticky comment: one comment per preview, which is edited and never repeated. Used by the supervisor and by
+// post.
 
 
 
 
-
-
-
-/** Short failures of GitHub end in seconds. After a longer one, only the next change of state is written. */
-const RETRY_DELAYS_MS = [1_000, 4_000];
 class CommentWriter {
     #comment;
     #logger;
-    #signal;
-    #newest;
-    #writing;
-    #warned = false;
-    /** True once nothing more can be written: the permission is missing, or a newer run has taken over. */
-    #closed = false;
+    #queue;
     /** Nothing is written before the first `update`. */
     constructor({ github, job, target, logger, signal }) {
         this.#comment = new OwnComment({ github, repository: job.repository, target, logger, signal });
         this.#logger = logger;
-        this.#signal = signal;
+        this.#queue = new ReportQueue({ feature: 'comment', write: view => this.#write(view), logger, signal });
     }
     /** Never rejects. Resolves when this view, or a newer one, is written or given up. */
     update(view) {
-        this.#newest = view;
-        this.#writing ??= this.#writeAll();
-        return this.#writing;
+        return this.#queue.update(view);
     }
     /** Resolves when nothing is left to write. */
-    async flush() {
-        await this.#writing;
-    }
-    async #writeAll() {
-        // Wait, so that two changes in one turn of the event loop become one write.
-        await Promise.resolve();
-        for (let view = this.#take(); view !== undefined; view = this.#take()) {
-            await this.#write(view).catch(error => this.#giveUp(error));
-        }
-        // In the same turn as the last #take, so that no update can come in between.
-        this.#writing = undefined;
-    }
-    #take() {
-        const view = this.#closed || this.#signal?.aborted ? undefined : this.#newest;
-        this.#newest = undefined;
-        return view;
+    flush() {
+        return this.#queue.flush();
     }
     async #write(view) {
-        let newest = view;
-        for (const delayMs of [...RETRY_DELAYS_MS, undefined]) {
-            try {
-                return await this.#writeOnce(newest);
-            }
-            catch (error) {
-                const retryable = error instanceof GitHubError && error.retryable;
-                if (!retryable || delayMs === undefined)
-                    throw error;
-                this.#logger.debug(`the comment will be written again in ${delayMs} ms: ${errors_describeError(error)}`);
-                await (0,external_node_timers_promises_namespaceObject.setTimeout)(delayMs, undefined, this.#signal ? { signal: this.#signal } : {});
-                newest = this.#take() ?? newest;
-            }
-        }
-    }
-    async #writeOnce(view) {
         const written = await this.#comment.write(renderComment(view, renderMarker(this.#comment.marker)));
         if (written.kind === 'written')
-            return;
-        this.#closed = true;
+            return 'open';
         this.#logger.info(`run ${written.to.runId} is newer: from now on the comment shows its preview`);
-    }
-    #giveUp(error) {
-        const known = error instanceof GitHubError;
-        if (this.#signal?.aborted && !known)
-            return;
-        this.#closed = !(known && error.retryable);
-        if (this.#warned)
-            return;
-        this.#warned = true;
-        this.#logger.warn(known ? describeReportFailure('comment', error) : `could not comment: ${errors_describeError(error)}`);
+        return 'closed';
     }
 }
 
@@ -15073,15 +15973,13 @@ class CommentWriter {
 
 
 
-
 /**
  * The last write must not hold up the post step, which has 30 s in all: it begins with the end, while the app stops.
  */
 const reporting_FINISH_TIMEOUT_MS = 8_000;
 /** Everything that shows the preview on GitHub. Nothing is written before the first update. */
-function openReporters({ github, report, proxy, logger, signal }) {
-    const { job, token } = github;
-    const connection = connectGitHub({ token, apiUrl: job.apiUrl, logger, proxy });
+function openReporters({ github, report, logger, signal }) {
+    const { job, connection } = github;
     const reporters = [];
     if (report.comment) {
         const { pullRequest } = report.comment;
@@ -15092,13 +15990,13 @@ function openReporters({ github, report, proxy, logger, signal }) {
     return reporters;
 }
 /** Reports every change that people care about; does nothing if there is nothing to report to. */
-function startReporting(config, exposure, logger) {
-    const { github, report } = config;
+function startReporting(options) {
+    const { config, exposure, github, logger } = options;
+    const { report } = config;
     if (github === undefined || report === undefined)
         return { announceEnd: () => { }, finish: async () => { } };
     const overdue = new AbortController();
-    const proxy = config.exposure.baseEnvironment;
-    const reporters = openReporters({ github, report, proxy, logger, signal: overdue.signal });
+    const reporters = openReporters({ github, report, logger, signal: overdue.signal });
     const { identity, preview: constant } = report;
     const facts = describePreview(github.job, {
         ...constant,
@@ -15176,8 +16074,203 @@ class History {
     }
 }
 
-;// CONCATENATED MODULE: external "node:os"
-const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
+;// CONCATENATED MODULE: ./build/js/step/cache-service.js
+// Calls the runner's cache service through the program src/cache.ts, within a time limit. Used by
+// installation-cache.ts.
+
+
+
+
+
+
+const cache_service_KEPT_FOLDER = 'kept';
+/** The service's address and the job's token for it, as the runner names them; the library reads them. */
+const SERVICE = /^(ACTIONS_(CACHE_URL|RESULTS_URL|CACHE_SERVICE_V2|CACHE_MODE|RUNTIME_TOKEN)|GITHUB_SERVER_URL)$/;
+/**
+ * For GNU tar, which the library tells to obey absolute names: with these, nothing is unpacked outside of the folder,
+ * and as root the files become ours. Other tars do not read the variable.
+ */
+const SAFE_UNPACKING = '--exclude=/* --exclude=?:* --exclude=.. --no-same-owner';
+/** The job's variables that the program needs, added to those that any program sees. */
+function selectCacheEnvironment(job, common) {
+    const service = Object.entries(job).flatMap(([name, value]) => SERVICE.test(name) && value !== undefined ? [[name, value]] : []);
+    return { ...common, ...Object.fromEntries(service) };
+}
+/** Rejects with the signal's reason when aborted; every other failure is an answer. */
+async function cache_service_callCacheService(call) {
+    const { verb, folder, signal, logger } = call;
+    if (!call.environment.ACTIONS_CACHE_URL && !call.environment.ACTIONS_RESULTS_URL)
+        return { kind: 'absent' };
+    const limit = AbortSignal.timeout(call.limitMs);
+    const archive = (0,external_node_path_.join)(folder, 'archive');
+    const report = new LibraryReport();
+    try {
+        await (0,promises_.mkdir)(archive, { recursive: true });
+        await command_runCommand({
+            command: process.execPath,
+            args: [call.script, verb, cache_service_KEPT_FOLDER, ...call.names],
+            cwd: folder,
+            environment: {
+                ...call.environment,
+                // The library takes paths in the archive from the workspace, and puts the archive into the temp folder.
+                GITHUB_WORKSPACE: folder,
+                RUNNER_TEMP: archive,
+                ...(verb === 'restore' && { TAR_OPTIONS: SAFE_UNPACKING }),
+            },
+            signal: AbortSignal.any([signal, limit]),
+            onLine: line => {
+                report.read(line);
+                // The address of the archive gives access to it.
+                if (!line.startsWith('::add-mask::'))
+                    logger.debug(`cache: ${hideQueries(line)}`);
+            },
+            ...(call.onChild && { onChild: call.onChild }),
+        });
+        return report.conclude(call.names);
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        const reason = limit.aborted ? `no answer within ${call.limitMs / 1_000} s` : errors_describeError(error);
+        return { kind: 'failed', reason: [reason, report.problem].filter(text => text !== undefined).join(': ') };
+    }
+    finally {
+        // What cannot be removed goes with the folder around it.
+        await removeFolder(archive);
+    }
+}
+const AnswerSchema = variant('cache', [
+    object({ cache: literal('absent') }),
+    object({ cache: literal('nothing') }),
+    object({ cache: literal('restored'), name: string() }),
+    object({ cache: literal('saved') }),
+]);
+/** Reads what the program prints: its answer, and before it what the library prints for the job's log. */
+class LibraryReport {
+    #answer;
+    /** The last problem that the library reported: it throws none. */
+    problem;
+    read(line) {
+        // As a command of the runner (toolkit, `issueCommand`), or as plain text.
+        const [, command, plain] = /^::(?:warning|error)[^:]*::(.*)|^(?:Failed to save: |Attempt \d+ of \d+ failed with error: )(.*)/.exec(line) ?? [];
+        const problem = command === undefined ? plain : decodeCommand(command);
+        if (problem !== undefined)
+            this.problem = hideQueries(problem.replace(/^Failed to (restore|save): /, ''));
+        if (line.startsWith('{'))
+            this.#answer = parseAnswer(line) ?? this.#answer;
+    }
+    conclude(wanted) {
+        const answer = this.#answer;
+        switch (answer?.cache) {
+            case 'absent':
+            case 'saved':
+                return { kind: answer.cache };
+            case 'restored':
+                // A service takes an entry whose name begins like the wanted one if there is none of that name.
+                return wanted.includes(answer.name)
+                    ? { kind: 'restored', name: answer.name }
+                    : { kind: 'failed', reason: `it holds ${answer.name} instead` };
+            default:
+                return this.problem === undefined ? { kind: 'missing' } : { kind: 'failed', reason: this.problem };
+        }
+    }
+}
+function parseAnswer(line) {
+    try {
+        return parse(AnswerSchema, JSON.parse(line));
+    }
+    catch {
+        return undefined;
+    }
+}
+function decodeCommand(text) {
+    return text.replaceAll('%0A', ' ').replaceAll('%0D', '').replaceAll('%25', '%');
+}
+function hideQueries(text) {
+    return text.replaceAll(/(https?:\/\/[^\s?]+)\?\S+/g, '$1');
+}
+
+;// CONCATENATED MODULE: ./build/js/step/installation-cache.js
+// Keeps an installed wasmrun in the runner's cache service between jobs: main takes what an earlier job left, post
+// leaves what this job installed. Used by preview and teardown. No failure here fails the job.
+
+
+
+
+
+
+
+/** An entry has some MB. A slow service costs this at most, and installing takes seconds to minutes. */
+const RESTORE_LIMIT_MS = 15_000;
+/** The store for main. */
+function openInstallationStore(options) {
+    const { mode, folder, machine, logger, limitMs = RESTORE_LIMIT_MS } = options;
+    return {
+        runtimesFolder: findRuntimes(mode, machine),
+        noteInstalled: options.noteInstalled,
+        async restore(version, signal) {
+            const { program, withRuntimes } = nameEntries(version);
+            const names = mode === 'os' ? [withRuntimes, program] : [program, withRuntimes];
+            await mkdir(folder, { recursive: true, mode: 0o700 });
+            const call = createCall(options, { verb: 'restore', names, folder, limitMs, signal });
+            const answer = await callCacheService(call);
+            if (answer.kind === 'restored')
+                return { folder: join(folder, KEPT_FOLDER), name: answer.name };
+            if (answer.kind === 'missing')
+                logger.info(`wasmrun ${version}: not in the cache yet`);
+            if (answer.kind === 'failed')
+                logger.info(`wasmrun ${version}: the cache cannot be used (${answer.reason}), so it is installed`);
+            return undefined;
+        },
+    };
+}
+/** Saves what main has installed; for post. Resolves when it is saved, when that failed, or after `limitMs`. */
+async function keepInstallation(options) {
+    const { mode, installation, machine, logger } = options;
+    const began = performance.now();
+    let folder;
+    try {
+        folder = await (0,promises_.mkdtemp)((0,external_node_path_.join)(machine.tempFolder, 'wasmrun-to-keep-'));
+        const runtimes = findRuntimes(mode, machine);
+        const files = runtimes === undefined ? [] : listRuntimes(runtimes);
+        await packInstallation((0,external_node_path_.join)(folder, cache_service_KEPT_FOLDER), installation, files);
+        const { program, withRuntimes } = kept_nameEntries(installation.version);
+        const name = files.length > 0 ? withRuntimes : program;
+        const call = { verb: 'save', names: [name], folder, limitMs: options.limitMs, signal: NEVER };
+        const answer = await cache_service_callCacheService(createCall(options, call));
+        if (answer.kind === 'saved')
+            logger.info(`wasmrun ${installation.version}: kept in the cache for later jobs as ${name}, in ${describeSeconds(began)}`);
+        else if (answer.kind !== 'absent')
+            logger.info(`wasmrun ${installation.version}: not kept in the cache (${answer.kind === 'failed' ? answer.reason : 'it gave no reason'})`);
+    }
+    catch (error) {
+        logger.info(`wasmrun ${installation.version}: not kept in the cache (${errors_describeError(error)})`);
+    }
+    finally {
+        const left = folder === undefined ? undefined : await removeFolder(folder);
+        if (left !== undefined)
+            logger.warn(left);
+    }
+}
+/** Post is not cancelled: it has its time limit. */
+const NEVER = new AbortController().signal;
+function createCall({ machine, script, logger, onChild }, call) {
+    const environment = selectCacheEnvironment(machine.variables, machine.childEnvironments.program);
+    return { ...call, script, environment, logger, ...(onChild && { onChild }) };
+}
+/**
+ * wasmrun's own folder for what it downloads on first use, in OS mode; undefined on runners of your own. There the home
+ * folder outlives the job and serves other repositories, and what is in this repository's cache must not get there.
+ */
+function findRuntimes(mode, { variables }) {
+    if (mode !== 'os' || variables.RUNNER_ENVIRONMENT === 'self-hosted')
+        return undefined;
+    const home = process.platform === 'win32' ? (0,external_node_os_namespaceObject.homedir)() : (variables.HOME ?? (0,external_node_os_namespaceObject.homedir)());
+    return (0,external_node_path_.join)(home, '.wasmrun', 'runtimes');
+}
+function describeSeconds(began) {
+    return `${((performance.now() - began) / 1_000).toFixed(1)} s`;
+}
+
 ;// CONCATENATED MODULE: ./build/js/step/job-environment.js
 // The only reader of the job's environment. Also reads the inputs that are needed before all others: those of the fork
 // rules, and those of the `stop` and `wait` actions. These need nothing else, so this file imports little; machine.ts
@@ -15312,67 +16405,11 @@ function log_createLogger(options) {
         if (level !== 'error' && options.isFull?.())
             return;
         for (const line of mask(message).split('\n'))
-            options.write(sanitise(line, Number.POSITIVE_INFINITY), level);
+            options.write(sanitise_sanitise(line, Number.POSITIVE_INFINITY), level);
     };
     return { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') };
 }
 const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
-
-;// CONCATENATED MODULE: ./build/js/shared/lines.js
-// Splits text into lines: text that arrives in pieces, for the consoles of programs (app) and the log file (step), and
-// lists that people have written (inputs and control).
-/** A program that never ends its line must not fill our memory; longer lines are passed on in pieces. */
-const MAX_LINE_LENGTH = 16_384;
-/** How many lines an error carries: more would not be read. */
-const LAST_LINES = 20;
-/** Cuts text at line ends, LF or CRLF. */
-class LineBuffer {
-    #rest = '';
-    /** The unfinished last line. */
-    get rest() {
-        return this.#rest;
-    }
-    /** Returns the lines that end in `text`, without their line ends, and the pieces of a line that is too long. */
-    add(text) {
-        const parts = (this.#rest + text).split('\n');
-        let rest = parts.pop() ?? '';
-        const lines = parts.map(line => (line.endsWith('\r') ? line.slice(0, -1) : line));
-        for (; rest.length > MAX_LINE_LENGTH; rest = rest.slice(MAX_LINE_LENGTH))
-            lines.push(rest.slice(0, MAX_LINE_LENGTH));
-        this.#rest = rest;
-        return lines;
-    }
-    /** Returns the unfinished last line, if there is one; later text begins a new line. */
-    end() {
-        const rest = this.#rest;
-        this.#rest = '';
-        return rest === '' ? [] : [rest];
-    }
-}
-/** The last lines of a console, oldest first. */
-class LastLines {
-    #limit;
-    #lines = [];
-    constructor(limit = LAST_LINES) {
-        this.#limit = limit;
-    }
-    add(line) {
-        this.#lines.push(line);
-        if (this.#lines.length > this.#limit)
-            this.#lines.shift();
-    }
-    /** All that are kept, or only the last `count` of them. */
-    list(count = this.#limit) {
-        return this.#lines.slice(-count);
-    }
-}
-/** The items of a list that a person has written: one per line, or with commas between them. */
-function splitItems(text) {
-    return text
-        .split(/[\n,]/)
-        .map(item => item.trim())
-        .filter(item => item !== '');
-}
 
 ;// CONCATENATED MODULE: ./build/js/step/log-tail.js
 // Reads the supervisor's log file: main follows it while it grows, and post reads its last lines. Used by log.ts.
@@ -15634,6 +16671,7 @@ function readHost(environment, tempFolder) {
 
 
 
+
 /** Reads it from the job's environment. */
 function readMachine() {
     const [variables, workspace] = [readVariables(), readWorkspace()];
@@ -15641,9 +16679,15 @@ function readMachine() {
         ...readHost(variables, readTempFolder()),
         workspace,
         continueFile: (0,external_node_path_.join)(workspace, 'continue'),
+        isHosted: variables.RUNNER_ENVIRONMENT === 'github-hosted',
+        jobStartedAt: readJobStart(variables.GITHUB_EVENT_PATH),
         isDebug: variables.RUNNER_DEBUG === '1',
         variables,
     };
+}
+/** The runner writes the event's payload when the job starts, and never again. */
+function readJobStart(eventFile) {
+    return eventFile ? (0,external_node_fs_namespaceObject.statSync)(eventFile, { throwIfNoEntry: false })?.mtime : undefined;
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/program.js
@@ -16064,9 +17108,152 @@ function listSecrets({ tunnel, gateway, tls, inspector }) {
     ];
 }
 
+;// CONCATENATED MODULE: ./build/js/github/pull-request-watch.js
+// Watches a pull request for what ends its preview: it is closed, it gets a newer commit, or it loses the label that
+// started the preview. Asks politely: one small request at a time, which does not count against the rate limit while
+// nothing has changed (https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api). Used by
+// supervisor/ends.ts; preview.ts plans what to watch.
+
+
+
+
+
+/** Fast enough that nobody looks at an old preview for long. GitHub gives a repository's jobs 1,000 requests an hour. */
+const pull_request_watch_POLL_MS = 30_000;
+/** The longest pause after failures, unless GitHub asks for more. */
+const MAX_PAUSE_MS = (/* unused pure expression or super */ null && (10 * 60_000));
+/** After one failure, the next request usually succeeds. */
+const FAILURES_BEFORE_WARNING = 3;
+/** A label may get another name, so its number decides where it is known. */
+const LabelSchema = object({ id: optional(number()), name: string() });
+/** What counts as unchanged. */
+const ConditionSchema = object({ headSha: string(), isOpen: dist_boolean(), hasLabel: dist_boolean() });
+const WatchedPullRequestSchema = object({
+    number: number(),
+    /** The label whose removal ends the preview. */
+    label: optional(LabelSchema),
+    /** The pull request when the preview was asked for; absent: as it is at the first look. */
+    before: optional(ConditionSchema),
+});
+const pull_request_watch_AnswerSchema = object({
+    state: picklist(['open', 'closed']),
+    merged: optional(dist_boolean(), false),
+    head: object({ sha: string() }),
+    labels: optional(array(LabelSchema), []),
+});
+const LabeledEvent = object({ action: literal('labeled'), label: LabelSchema });
+/** What to watch, for a job that previews `pullRequest`. */
+function planWatch(job, pullRequest) {
+    const { number, headSha, state } = pullRequest;
+    const labeled = v.safeParse(LabeledEvent, job.event);
+    const label = labeled.success ? labeled.output.label : undefined;
+    // Who runs an old run again wants its preview, whatever has happened to the pull request since then.
+    if (job.runAttempt > 1)
+        return { number, label };
+    return { number, label, before: { headSha, isOpen: state === 'open', hasLabel: label !== undefined } };
+}
+/** Looks at once, and then again and again. Never throws. Returns the function that stops watching. */
+function watchPullRequest(options) {
+    const stopped = new AbortController();
+    void new Watch(options, stopped.signal).follow();
+    return () => stopped.abort();
+}
+class Watch {
+    #options;
+    #signal;
+    #pollMs;
+    #before;
+    #etag;
+    #failures = 0;
+    #warned = false;
+    constructor(options, signal) {
+        this.#options = options;
+        this.#signal = signal;
+        this.#pollMs = options.pollMs ?? pull_request_watch_POLL_MS;
+        this.#before = options.watched.before;
+    }
+    async follow() {
+        while (!this.#signal.aborted) {
+            const pauseMs = await this.#look().catch(error => this.#pauseAfter(error));
+            if (pauseMs === 'over')
+                return;
+            await sleep(pauseMs, undefined, { signal: this.#signal, ref: false }).catch(() => { });
+        }
+    }
+    async #look() {
+        const { github, job, watched, logger, onEnd } = this.#options;
+        const { owner, name: repo } = job.repository;
+        const answer = await github.poll(pull_request_watch_AnswerSchema, 'GET /repos/{owner}/{repo}/pulls/{pull_number}', {
+            parameters: { owner, repo, pull_number: watched.number },
+            etag: this.#etag,
+            signal: this.#signal,
+        });
+        this.#failures = 0;
+        if (answer === 'unchanged')
+            return this.#pollMs;
+        this.#etag = answer.etag;
+        const end = findEnd(answer.body, this.#before, watched.label);
+        if (end !== undefined) {
+            logger.info(`pull request #${watched.number}: ${describeChange(end, answer.body, watched.label)}`);
+            onEnd(end);
+            return 'over';
+        }
+        this.#before = describeCondition(answer.body, watched.label);
+        return this.#pollMs;
+    }
+    #pauseAfter(error) {
+        if (this.#signal.aborted)
+            return 0;
+        const known = error instanceof GitHubError;
+        this.#failures += 1;
+        const isFinal = !(known && error.retryable);
+        if (isFinal || this.#failures >= FAILURES_BEFORE_WARNING)
+            this.#warn(error);
+        const backoffMs = Math.min(this.#pollMs * 2 ** this.#failures, MAX_PAUSE_MS);
+        return Math.max(backoffMs, (known && error.retryAfterMs) || 0);
+    }
+    #warn(error) {
+        if (this.#warned)
+            return;
+        this.#warned = true;
+        this.#options.logger.warn(describeReportFailure('pull request watch', error));
+    }
+}
+function findEnd(now, before, label) {
+    if (before === undefined)
+        return undefined;
+    if (before.isOpen && now.state === 'closed')
+        return now.merged ? 'pull request merged' : 'pull request closed';
+    if (before.headSha !== now.head.sha)
+        return 'newer commit';
+    if (before.hasLabel && !hasLabel(now, label))
+        return 'label removed';
+    return undefined;
+}
+function describeCondition(now, label) {
+    return { headSha: now.head.sha, isOpen: now.state === 'open', hasLabel: hasLabel(now, label) };
+}
+function hasLabel({ labels }, label) {
+    return labels.some(({ id, name }) => label?.id === undefined || id === undefined ? name === label?.name : id === label.id);
+}
+function describeChange(end, { head }, label) {
+    switch (end) {
+        case 'pull request closed':
+            return 'it was closed';
+        case 'pull request merged':
+            return 'it was merged';
+        case 'newer commit':
+            return `it has a newer commit, ${sanitise(head.sha.slice(0, 7))}`;
+        case 'label removed':
+            return `the label '${sanitise(label?.name ?? '')}' was removed`;
+    }
+}
+
 ;// CONCATENATED MODULE: ./build/js/supervisor/config.js
 // The one document a supervisor gets on its standard input: everything it needs, checked again on arrival.
 // It is never in a file, an argument or the environment, because it contains the bore secret and the GitHub token.
+
+
 
 
 
@@ -16100,15 +17287,20 @@ const JobSchema = object({
     actor: string(),
 });
 /** Where the preview is reported, and as what. post needs the same if the supervisor dies. */
-const ReportSchema = object({
+const config_ReportSchema = object({
     identity: object({ key: string(), name: string() }),
     preview: PreviewSchema,
     /** Absent without a pull request, or with `comment: false`. */
     comment: optional(object({ pullRequest: number() })),
 });
+/** What ends the preview from outside; nothing does if all are absent. */
 const EndsSchema = object({
+    /** The preview ends when nobody has used it for so long. */
+    idleTimeoutMs: optional(pipe(number(), minValue(1), maxValue(MAX_DURATION_MS))),
     /** The preview ends when this file appears; set only if the step holds. */
     continueFile: optional(string()),
+    /** The preview ends with what happens to it; only with `github`. */
+    pullRequest: optional(WatchedPullRequestSchema),
     /** The runner's worker: the job is over when it is gone. */
     runner: optional(object({ pid: number(), startTime: string() })),
 });
@@ -16119,16 +17311,17 @@ const SupervisorConfigSchema = object({
     controlToken: string(),
     logLevel: picklist(LOG_LEVELS),
     exposure: ExposureConfigSchema,
-    /** What ends the preview from outside; absent: nothing. */
     ends: optional(EndsSchema),
     /** Access to GitHub, for the reports and the ends; absent outside of a job, or without a token. */
     github: optional(object({ job: JobSchema, token: string() })),
     /** What is reported to GitHub; absent without `github`. */
-    report: optional(ReportSchema),
+    report: optional(config_ReportSchema),
 });
 
 ;// CONCATENATED MODULE: ./build/js/step/state.js
 // What main saves for post in the step's state. It contains no secret; post reads the token from the inputs again.
+
+
 
 
 
@@ -16142,10 +17335,14 @@ const StepStateSchema = object({
     supervisor: optional(object({ pid: number(), startTime: string(), role: string() })),
     /** The folder that wasmrun is installed into; gone when the installation has ended. */
     installFolder: optional(string()),
+    /** The wasmrun that main installed and post keeps in the runner's cache service; absent if there is nothing to keep. */
+    installation: optional(NewInstallationSchema),
     mode: picklist(APP_MODES),
+    /** Absent: info. */
+    logLevel: optional(picklist(LOG_LEVELS)),
     /** How long the app may take to stop. */
     stopTimeoutMs: number(),
-    report: ReportSchema,
+    report: config_ReportSchema,
     /** Whether the recorded requests outlive the job's steps; absent: no. */
     keepsRequests: optional(dist_boolean()),
 });
@@ -16222,6 +17419,9 @@ function measureLife({ exposure }) {
 
 
 
+
+
+
 /** The whole log is the `log-file` output; this much of it is worth a group in the step's log. */
 const LOG_LINES = 200;
 /** If a preview was live for less than this, reviewers can hardly have seen it. */
@@ -16231,6 +17431,10 @@ const REPORT_TIMEOUT_MS = 8_000;
 const AFTER_PROCESSES_MS = 3_000;
 /** For the summary, and for removing the folder. */
 const AFTER_REPORT_MS = 500;
+/** For keeping what was installed: an entry of the cache has some MB. */
+const SAVE_LIMIT_MS = 20_000;
+/** For removing the copy that is saved. */
+const AFTER_SAVE_MS = 500;
 /** Ends what main started. Does nothing if main started nothing. */
 async function tearDown() {
     const step = readStepState();
@@ -16259,6 +17463,23 @@ async function tearDown() {
         for (const warning of state.warnings)
             print_print.warning(warning);
     await removeSession(step);
+}
+/**
+ * Keeps a wasmrun that main installed for later jobs. Now, not earlier: nobody waits for the preview any more, wasmrun
+ * has downloaded its runtimes, and post also runs in a job that was cancelled. Never rejects.
+ */
+async function keepInstalled() {
+    const { installation, mode, logLevel = 'info' } = readStepState() ?? {};
+    if (installation === undefined || mode === undefined)
+        return;
+    await keepInstallation({
+        installation,
+        mode,
+        machine: readMachine(),
+        script: resolveBundle('cache'),
+        logger: createStepLogger(logLevel),
+        limitMs: limitInPost(SAVE_LIMIT_MS, AFTER_SAVE_MS),
+    });
 }
 /** The recorded requests may stay, for whatever uploads them after this step. The runner empties its temp folder. */
 async function removeSession({ folder, keepsRequests = false }) {
@@ -16300,7 +17521,7 @@ function tellReaped(reaped, stopTimeoutMs) {
     print_print.info(`ended processes that were left behind: ${list(reaped)}`);
     const killed = reaped.filter(one => one.killed);
     if (killed.length > 0)
-        print_print.info(`killed, because it did not stop within ${formatDuration(stopTimeoutMs)}, the \`stop-timeout\`: ${list(killed)}`);
+        print_print.info(`killed, because it did not stop within ${duration_formatDuration(stopTimeoutMs)}, the \`stop-timeout\`: ${list(killed)}`);
 }
 /** Not called after a hold, because no later step runs during it. */
 function warnOfAddressChanges(changes) {
@@ -16342,11 +17563,11 @@ async function reportDeath(step, state) {
     const { report } = step;
     if (token === '')
         return;
+    const logger = createStepLogger('info');
     const reporters = openReporters({
-        github: { job, token },
+        github: openGitHub({ job, token }, readMachine().proxy, logger),
         report,
-        proxy: readMachine().proxy,
-        logger: createStepLogger('info'),
+        logger,
         signal: AbortSignal.timeout(limitInPost(REPORT_TIMEOUT_MS, AFTER_REPORT_MS)),
     });
     const { identity, preview } = report;
@@ -16373,11 +17594,14 @@ function explainEnd(step, state) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/post.js
-// Entry of the post step: takes the preview down, however main ended. Never fails the job.
+// Entry of the post step: takes the preview down, however main ended, and keeps what main installed. Never fails the
+// job.
 
 
 
 
 tolerateBrokenOutput();
-void tearDown().catch(error => print_print.warning(`parts of the preview may still be running: ${errors_describeError(error)}`));
+void tearDown()
+    .catch(error => print_print.warning(`parts of the preview may still be running: ${errors_describeError(error)}`))
+    .then(keepInstalled);
 

@@ -481,7 +481,7 @@ function callListener(listener, thisArg, event) {
 
 
 
-const { tokenChars } = __webpack_require__(6615);
+const { tokenChars } = __webpack_require__(8996);
 
 /**
  * Adds an offer to the map of extension offers or a parameter to the map of
@@ -1300,7 +1300,7 @@ const {
   kWebSocket
 } = __webpack_require__(1791);
 const { concat, toArrayBuffer, unmask } = __webpack_require__(5803);
-const { isValidStatusCode, isValidUTF8 } = __webpack_require__(6615);
+const { isValidStatusCode, isValidUTF8 } = __webpack_require__(8996);
 
 const FastBuffer = Buffer[Symbol.species];
 
@@ -2058,7 +2058,7 @@ const {
 
 const PerMessageDeflate = __webpack_require__(4376);
 const { EMPTY_BUFFER, kWebSocket, NOOP } = __webpack_require__(1791);
-const { isBlob, isValidStatusCode } = __webpack_require__(6615);
+const { isBlob, isValidStatusCode } = __webpack_require__(8996);
 const { mask: applyMask, toBuffer } = __webpack_require__(5803);
 
 const kByteLength = Symbol('kByteLength');
@@ -2833,7 +2833,7 @@ module.exports = createWebSocketStream;
 
 
 
-const { tokenChars } = __webpack_require__(6615);
+const { tokenChars } = __webpack_require__(8996);
 
 /**
  * Parses the `Sec-WebSocket-Protocol` header into a set of subprotocol names.
@@ -2897,7 +2897,7 @@ module.exports = { parse };
 
 /***/ }),
 
-/***/ 6615:
+/***/ 8996:
 /***/ ((module, __unused_webpack_exports, __webpack_require__) => {
 
 
@@ -3648,7 +3648,7 @@ const { URL } = __webpack_require__(7016);
 const PerMessageDeflate = __webpack_require__(4376);
 const Receiver = __webpack_require__(893);
 const Sender = __webpack_require__(7389);
-const { isBlob } = __webpack_require__(6615);
+const { isBlob } = __webpack_require__(8996);
 
 const {
   BINARY_TYPES,

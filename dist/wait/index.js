@@ -8908,7 +8908,18 @@ const PROTOCOLS = (/* unused pure expression or super */ null && (['http', 'tcp'
  * Why an exposure ended as planned. A new reason also needs a sentence in github/comment/markdown.ts, and a place in
  * control/api.ts if clients may give it.
  */
-const END_REASONS = ['job ended', 'duration over', 'continue file', 'stopped', 'runner gone'];
+const END_REASONS = [
+    'job ended',
+    'duration over',
+    'idle timeout',
+    'continue file',
+    'stopped',
+    'pull request closed',
+    'pull request merged',
+    'newer commit',
+    'label removed',
+    'runner gone',
+];
 
 ;// CONCATENATED MODULE: ./build/js/shared/state-json.js
 // The state of an exposure as JSON: what the control API sends, outcome.json holds, and comment, summary and commands
@@ -9581,6 +9592,7 @@ function findAncestor(name) {
 //     requests.ndjson  the captured requests (0600)
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
+//     wasmrun/       a wasmrun from the runner's cache service
 
 
 
@@ -9610,6 +9622,7 @@ function sessionFiles(folder) {
         requests: (0,external_node_path_namespaceObject.join)(folder, 'requests.ndjson'),
         bin: (0,external_node_path_namespaceObject.join)(folder, 'bin'),
         app: (0,external_node_path_namespaceObject.join)(folder, 'app'),
+        wasmrun: (0,external_node_path_namespaceObject.join)(folder, 'wasmrun'),
     };
 }
 /** Makes a folder only this user can enter. */
