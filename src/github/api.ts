@@ -11,7 +11,7 @@ import { Octokit } from '@octokit/core';
 import { throttling } from '@octokit/plugin-throttling';
 import * as v from 'valibot';
 import { raceSignal } from '../shared/abort.ts';
-import { describeError, isTimeout } from '../shared/errors.ts';
+import { describeError, hasCode, isTimeout } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import { createFetch, type FetchOptions, type ProxyEnvironment, ProxyError } from '../shared/proxy.ts';
 import { sanitise } from '../shared/sanitise.ts';
@@ -187,8 +187,24 @@ function explainFailure(error: unknown, route: string): GitHubError {
   const problem = isTimeout(cause)
     ? `GitHub did not answer within ${REQUEST_TIMEOUT_MS / 1000} s (${route})`
     : `GitHub could not be reached (${route}): ${sanitise(describeError(error))}`;
-  return new GitHubError(problem, { retryable: true, cause: error });
+  if (!isUntrustedCertificate(error)) return new GitHubError(problem, { retryable: true, cause: error });
+  const remedy = 'set NODE_EXTRA_CA_CERTS to a file with the certificate of its authority';
+  return new GitHubError(`${problem}; ${remedy}`, { retryable: false, cause: error });
 }
+
+/** Whether Node.js does not know the authority of the server's certificate (Node.js docs, "X509 certificate error codes"). */
+function isUntrustedCertificate(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return hasCode(error, ...UNKNOWN_AUTHORITY) || isUntrustedCertificate(error.cause);
+}
+
+const UNKNOWN_AUTHORITY = [
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+];
 
 /** Octokit's error for an answer without a body. */
 const NotModified = v.object({ status: v.literal(304) });

@@ -36,5 +36,5 @@ export function renderCommitUrl(job: Job, sha: string): string {
 }
 
 function renderRepositoryUrl({ serverUrl, repository }: Job): string {
-  return `${serverUrl}/${repository.owner}/${repository.name}`;
+  return `${serverUrl.replace(/\/+$/, '')}/${repository.owner}/${repository.name}`;
 }

@@ -2,7 +2,12 @@
 // commands/shell.ts in a shell. All other code gets this object, not the environment.
 
 import { type CommandEnvironment, selectCommandEnvironment } from '../app/command-environment.ts';
-import { selectEnvironment, selectInstallEnvironment, selectWasmrunEnvironment } from '../app/environment.ts';
+import {
+  anchorCertificates,
+  selectEnvironment,
+  selectInstallEnvironment,
+  selectWasmrunEnvironment,
+} from '../app/environment.ts';
 import { type ProxyEnvironment, selectProxyVariables } from '../shared/proxy.ts';
 
 const RELEASES_URL = 'https://api.github.com/repos/anistark/wasmrun/releases';
@@ -36,7 +41,8 @@ export interface HostContext {
 }
 
 /** Reads everything of the environment that a preview needs. */
-export function readHost(environment: NodeJS.ProcessEnv, tempFolder: string): HostContext {
+export function readHost(variables: NodeJS.ProcessEnv, tempFolder: string): HostContext {
+  const environment = anchorCertificates(variables, process.cwd());
   return {
     tempFolder,
     pathVariable: environment.PATH ?? '',

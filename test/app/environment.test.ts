@@ -1,7 +1,9 @@
 // Which variables of the job a program gets, and how the `env` input is read.
 
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
+  anchorCertificates,
   selectEnvironment,
   selectInstallEnvironment,
   selectWasmrunEnvironment,
@@ -51,6 +53,19 @@ describe('the environment of a program', () => {
 
   it('contains the folder of Rust for the installation of wasmrun, but not the registry token', () => {
     expect(selectInstallEnvironment(JOB, 'linux')).toEqual({ ...BASE, CARGO_HOME: '/cargo' });
+  });
+
+  it('contains absolute paths of certificates, because programs start in other folders', () => {
+    const job = {
+      NODE_EXTRA_CA_CERTS: 'certs/ca.pem',
+      SSL_CERT_FILE: '/etc/ca.pem',
+      CURL_CA_BUNDLE: '',
+      PATH: 'bin',
+    };
+    expect(anchorCertificates(job, '/work')).toEqual({
+      ...job,
+      NODE_EXTRA_CA_CERTS: resolve('/work/certs/ca.pem'),
+    });
   });
 
   it('contains the system folders on Windows only, in upper or lower case', () => {
