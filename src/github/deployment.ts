@@ -9,7 +9,7 @@ import { ENDINGS, OUTAGES } from './comment/markdown.ts';
 import type { PreviewFacts, PreviewState, PreviewView } from './comment/view.ts';
 import type { Job } from './job.ts';
 import { type DeploymentStatus, type DeploymentTarget, OwnDeployment } from './own-deployment.ts';
-import { ReportQueue } from './report-queue.ts';
+import { ReportQueue, type WriteResult } from './report-queue.ts';
 
 /** GitHub refuses longer ones. */
 const MAX_DESCRIPTION_LENGTH = 140;
@@ -56,16 +56,16 @@ export class DeploymentWriter {
     return this.#queue.flush();
   }
 
-  async #write(view: PreviewView): Promise<'open'> {
+  async #write(view: PreviewView): Promise<WriteResult> {
     const described = describeStatus(view);
     const status: DeploymentStatus = this.#isOrphan ? { ...described, state: 'inactive' } : described;
     const text = JSON.stringify(status);
-    if (text === this.#last) return 'open';
+    if (text === this.#last) return 'unchanged';
     const isOver = this.#isOrphan || view.state.kind === 'ended';
     await this.#deployment.write(status, isOver ? undefined : { endsAt: readEnd(view.state) });
     this.#last = text;
     if (!isOver) await this.#deployment.endEarlier(describeReplaced(view));
-    return 'open';
+    return 'written';
   }
 }
 

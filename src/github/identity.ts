@@ -13,15 +13,21 @@ export interface PreviewIdentity {
 
 /** 128 bits: no two previews of a repository share a key by chance. */
 const KEY_DIGITS = 32;
+/** 64 bits: a repository has few workflows. */
+const WORKFLOW_DIGITS = 16;
 
 /** Makes the identity from workflow file, job, step, matrix leg and name; the name defaults to `job (value, value)`. */
 export function identifyPreview(job: Job, name: string | undefined): PreviewIdentity {
-  const workflow = job.workflowRef.split('@')[0] ?? '';
+  const workflow = readWorkflowFile(job);
   const leg = isRecord(job.matrix) ? job.matrix : {};
   const shown = name?.trim() || renderJobName(job.jobId, leg);
   const parts = [workflow, job.jobId, job.stepId, sortKeys(leg), shown];
-  const key = createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, KEY_DIGITS);
-  return { key, name: shown };
+  return { key: hash(JSON.stringify(parts), KEY_DIGITS), name: shown };
+}
+
+/** Hex digits that stand for the workflow file that was started; for a called workflow, that is its caller. */
+export function identifyWorkflow(job: Job): string {
+  return hash(readWorkflowFile(job), WORKFLOW_DIGITS);
 }
 
 /**
@@ -36,6 +42,15 @@ export function identifyAddress(job: Job, { key }: PreviewIdentity, number: numb
 /** Whether a job may have more previews like this one: the name or the matrix tells them apart. */
 export function isOneOfSeveral(job: Job, name: string | undefined): boolean {
   return Boolean(name?.trim()) || (isRecord(job.matrix) && Object.keys(job.matrix).length > 0);
+}
+
+/** Without the branch. */
+function readWorkflowFile(job: Job): string {
+  return job.workflowRef.split('@')[0] ?? '';
+}
+
+function hash(text: string, digits: number): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, digits);
 }
 
 /** As GitHub shows it in the list of checks: `test (ubuntu, 24)`. */

@@ -11,13 +11,26 @@ import { describeReportFailure, type Feature } from './wording.ts';
 /** Short failures of GitHub end in seconds. After a longer one, only the next change of state is written. */
 const RETRY_DELAYS_MS = [1_000, 4_000];
 
+/**
+ * A preview that keeps changing its state must not use up what GitHub allows: all writes with one token may be 80 a
+ * minute and 500 an hour. So this many are made at once, and then one in each interval: at most 22 in the first hour,
+ * and 12 in every other. The end is written in any case.
+ */
+const WRITES_AT_ONCE = 10;
+const WRITE_INTERVAL_MS = 5 * 60_000;
+
+/** `written`: with a request that counts. `closed`: nothing more is to be written. */
+export type WriteResult = 'written' | 'unchanged' | 'closed';
+
 export interface ReportQueueOptions {
   feature: Feature;
-  /** Writes one view. `closed`: nothing more is to be written. It is repeated after a failure of GitHub. */
-  write: (view: PreviewView) => Promise<'open' | 'closed'>;
+  /** Writes one view. It is repeated after a failure of GitHub. */
+  write: (view: PreviewView) => Promise<WriteResult>;
   logger: Logger;
   /** Ends all writing, also a wait for a rate limit. */
   signal?: AbortSignal | undefined;
+  /** For tests: the limits of how often a view is written. */
+  pace?: { atOnce: number; intervalMs: number } | undefined;
 }
 
 export class ReportQueue {
@@ -27,31 +40,56 @@ export class ReportQueue {
   #warned = false;
   /** True once nothing more can be written, for instance because the permission is missing. */
   #closed = false;
+  readonly #pace: Pace;
+  /** Ends the wait for the next write, because the view that came is the last one. */
+  readonly #hurry = new AbortController();
+  /** Until then GitHub wants no request; milliseconds since 1970. */
+  #pausedUntil = 0;
 
   constructor(options: ReportQueueOptions) {
     this.#options = options;
+    this.#pace = new Pace(options.pace ?? { atOnce: WRITES_AT_ONCE, intervalMs: WRITE_INTERVAL_MS });
   }
 
   /** Never rejects. Resolves when this view, or a newer one, is written or given up. */
   update(view: PreviewView): Promise<void> {
     this.#newest = view;
+    if (isLast(view)) this.#hurry.abort();
     this.#writing ??= this.#writeAll();
     return this.#writing;
   }
 
   /** Resolves when nothing is left to write. */
   async flush(): Promise<void> {
+    this.#hurry.abort();
     await this.#writing;
   }
 
   async #writeAll(): Promise<void> {
     // Wait, so that two changes in one turn of the event loop become one write.
     await Promise.resolve();
-    for (let view = this.#take(); view !== undefined; view = this.#take()) {
+    for (;;) {
+      await this.#awaitTurn();
+      const view = this.#take();
+      if (view === undefined) break;
       await this.#write(view).catch(error => this.#giveUp(error));
     }
     // In the same turn as the last #take, so that no update can come in between.
     this.#writing = undefined;
+  }
+
+  /** A pause that GitHub asked for holds also for the last view; ours does not. */
+  async #awaitTurn(): Promise<void> {
+    if (this.#newest === undefined || this.#closed) return;
+    await this.#sleep(this.#pausedUntil - Date.now(), this.#options.signal);
+    if (!this.#hurry.signal.aborted) await this.#sleep(this.#pace.waitMs(), this.#hurry.signal);
+  }
+
+  /** Ends early, without an error, when a signal is aborted. */
+  async #sleep(delayMs: number, end: AbortSignal | undefined): Promise<void> {
+    const { signal } = this.#options;
+    const signals = [signal, end].filter(one => one !== undefined);
+    if (delayMs > 0) await sleep(delayMs, undefined, { signal: AbortSignal.any(signals) }).catch(() => {});
   }
 
   #take(): PreviewView | undefined {
@@ -65,13 +103,16 @@ export class ReportQueue {
     let newest = view;
     for (const delayMs of [...RETRY_DELAYS_MS, undefined]) {
       try {
-        this.#closed = (await write(newest)) === 'closed';
+        const result = await write(newest);
+        if (result === 'written') this.#pace.spend();
+        this.#closed = result === 'closed';
         return;
       } catch (error) {
         const retryable = error instanceof GitHubError && error.retryable;
         if (!retryable || delayMs === undefined) throw error;
-        logger.debug(`the ${feature} will be written again in ${delayMs} ms: ${describeError(error)}`);
-        await sleep(delayMs, undefined, signal ? { signal } : {});
+        const pauseMs = Math.max(delayMs, error.retryAfterMs ?? 0);
+        logger.debug(`the ${feature} will be written again in ${pauseMs} ms: ${describeError(error)}`);
+        await sleep(pauseMs, undefined, signal ? { signal } : {});
         newest = this.#take() ?? newest;
       }
     }
@@ -82,8 +123,44 @@ export class ReportQueue {
     const known = error instanceof GitHubError;
     if (signal?.aborted && !known) return;
     this.#closed = !(known && error.retryable);
+    if (known) this.#pausedUntil = Date.now() + (error.retryAfterMs ?? 0);
     if (this.#warned) return;
     this.#warned = true;
     logger.warn(describeReportFailure(feature, error));
   }
+}
+
+/** How often a view may be written: a full bucket of writes, and one more in each interval. */
+class Pace {
+  readonly #options: { atOnce: number; intervalMs: number };
+  #left: number;
+  #countedAt = Date.now();
+
+  constructor(options: { atOnce: number; intervalMs: number }) {
+    this.#options = options;
+    this.#left = options.atOnce;
+  }
+
+  /** 0 if a view may be written now. */
+  waitMs(): number {
+    this.#refill();
+    return this.#left >= 1 ? 0 : (1 - this.#left) * this.#options.intervalMs;
+  }
+
+  spend(): void {
+    this.#refill();
+    this.#left -= 1;
+  }
+
+  #refill(): void {
+    const { atOnce, intervalMs } = this.#options;
+    const now = Date.now();
+    this.#left = Math.min(atOnce, this.#left + (now - this.#countedAt) / intervalMs);
+    this.#countedAt = now;
+  }
+}
+
+/** No view follows it. */
+function isLast({ state }: PreviewView): boolean {
+  return state.kind === 'ended' || state.kind === 'failed';
 }

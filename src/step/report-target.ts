@@ -88,8 +88,8 @@ export async function applyForkRules(options: {
   }
 }
 
-/** Random characters of a deployment's own name. */
-const DEPLOYMENT_ID_BYTES = 8;
+/** Enough that no two steps of a repository draw the same. */
+const STEP_ID_BYTES = 8;
 
 /**
  * Finds the pull request that gets comment and deployment, and resolves who can open the preview. If GitHub does not answer, there
@@ -127,7 +127,8 @@ export async function findReportTarget(options: {
     openWarning,
   };
   const report: ReportConfig = { identity, preview, expectsRefusal: admission?.isReadOnly };
-  if (guard.token && inputs.comment && pullRequest) report.comment = { pullRequest: pullRequest.number };
+  if (guard.token && inputs.comment && pullRequest)
+    report.comment = { pullRequest: pullRequest.number, instance: drawId() };
   if (guard.token && inputs.deployment)
     report.deployment = planDeployment(job, pullRequest, identity, inputs);
   return { access, report, pullRequest };
@@ -143,8 +144,13 @@ function planDeployment(
   return {
     environment: nameEnvironment(pullRequest?.number ?? readSubject(job), name),
     sha: readCommit(job, pullRequest),
-    id: randomBytes(DEPLOYMENT_ID_BYTES).toString('hex'),
+    id: drawId(),
   };
+}
+
+/** Hex digits that no other step has. */
+function drawId(): string {
+  return randomBytes(STEP_ID_BYTES).toString('hex');
 }
 
 /** The access as wording.ts names it. */

@@ -177,6 +177,7 @@ async function reportDeath(step: StepState, state: StateMessage): Promise<void> 
     github: openGitHub({ job, token }, readMachine().proxy, logger),
     report,
     logger,
+    warn: logger.warn,
     isOrphan: true,
     signal: AbortSignal.timeout(limitInPost(REPORT_TIMEOUT_MS, AFTER_REPORT_MS)),
   });

@@ -42,8 +42,8 @@ const JobSchema = v.object({
 export const ReportSchema = v.object({
   identity: v.object({ key: v.string(), name: v.string() }),
   preview: PreviewSchema,
-  /** Absent without a pull request, or with `comment: false`. */
-  comment: v.optional(v.object({ pullRequest: v.number() })),
+  /** Absent without a pull request, or with `comment: false`. `instance`: hex digits that no other step has. */
+  comment: v.optional(v.object({ pullRequest: v.number(), instance: v.string() })),
   /** Absent without `deployment: true`. `id`: tells this preview's deployment from all others. */
   deployment: v.optional(v.object({ environment: v.string(), sha: v.string(), id: v.string() })),
   /** Whether the token is likely to be read-only, as in a fork's job, so that a refusal needs no warning. */

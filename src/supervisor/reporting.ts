@@ -41,6 +41,8 @@ export interface ReporterOptions {
   github: SupervisorGitHub;
   report: ReportConfig;
   logger: Logger;
+  /** Tells the author of the workflow what to change. */
+  warn: (message: string) => void;
   /** The supervisor was killed, and post reports the end. */
   isOrphan?: boolean | undefined;
   /** Ends all writing. */
@@ -49,15 +51,15 @@ export interface ReporterOptions {
 
 /** Everything that shows the preview on GitHub. Nothing is written before the first update. */
 export function openReporters(options: ReporterOptions): Reporter[] {
-  const { report, signal, isOrphan } = options;
+  const { report, warn, signal, isOrphan } = options;
   const { job, connection: github } = options.github;
   const logger = report.expectsRefusal ? { ...options.logger, warn: options.logger.info } : options.logger;
   const { identity, comment, deployment } = report;
   const { runId, runAttempt } = job;
   const reporters: Reporter[] = [];
   if (comment) {
-    const target = { pullRequest: comment.pullRequest, identity, runId, runAttempt };
-    reporters.push(new CommentWriter({ github, job, target, logger, signal }));
+    const target = { ...comment, identity };
+    reporters.push(new CommentWriter({ github, job, target, logger, warn, signal }));
   }
   if (deployment) {
     const target = { ...deployment, preview: identity.key, runId, runAttempt };
@@ -77,7 +79,13 @@ export function startReporting(options: {
   const { report } = config;
   if (github === undefined || report === undefined) return { announceEnd: () => {}, finish: async () => {} };
   const overdue = new AbortController();
-  const reporters = openReporters({ github, report, logger, signal: overdue.signal });
+  const reporters = openReporters({
+    github,
+    report,
+    logger,
+    warn: message => exposure.warn(message),
+    signal: overdue.signal,
+  });
   const { identity, preview: constant } = report;
   const facts = describePreview(github.job, {
     ...constant,

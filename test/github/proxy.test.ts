@@ -180,8 +180,8 @@ describe('a proxy variable with a wrong value', () => {
     await start();
     const logger = recordLog();
     const github = connect(ENTERPRISE, { HTTP_PROXY: 'http://me:pass/word@proxy.test' }, logger);
-    const target = { pullRequest: 7, identity: { key: 'k', name: 'web' }, runId: '100', runAttempt: 1 };
-    const comment = new CommentWriter({ github, job: sampleJob(), target, logger });
+    const target = { pullRequest: 7, identity: { key: 'k', name: 'web' }, instance: 'c0ffee' };
+    const comment = new CommentWriter({ github, job: sampleJob(), target, logger, warn: logger.warn });
     await comment.update(sampleView());
     await comment.update(sampleView());
     await comment.flush();
@@ -254,7 +254,7 @@ describe('the proxy of the job', () => {
       report: {
         identity: { key: 'k', name: 'web' },
         preview: { commit: HEAD, warnings: [], showConsole: false },
-        comment: { pullRequest: 7 },
+        comment: { pullRequest: 7, instance: 'c0ffee' },
       },
     };
     await runScript(
@@ -293,7 +293,7 @@ function describeSupervisor(folder: string, baseEnvironment: Record<string, stri
     report: {
       identity: { key: 'k', name: 'web' },
       preview: { commit: HEAD, warnings: [], showConsole: true },
-      comment: { pullRequest: 7 },
+      comment: { pullRequest: 7, instance: 'c0ffee' },
     },
     exposure: {
       protocol: 'http',

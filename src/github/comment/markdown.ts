@@ -22,6 +22,27 @@ export function renderComment(view: PreviewView, marker: string): string {
   return `${marker}\n${renderPreview(view)}\n`;
 }
 
+/** A code span of a heading, whose fence may be longer than one backtick. */
+const NAME = /^### \S+ Preview ((`+)[^\n]*?[^`\n]\2(?!`)|\(empty\))/m;
+const ADDRESS = /`((?:https?|tcp):\/\/[\w.[\]:-]+)`/;
+const FOOTER = /^<sub>(.*) · updated [^<\n]*<\/sub>$/m;
+
+/**
+ * What is shown instead of a comment whose run is over and which nobody corrected. Takes name, address and footer from
+ * the old text, which our own user wrote.
+ */
+export function renderStale(body: string, marker: string, now: Date): string {
+  const name = NAME.exec(body)?.[1];
+  const footer = FOOTER.exec(body)?.[1];
+  const paragraphs = [
+    `### ⚪ Preview ${name === undefined ? '' : `${name} `}has ended`,
+    `Its run is over and could not say so itself.${renderOldAddress(ADDRESS.exec(body)?.[1])}`,
+    NEW_RUN,
+    `<sub>${footer === undefined ? '' : `${footer} · `}updated ${renderTime(now)}</sub>`,
+  ];
+  return `${marker}\n${paragraphs.join('\n\n')}\n`;
+}
+
 /** The figures of the summary. */
 export interface Figures {
   visits: number;
@@ -142,11 +163,13 @@ export const ENDINGS: Record<EndReason, string> = {
   'runner gone': 'The runner went away',
 };
 
+const NEW_RUN = 'Push a commit or run the workflow again to get a new one.';
+
 /** How to get a new preview; after a pull request is closed, nobody wants one. */
 function renderAgain(reason: EndReason): string[] {
   if (reason === 'pull request closed' || reason === 'pull request merged') return [];
   if (reason === 'label removed') return ['Add the label again to get a new one.'];
-  return ['Push a commit or run the workflow again to get a new one.'];
+  return [NEW_RUN];
 }
 
 function renderFailed(state: PreviewState & { kind: 'failed' }): string[] {

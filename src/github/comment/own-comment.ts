@@ -1,183 +1,234 @@
-// Our one comment on a pull request: finds it by its marker and its author, on all pages, and writes it. The marker is
-// not enough, because anyone who can comment can copy it. Used by comment-writer.ts, which decides when to write.
+// Our one comment on a pull request: finds it by its marker and its author, decides whether this run may write it, and
+// writes it. Used by comment-writer.ts, which decides when to write.
+//
+// Who writes: among previews that are alive the newest run, otherwise the run that ended last. Each run decides this for
+// itself, from the marker that the comment has at that moment; so it reads the comment before each edit, because GitHub
+// has no edit on the condition that nothing has changed. Two runs can still write in the same second: the writer looks
+// again a few seconds after it took a comment over.
 
-import * as v from 'valibot';
 import type { Logger } from '../../shared/log.ts';
-import { type GitHub, GitHubError, type Parameters } from '../api.ts';
-import type { PreviewIdentity } from '../identity.ts';
-import { compareRuns, type Marker, type Run, readMarker } from './marker.ts';
+import {
+  compareRuns,
+  isOver,
+  isSameWriter,
+  type Marker,
+  type Run,
+  readMarker,
+  type Writer,
+} from './marker.ts';
+import type { MarkedComment, Page, Thread } from './thread.ts';
 
-/** The run that writes, the pull request, and the preview that the comment is about. */
-export interface CommentTarget extends Run {
-  pullRequest: number;
-  identity: PreviewIdentity;
-}
+/** What changes from write to write in the marker. */
+export type Standing = Pick<Marker, 'state' | 'until'>;
 
 /**
- * The result of a write. `yielded`: a newer run has taken over the comment, and this run must not write it any more.
+ * `taken`: written, and it showed another run's preview before, so that the other may be writing at this moment.
+ * `unchanged`: it reads so already. `yielded`: it shows another run's preview, and was not written.
  */
-export type Written = { kind: 'written' } | { kind: 'yielded'; to: Run };
+export type Written =
+  | { kind: 'written' | 'taken' | 'unchanged'; slot: number }
+  | { kind: 'yielded'; to: Run };
 
 export interface OwnCommentOptions {
-  github: GitHub;
-  repository: { owner: string; name: string };
-  target: CommentTarget;
+  thread: Thread;
+  writer: Writer;
   logger: Logger;
-  signal?: AbortSignal | undefined;
 }
 
-const CommentSchema = v.object({
-  id: v.number(),
-  body: v.nullish(v.string(), ''),
-  user: v.nullable(v.object({ login: v.string() })),
-});
-
-type Comment = v.InferOutput<typeof CommentSchema>;
-type MarkedComment = Comment & { marker: Marker };
-
-const RunSchema = v.object({ run_attempt: v.optional(v.number(), 1) });
-
-/** The login of a job's own token, for servers that do not return the token's user. */
-const JOB_TOKEN_LOGIN = 'github-actions[bot]';
-
-const ONE = '/repos/{owner}/{repo}/issues/comments/{comment_id}';
-const ALL = '/repos/{owner}/{repo}/issues/{issue_number}/comments';
+/** Where to write: a comment that is there, or a new one; or nowhere. */
+type Place =
+  | { kind: 'comment'; comment: MarkedComment; spare: readonly MarkedComment[] }
+  | { kind: 'new' }
+  | { kind: 'lost'; to: MarkedComment };
 
 export class OwnComment {
   readonly #options: OwnCommentOptions;
-  /** The first line of every body that is written. */
-  readonly marker: Marker;
-  /** The comment that this process wrote, and its author, once they are known. */
+  /** The comment that this process writes, or has yielded, once it is known. */
   #id: number | undefined;
-  #login: string | undefined;
+  #slot = 1;
+  #isRunKnown: boolean | undefined;
+  #seen: Page = { comments: [], next: 1 };
 
   constructor(options: OwnCommentOptions) {
-    const { runId, runAttempt, identity } = options.target;
     this.#options = options;
-    this.marker = { key: identity.key, runId, runAttempt };
+  }
+
+  /** Our comment, or the one that shows another run's preview; undefined before the first write. */
+  get id(): number | undefined {
+    return this.#id;
+  }
+
+  /** What the last search saw of the thread, as one page. */
+  get seen(): Page {
+    return this.#seen;
   }
 
   /**
-   * Creates or edits the comment. `body` must begin with the marker. Can be repeated after a failure: it finds a
-   * comment that the failed attempt created. Rejects with a GitHubError.
+   * Creates or edits the comment; writes nothing if it reads the same already. `render` gets the marker that must open
+   * the body. Can be repeated after a failure: it finds a comment that the failed attempt created. Rejects with a
+   * GitHubError.
    */
-  async write(body: string): Promise<Written> {
-    const found = (await this.#readOwn()) ?? (await this.#findAll());
-    const created = found.length === 0 ? await this.#create(body) : undefined;
-    const [kept, ...spare] = created ? await this.#findBeside(created) : found;
-    if (kept === undefined) throw new Error('a comment was created and then not found');
-    for (const { id } of spare) await this.#remove(id);
-    if (await this.#mustYieldTo(kept.marker)) return { kind: 'yielded', to: kept.marker };
-    this.#id = kept.id;
-    if (kept.id !== created?.id)
-      await this.#request(CommentSchema, `PATCH ${ONE}`, { comment_id: kept.id, body });
-    return { kind: 'written' };
+  async write(standing: Standing, render: (marker: Marker) => string): Promise<Written> {
+    const place = (await this.#placeKnown(standing)) ?? (await this.#search(standing));
+    switch (place.kind) {
+      case 'new':
+        return this.#create(standing, render);
+      case 'lost':
+        this.#id = place.to.id;
+        return { kind: 'yielded', to: place.to.marker };
+      case 'comment':
+        return this.#edit(place, render(this.#markerOf(standing)));
+    }
   }
 
-  /** The comment that this process wrote before, as it is now; undefined if there is none, or somebody deleted it. */
-  async #readOwn(): Promise<MarkedComment[] | undefined> {
+  async #edit({ comment, spare }: Place & { kind: 'comment' }, body: string): Promise<Written> {
+    const { thread } = this.#options;
+    await this.#removeAll(spare);
+    const slot = this.#slot;
+    this.#id = comment.id;
+    if (isSameText(comment.body, body)) return { kind: 'unchanged', slot };
+    await thread.edit(comment.id, body);
+    return { kind: (await this.#isOwn(comment.marker)) ? 'written' : 'taken', slot };
+  }
+
+  /** The comment that was written before; undefined if it is gone, or if another step of this run has taken it. */
+  async #placeKnown(standing: Standing): Promise<Place | undefined> {
     if (this.#id === undefined) return undefined;
-    try {
-      const comment = await this.#request(CommentSchema, `GET ${ONE}`, { comment_id: this.#id });
-      return [{ ...comment, marker: this.#readMarker(comment) ?? this.marker }];
-    } catch (error) {
-      if (!isStatus(error, 404)) throw error;
-      this.#id = undefined;
-      return undefined;
-    }
+    const comment = await this.#options.thread.read(this.#id);
+    this.#id = undefined;
+    if (comment === undefined) return undefined;
+    const read = readMarker(comment.body);
+    // Somebody who edited the comment may have removed the marker: the comment is still ours.
+    const marker = read?.key === this.#options.writer.key ? read : this.#markerOf(standing);
+    if (await this.#isSibling(marker)) return undefined;
+    return this.#contest([{ ...comment, marker }], standing);
   }
 
   /**
-   * All our comments for this preview, that of the newest run first. There are several only if two runs started at
-   * once.
+   * Ends at the page that decides. Most threads have our comment on their first page, because the first run of a pull
+   * request creates it.
    */
-  async #findAll(): Promise<MarkedComment[]> {
-    const { github, target, signal } = this.#options;
-    const parameters = { ...this.#repository(), issue_number: target.pullRequest };
-    const comments = await github.list(CommentSchema, `GET ${ALL}`, { parameters, signal });
-    const marked = comments.flatMap(comment => {
-      const marker = this.#readMarker(comment);
-      return marker === undefined ? [] : [{ ...comment, marker }];
-    });
-    if (marked.length === 0) return [];
-    const author = await this.#readLogin();
-    return marked
-      .filter(({ user }) => user?.login === author)
-      .sort((a, b) => compareRuns(b.marker, a.marker) || a.id - b.id);
+  async #search(standing: Standing): Promise<Place> {
+    this.#seen = { comments: [], next: 1 };
+    for await (const { comments, next } of this.#options.thread.readOwn()) {
+      this.#seen = { comments: [...this.#seen.comments, ...comments], next };
+      const found = this.#seen.comments.filter(({ marker }) => marker.key === this.#options.writer.key);
+      const place = await this.#chooseSlot(found, standing);
+      if (place.kind !== 'new') return place;
+    }
+    return { kind: 'new' };
   }
 
-  async #create(body: string): Promise<MarkedComment> {
-    const parameters = { issue_number: this.#options.target.pullRequest, body };
-    const comment = await this.#request(CommentSchema, `POST ${ALL}`, parameters);
-    this.#login = comment.user?.login ?? this.#login;
-    return { ...comment, marker: this.marker };
+  /** The slot that this step has already, otherwise the first one that no other step of this run has. */
+  async #chooseSlot(found: readonly MarkedComment[], standing: Standing): Promise<Place> {
+    const siblings = await this.#filter(found, marker => this.#isSibling(marker));
+    const [own] = await this.#filter(found, marker => this.#isOwn(marker));
+    const rest = found.filter(comment => !siblings.includes(comment));
+    if (own !== undefined) {
+      this.#slot = own.marker.slot + siblings.filter(other => isAhead(other, own)).length;
+    } else {
+      this.#slot = 1;
+      while (siblings.some(({ marker }) => marker.slot === this.#slot)) this.#slot += 1;
+    }
+    const slot = own?.marker.slot ?? this.#slot;
+    return this.#contest(
+      rest.filter(({ marker }) => marker.slot === slot),
+      standing,
+    );
   }
 
-  /** Looks again after a comment was created, because another run may have created its own at the same time. */
-  async #findBeside(created: MarkedComment): Promise<MarkedComment[]> {
-    const all = await this.#findAll();
-    return all.some(({ id }) => id === created.id) ? all : [...all, created];
+  /** This run against every comment of its slot. There are several only if two runs created theirs at once. */
+  async #contest(candidates: readonly MarkedComment[], standing: Standing): Promise<Place> {
+    let own: MarkedComment | undefined;
+    for (const candidate of candidates) {
+      if (await this.#isOwn(candidate.marker)) own ??= candidate;
+      else if (!(await this.#winsAgainst(candidate, standing))) return { kind: 'lost', to: candidate };
+    }
+    const comment = own ?? candidates[0];
+    if (comment === undefined) return { kind: 'new' };
+    return { kind: 'comment', comment, spare: candidates.filter(({ id }) => id !== comment.id) };
   }
 
-  async #remove(id: number): Promise<void> {
-    this.#options.logger.debug(`deleting comment ${id}: another comment shows the same preview`);
-    try {
-      await this.#request(v.unknown(), `DELETE ${ONE}`, { comment_id: id });
-    } catch (error) {
-      if (!isStatus(error, 404)) throw error;
+  /** Asks GitHub about the other run only if the answer decides. */
+  async #winsAgainst(other: MarkedComment, standing: Standing): Promise<boolean> {
+    const { writer, thread } = this.#options;
+    const isNewer = compareRuns(writer, other.marker) > 0;
+    const hasEnded = isOver(standing);
+    if (isOver(other.marker)) return isNewer || !hasEnded;
+    if (isNewer !== hasEnded) return isNewer;
+    return thread.isGone(other, writer);
+  }
+
+  async #create(standing: Standing, render: (marker: Marker) => string): Promise<Written> {
+    const { thread, writer, logger } = this.#options;
+    const { comment, beside } = await thread.create(render(this.#markerOf(standing)));
+    const created = { ...comment, marker: this.#markerOf(standing) };
+    const rivals = beside.filter(({ id, marker }) => id !== created.id && marker.key === writer.key);
+    const siblings = await this.#filter(rivals, marker => this.#isSibling(marker));
+    const ahead = siblings.filter(other => isAhead(other, created)).length;
+    if (ahead > 0) {
+      this.#slot += ahead;
+      await thread.edit(created.id, render(this.#markerOf(standing)));
+    }
+    const others = rivals.filter(rival => rival.marker.slot === this.#slot && !siblings.includes(rival));
+    const place = await this.#contest([created, ...others], standing);
+    if (place.kind === 'lost') {
+      logger.debug(`removing comment ${created.id}: comment ${place.to.id} shows the preview of a newer run`);
+      await thread.remove(created.id);
+      this.#id = place.to.id;
+      return { kind: 'yielded', to: place.to.marker };
+    }
+    await this.#removeAll(others);
+    this.#id = created.id;
+    return { kind: 'written', slot: this.#slot };
+  }
+
+  async #removeAll(comments: readonly MarkedComment[]): Promise<void> {
+    for (const { id } of comments) {
+      this.#options.logger.debug(`removing comment ${id}: another comment shows the same preview`);
+      await this.#options.thread.remove(id);
     }
   }
 
-  /**
-   * True if the marker names a newer run that GitHub knows. If GitHub does not know it, this run takes over the
-   * comment.
-   */
-  async #mustYieldTo(marker: Marker): Promise<boolean> {
-    if (compareRuns(marker, this.marker) <= 0) return false;
-    try {
-      const route = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
-      const run = await this.#request(RunSchema, route, { run_id: marker.runId });
-      return run.run_attempt >= marker.runAttempt;
-    } catch (error) {
-      // A token without `actions: read` cannot check the run. The author is our own user, so trust the marker: at worst
-      // this hides one link, while overwriting the link of a newer run would leave a dead one.
-      if (isStatus(error, 403)) return true;
-      if (isStatus(error, 404)) return false;
-      throw error;
-    }
+  async #isOwn(marker: Marker): Promise<boolean> {
+    const { writer } = this.#options;
+    if (isSameWriter(marker, writer)) return true;
+    return compareRuns(marker, writer) === 0 && !(await this.#runIsKnown());
   }
 
-  async #readLogin(): Promise<string> {
-    const { github, signal } = this.#options;
-    this.#login ??= await github.readLogin(signal).catch(error => {
-      if (error instanceof GitHubError) return JOB_TOKEN_LOGIN;
-      throw error;
-    });
-    return this.#login;
+  /** Whether another step of this run wrote it: a preview of its own, which cannot be told apart in any other way. */
+  async #isSibling(marker: Marker): Promise<boolean> {
+    const { writer } = this.#options;
+    return compareRuns(marker, writer) === 0 && !(await this.#isOwn(marker));
   }
 
-  #readMarker(comment: Comment): Marker | undefined {
-    const marker = readMarker(comment.body);
-    return marker?.key === this.marker.key ? marker : undefined;
+  /** Not on a laptop: act gives each of its runs the same id. */
+  async #runIsKnown(): Promise<boolean> {
+    const { thread, writer } = this.#options;
+    this.#isRunKnown ??= (await thread.readRun(writer)) !== 'unknown';
+    return this.#isRunKnown;
   }
 
-  #request: GitHubRequest = (schema, route, parameters) => {
-    const { github, signal } = this.#options;
-    return github.request(schema, route, { parameters: { ...this.#repository(), ...parameters }, signal });
-  };
+  async #filter(
+    comments: readonly MarkedComment[],
+    check: (marker: Marker) => Promise<boolean>,
+  ): Promise<MarkedComment[]> {
+    const checked = await Promise.all(comments.map(({ marker }) => check(marker)));
+    return comments.filter((_, index) => checked[index]);
+  }
 
-  #repository(): { owner: string; repo: string } {
-    const { owner, name: repo } = this.#options.repository;
-    return { owner, repo };
+  #markerOf({ state, until }: Standing): Marker {
+    return { ...this.#options.writer, slot: this.#slot, state, until };
   }
 }
 
-type GitHubRequest = <S extends v.GenericSchema<unknown>>(
-  schema: S,
-  route: string,
-  parameters: Parameters,
-) => Promise<v.InferOutput<S>>;
+/** Of two steps of one run that chose the same slot, the one whose comment is older keeps it. */
+function isAhead(other: MarkedComment, own: MarkedComment): boolean {
+  return other.marker.slot >= own.marker.slot && other.id < own.id;
+}
 
-function isStatus(error: unknown, status: number): boolean {
-  return error instanceof GitHubError && error.status === status;
+/** GitHub may change line ends, and white space at the end. */
+function isSameText(a: string, b: string): boolean {
+  const normalise = (text: string) => text.replaceAll('\r\n', '\n').trimEnd();
+  return normalise(a) === normalise(b);
 }

@@ -47,7 +47,7 @@ const SAMPLES: Record<string, [PreviewState, Partial<PreviewFacts>?]> = {
 describe('the comment', () => {
   it.each(Object.entries(SAMPLES))('reads as in comments/%s.md', async (name, [state, facts]) => {
     const body = renderComment(sampleView(state, facts), marker);
-    expect(readMarker(body)).toEqual({ key: 'abc123', runId: '100', runAttempt: 1 });
+    expect(readMarker(body)).toMatchObject({ key: 'abc123', runId: '100', runAttempt: 1 });
     await expect(body).toMatchFileSnapshot(`comments/${name}.md`);
   });
 
