@@ -8,7 +8,7 @@ const OLDEST_NODE = 24;
 async function run(): Promise<number> {
   if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
     process.stderr.write(
-      `expose needs Node ${OLDEST_NODE} or later, and this is ${process.versions.node}; in a checkout, \`npm ci && npm run demo\` brings its own\n`,
+      `expose needs Node ${OLDEST_NODE} or later, and this is ${process.versions.node} (${process.execPath}): install a newer one from nodejs.org; in a checkout, \`npm ci && npm run demo\` brings its own\n`,
     );
     return 2;
   }

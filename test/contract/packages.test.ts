@@ -10,10 +10,8 @@ const ROOT = resolve(import.meta.dirname, '../..');
 /** Development packages that are run, and that nobody imports. */
 const PROGRAMS = ['@biomejs/biome', 'node', 'typescript'];
 
-const { dependencies, devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
-  dependencies: Record<string, string>;
-  devDependencies: Record<string, string>;
-};
+const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Record<string, object>;
+const { devDependencies = {}, scripts = {} } = manifest;
 
 /** `@scope/name` or `name`, without the path inside the package. */
 const packageOf = (specifier: string) =>
@@ -40,24 +38,26 @@ function listImports(...folders: string[]): string[] {
   return [...new Set(specifiers.filter(name => !name.startsWith('node:')).map(packageOf))].sort();
 }
 
-it('lists as dependencies exactly the packages that src imports, and those whose files are in a page', () => {
-  const used = new Set([...listImports('src'), ...PAGE_PACKAGES]);
-  expect([...used].sort()).toEqual(Object.keys(dependencies).sort());
+it('asks of its users to install nothing: packages are in the bundles, and listed as devDependencies', () => {
+  expect(Object.keys(manifest).filter(key => /dependencies$/i.test(key))).toEqual(['devDependencies']);
+  expect(Object.keys(scripts)).not.toEqual(
+    expect.arrayContaining([expect.stringMatching(/install|^prepare/)]),
+  );
 });
 
-it('lists every package that tests, benchmarks and scripts import, and no development package without a use', () => {
-  const imported = listImports('test', 'bench', 'scripts');
-  const declared = { ...dependencies, ...devDependencies };
-  expect(imported.filter(name => !(name in declared))).toEqual([]);
+it('lists every package that is imported, and none without a use', () => {
+  const imported = listImports('src', 'test', 'bench', 'scripts');
+  expect(imported.filter(name => !(name in devDependencies))).toEqual([]);
   const isUsed = (name: string) =>
-    imported.includes(name) || PROGRAMS.includes(name) || (name.startsWith('@types/') && isTyped(name));
+    [...imported, ...PROGRAMS, ...PAGE_PACKAGES].includes(name) ||
+    (name.startsWith('@types/') && isTyped(name));
   expect(Object.keys(devDependencies).filter(name => !isUsed(name))).toEqual([]);
 });
 
 /** Whether a types package describes Node or a package that is listed. */
 function isTyped(types: string): boolean {
   const described = types.slice('@types/'.length);
-  return described === 'node' || described in dependencies || described in devDependencies;
+  return described === 'node' || described in devDependencies;
 }
 
 it('calls nothing of a package that needs what scripts/bundle.ts leaves out', () => {
