@@ -103,6 +103,10 @@ const AnswerSchema = v.variant('cache', [
   v.object({ cache: v.literal('saved') }),
 ]);
 
+/** A problem that the library reports: as a command of the runner (@actions/core, `issueCommand`), or as plain text. */
+const PROBLEM =
+  /^::(?:warning|error)[^:]*::(.*)|^(?:Failed to save: |Cache \w+ skipped: |Attempt \d+ of \d+ failed with error: )(.*)/;
+
 /** Reads what the program prints: its answer, and before it what the library prints for the job's log. */
 class LibraryReport {
   #answer: v.InferOutput<typeof AnswerSchema> | undefined;
@@ -110,11 +114,7 @@ class LibraryReport {
   problem: string | undefined;
 
   read(line: string): void {
-    // As a command of the runner (toolkit, `issueCommand`), or as plain text.
-    const [, command, plain] =
-      /^::(?:warning|error)[^:]*::(.*)|^(?:Failed to save: |Attempt \d+ of \d+ failed with error: )(.*)/.exec(
-        line,
-      ) ?? [];
+    const [, command, plain] = PROBLEM.exec(line) ?? [];
     const problem = command === undefined ? plain : decodeCommand(command);
     if (problem !== undefined) this.problem = hideQueries(problem.replace(/^Failed to (restore|save): /, ''));
     if (line.startsWith('{')) this.#answer = parseAnswer(line) ?? this.#answer;

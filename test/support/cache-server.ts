@@ -3,6 +3,7 @@
 // source of @actions/cache 6.3.0 and of act 0.2.89; cache-server.test.ts holds it to the library.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { listen } from './listen.ts';
 
 /** What a client asks for, in this order: the first two to restore, the others to save. */
@@ -10,7 +11,7 @@ export type CacheStep = 'look-up' | 'download' | 'reserve' | 'upload' | 'commit'
 
 /** What happens at one step instead of the right answer. */
 export type CacheFault =
-  | { at: CacheStep; status: number; body?: string }
+  | { at: CacheStep; status: number; body?: string; type?: string }
   /** The request is never answered. */
   | { at: CacheStep; hang: true }
   /** The connection breaks in the middle of the archive. */
@@ -27,6 +28,7 @@ export interface CacheEntry {
 }
 
 export interface CacheServer {
+  readonly port: number;
   /** The job's variables that lead to it. */
   environment(version: 1 | 2): Record<string, string>;
   /** In the order in which they were saved. */
@@ -39,7 +41,12 @@ export interface CacheServer {
 
 const TOKEN = 'eyJ-the-token-of-the-job';
 
-export async function startCacheServer(): Promise<CacheServer> {
+/** With `tls`, clients know it as that host, on port 443. */
+export async function startCacheServer(tls?: {
+  cert: string;
+  key: string;
+  host: string;
+}): Promise<CacheServer> {
   const entries: CacheEntry[] = [];
   /** Entries that are reserved, by their number. */
   const drafts: CacheEntry[] = [];
@@ -58,7 +65,8 @@ export async function startCacheServer(): Promise<CacheServer> {
     if (entries.some(entry => entry.name === name && entry.version === version)) return undefined;
     return drafts.push({ name, version, archive: Buffer.alloc(0) }) - 1;
   };
-  const addressOf = (path: string) => `http://127.0.0.1:${port}/${path}?sig=the-signature-of-an-address`;
+  const base = () => (tls === undefined ? `http://127.0.0.1:${port}` : `https://${tls.host}`);
+  const addressOf = (path: string) => `${base()}/${path}?sig=the-signature-of-an-address`;
   const nameOf = (entry: CacheEntry) =>
     self.fault?.at === 'look-up' && 'name' in self.fault ? self.fault.name : entry.name;
 
@@ -158,7 +166,10 @@ export async function startCacheServer(): Promise<CacheServer> {
     const { fault } = self;
     if (fault?.at !== step || 'name' in fault) return send(response, answer(given));
     if ('hang' in fault) return;
-    if ('status' in fault) return void response.writeHead(fault.status).end(fault.body);
+    if ('status' in fault) {
+      const { status, body = '', type = 'application/json' } = fault;
+      return void response.writeHead(status, { 'content-type': type }).end(body);
+    }
     const right = answer(given);
     if ('content' in fault) return send(response, { bytes: fault.content });
     if (right.bytes === undefined) return send(response, right);
@@ -166,19 +177,20 @@ export async function startCacheServer(): Promise<CacheServer> {
     response.setHeader('content-length', bytes.length);
     response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy());
   };
-  const server = createServer(
-    (request, response) => void handle(request, response).catch(() => response.destroy()),
-  );
+  const listener = (request: IncomingMessage, response: ServerResponse) =>
+    void handle(request, response).catch(() => response.destroy());
+  const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
   port = await listen(server);
   const self: CacheServer = {
+    port,
     entries,
     steps,
     fault: undefined,
     environment: version => ({
       ACTIONS_RUNTIME_TOKEN: TOKEN,
       ...(version === 2
-        ? { ACTIONS_CACHE_SERVICE_V2: 'True', ACTIONS_RESULTS_URL: `http://127.0.0.1:${port}/` }
-        : { ACTIONS_CACHE_URL: `http://127.0.0.1:${port}/` }),
+        ? { ACTIONS_CACHE_SERVICE_V2: 'True', ACTIONS_RESULTS_URL: `${base()}/` }
+        : { ACTIONS_CACHE_URL: `${base()}/` }),
     }),
     async close() {
       server.closeAllConnections();
