@@ -128,7 +128,7 @@ class Watch {
     this.#failures += 1;
     const isFinal = !(known && error.retryable);
     if (isFinal || this.#failures >= FAILURES_BEFORE_WARNING) this.#warn(error);
-    const backoffMs = Math.min(this.#pollMs * 2 ** this.#failures, MAX_PAUSE_MS);
+    const backoffMs = Math.min(this.#pollMs * 2 ** (this.#failures - 1), MAX_PAUSE_MS);
     return Math.max(backoffMs, (known && error.retryAfterMs) || 0);
   }
 

@@ -3,12 +3,10 @@
 // next look.
 
 import { readdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import type { FakePullRequest } from '../../src/demo/github/server.ts';
-import { listen } from '../support/listen.ts';
+import { startGate } from '../support/github-gate.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import { isFull } from '../support/scale.ts';
 import { startRealServer } from '../support/tunnel-rig.ts';
@@ -28,43 +26,6 @@ import {
 const PAGE = { 'index.html': '<h1>the preview</h1>' };
 const HEAD = { sha: 'a'.repeat(40), repo: { full_name: 'octo/app' } };
 const PULL_REQUEST: FakePullRequest = { number: 7, state: 'open', head: HEAD, labels: ['preview'] };
-
-/** Stands before the server that plays GitHub, and keeps requests for the pull request until it is opened. */
-interface Gate {
-  environment: Record<string, string>;
-  guard(preview: Preview): void;
-  open(): void;
-}
-
-async function startGate(): Promise<Gate> {
-  let target = '';
-  const opened = Promise.withResolvers<void>();
-  const server = createServer(async (request, response) => {
-    const { method = 'GET', url = '', headers } = request;
-    const body = await text(request);
-    if (method === 'GET' && url.endsWith('/pulls/7')) await opened.promise;
-    const { authorization = '' } = headers;
-    const answer = await fetch(`${target}${url}`, {
-      method,
-      headers: { authorization, ...(body && { 'content-type': 'application/json' }) },
-      ...(body && { body }),
-    });
-    response.writeHead(answer.status, { 'content-type': 'application/json' });
-    response.end(await answer.text());
-  });
-  const port = await listen(server);
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return {
-    environment: { GITHUB_API_URL: `http://127.0.0.1:${port}` },
-    guard: ({ github }) => {
-      target = github.url;
-    },
-    open: opened.resolve,
-  };
-}
 
 /** The event of the run, and the pull request as it is at its start. */
 function setScene(preview: Preview, event: object, pull: Partial<FakePullRequest> = {}): FakePullRequest {
@@ -111,9 +72,9 @@ describeWithReal(['bore'], 'a hold', () => {
     ['label removed', '127.0.3.4', { labels: [] }, 'Its label was removed, so it ended'],
   ])('ends: %s', async (reason, host, change, sentence) => {
     await startRealServer(host, { secret: SECRET });
-    const gate = await startGate();
-    const preview = await createPreview({ server: host, hold: 'true' }, PAGE, gate.environment);
-    gate.guard(preview);
+    const gate = await startGate(/^GET .*\/pulls\/7$/);
+    const preview = await createPreview({ server: host, hold: 'true' }, PAGE, { GITHUB_API_URL: gate.url });
+    gate.guard(preview.github.url);
     const pull = setScene(preview, LABELED);
     const url = await startHold(preview);
     await waitUntil(() => preview.titles().includes('is live'), 'the comment says so');

@@ -35,7 +35,7 @@ const SHIPPED = [
   'examples/webhooks',
 ];
 /** What the workflows' steps call, apart from `programs`. No browser is among them. */
-const TOOLS = ['bash', 'cat', 'cp', 'curl', 'date', 'grep', 'rm'];
+const TOOLS = ['bash', 'cat', 'cp', 'curl', 'date', 'grep', 'mkdir', 'rm'];
 
 export interface ActOptions {
   /** Text of the workflow. */
@@ -203,13 +203,19 @@ function endQuietly(pid: number): void {
 
 /** act would download the actions of others; and for a checkout, it would look for a repository around it. */
 function replaceActions({ workflow, checkout = 'os-hello', actions }: ActOptions, folder: string): string[] {
-  const scripts = { 'actions/checkout': `cp -r "$SRC"/examples/${checkout}/. .`, ...actions };
+  // The fork rules read the commit that the workflow asked for.
+  const copy = `cp -r "$SRC"/examples/${checkout}/. .`;
+  const scripts = {
+    'actions/checkout': `${copy}; [ -z "$REF" ] || { mkdir -p .git; echo "$REF" >.git/HEAD; }`,
+    ...actions,
+  };
   return Object.entries(scripts).flatMap(([name, run]) => {
     const [reference] = new RegExp(`${name}@\\S+`).exec(workflow) ?? [];
     if (reference === undefined) return [];
     mkdirSync(join(folder, name), { recursive: true });
-    const steps = [{ shell: 'bash', run }];
-    writeFileSync(join(folder, name, 'action.yml'), JSON.stringify({ runs: { using: 'composite', steps } }));
+    const steps = [{ shell: 'bash', run, env: { REF: `\${{ inputs.ref }}` } }];
+    const action = { inputs: { ref: {} }, runs: { using: 'composite', steps } };
+    writeFileSync(join(folder, name, 'action.yml'), JSON.stringify(action));
     return ['--no-skip-checkout', '--local-repository', `${reference}=${join(folder, name)}`];
   });
 }

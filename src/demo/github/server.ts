@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { COMMENT_ROUTES } from './comments.ts';
 import { DEPLOYMENT_ROUTES } from './deployments.ts';
 import { type Answer, type Call, notFound, publish, refuse, repositoryPath } from './exchange.ts';
+import { PEOPLE_ROUTES } from './people.ts';
 import { PULL_ROUTES } from './pulls.ts';
 import { isBelow, REPOSITORY_ROUTES, redirectFormerName } from './repository.ts';
 import { RUN_ROUTES } from './runs.ts';
@@ -30,7 +31,14 @@ export interface GitHubServer {
   stop(): Promise<void>;
 }
 
-const ROUTES = [...REPOSITORY_ROUTES, ...COMMENT_ROUTES, ...PULL_ROUTES, ...RUN_ROUTES, ...DEPLOYMENT_ROUTES];
+const ROUTES = [
+  ...PEOPLE_ROUTES,
+  ...REPOSITORY_ROUTES,
+  ...COMMENT_ROUTES,
+  ...PULL_ROUTES,
+  ...RUN_ROUTES,
+  ...DEPLOYMENT_ROUTES,
+];
 
 const RATE_LIMIT = 5_000;
 

@@ -74,6 +74,13 @@ export interface FakeDeploymentStatus {
   createdAt: string;
 }
 
+export interface FakeReaction {
+  id: number;
+  comment: number;
+  login: string;
+  content: string;
+}
+
 /** What happens instead of the real answer, for the requests it matches. */
 export type Fault = FaultMatch & (FaultAnswer | FaultSilence);
 
@@ -121,6 +128,10 @@ export interface FakeState {
   runs: Record<string, number | FakeRun>;
   /** Oldest first. */
   deploymentList: FakeDeployment[];
+  /** What users may do, by login: admin, maintain, write, triage or read. Others may read what is public. */
+  roles: Record<string, string>;
+  /** Oldest first. */
+  reactions: FakeReaction[];
   faults: Fault[];
 }
 
@@ -138,6 +149,8 @@ export function createState(changes: Partial<FakeState>): FakeState {
     pulls: [],
     runs: {},
     deploymentList: [],
+    roles: {},
+    reactions: [],
     faults: [],
     ...changes,
   };

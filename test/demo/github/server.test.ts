@@ -177,6 +177,43 @@ describe('the server that plays GitHub', () => {
     expect(server.state.comments).toHaveLength(1);
   });
 
+  it('gives an answer only to those who do not have it yet', async () => {
+    server = await startGitHubServer();
+    const first = await fetch(`${server.url}/repos/octo/app`);
+    const etag = first.headers.get('etag') ?? '';
+    const again = () => fetch(`${server.url}/repos/octo/app`, { headers: { 'if-none-match': etag } });
+    expect([(await again()).status, await (await again()).text()]).toEqual([304, '']);
+    server.state.isPrivate = true;
+    expect((await again()).status).toBe(200);
+  });
+
+  it('says what people may do, in the words that scripts compare', async () => {
+    server = await startGitHubServer({ roles: { mona: 'maintain', helper: 'triage' } });
+    const ask = async (login: string) => {
+      const answer = await call(`/repos/octo/app/collaborators/${login}/permission`);
+      return answer.ok ? ((await answer.json()) as { permission: string }).permission : answer.status;
+    };
+    expect([await ask('mona'), await ask('helper'), await ask('stranger')]).toEqual([
+      'write',
+      'read',
+      'read',
+    ]);
+    server.state.isPrivate = true;
+    expect(await ask('stranger')).toBe(404);
+  });
+
+  it('keeps one reaction of a kind for each comment and user', async () => {
+    const comments = [{ id: 5, issue: 7, login: 'mona', body: '/preview' }];
+    server = await startGitHubServer({ comments });
+    const react = async (content: string) =>
+      (await call('/repos/octo/app/issues/comments/5/reactions', 'POST', { content })).status;
+    expect([await react('eyes'), await react('eyes'), await react('heart')]).toEqual([201, 200, 201]);
+    expect(server.state.reactions).toMatchObject([
+      { comment: 5, content: 'eyes' },
+      { comment: 5, content: 'heart' },
+    ]);
+  });
+
   it('runs as a script that prints its address and serves its state', async () => {
     server = await startGitHubServer();
     const script = fileURLToPath(new URL('../../support/github-server.ts', import.meta.url));
