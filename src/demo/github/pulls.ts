@@ -87,7 +87,7 @@ function renderHead(state: FakeState, { head, number }: FakePullRequest) {
 }
 
 /** The form of a list; `GET /pulls/{number}` adds to it. */
-function describePull(state: FakeState, pull: FakePullRequest) {
+export function describePull(state: FakeState, pull: FakePullRequest) {
   const { number, merged = false } = pull;
   const { repository, isPrivate } = state;
   const [owner = ''] = repository.split('/');

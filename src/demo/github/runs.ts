@@ -108,7 +108,7 @@ function describeRun(state: FakeState, id: string, run: FakeRun) {
 }
 
 /** As `workflow_run.pull_requests` lists them. */
-function describeMinimalPull({ repository, pulls }: FakeState, number: number) {
+export function describeMinimalPull({ repository, pulls }: FakeState, number: number) {
   const pull = pulls.find(candidate => candidate.number === number);
   const repo = (fullName: string) => ({
     id: idOf(fullName.toLowerCase()),
