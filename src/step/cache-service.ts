@@ -88,7 +88,9 @@ export async function callCacheService(call: CacheCall): Promise<CacheAnswer> {
     return report.conclude(call.names);
   } catch (error) {
     signal.throwIfAborted();
-    const reason = limit.aborted ? `no answer within ${call.limitMs / 1_000} s` : describeError(error);
+    const reason = limit.aborted
+      ? `no answer within ${Math.round(call.limitMs / 1_000)} s`
+      : describeError(error);
     return { kind: 'failed', reason: [reason, report.problem].filter(text => text !== undefined).join(': ') };
   } finally {
     // What cannot be removed goes with the folder around it.

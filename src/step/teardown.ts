@@ -34,6 +34,8 @@ const AFTER_PROCESSES_MS = 3_000;
 const AFTER_REPORT_MS = 500;
 /** For keeping what was installed: an entry of the cache has some MB. */
 const SAVE_LIMIT_MS = 20_000;
+/** With less, an attempt is of no use. */
+const MIN_SAVE_MS = 2_000;
 /** For removing the copy that is saved. */
 const AFTER_SAVE_MS = 500;
 
@@ -72,14 +74,12 @@ export async function tearDown(): Promise<void> {
 export async function keepInstalled(): Promise<void> {
   const { installation, mode, logLevel = 'info' } = readStepState() ?? {};
   if (installation === undefined || mode === undefined) return;
-  await keepInstallation({
-    installation,
-    mode,
-    machine: readMachine(),
-    script: resolveBundle('cache'),
-    logger: createStepLogger(logLevel),
-    limitMs: limitInPost(SAVE_LIMIT_MS, AFTER_SAVE_MS),
-  });
+  const logger = createStepLogger(logLevel);
+  const limitMs = limitInPost(SAVE_LIMIT_MS, AFTER_SAVE_MS);
+  if (limitMs < MIN_SAVE_MS)
+    return logger.info(`wasmrun ${installation.version}: not kept in the cache (no time is left in post)`);
+  const [machine, script] = [readMachine(), resolveBundle('cache')];
+  await keepInstallation({ installation, mode, machine, script, logger, limitMs });
 }
 
 /** The recorded requests may stay, for whatever uploads them after this step. The runner empties its temp folder. */

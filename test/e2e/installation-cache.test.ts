@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { findOrInstallWasmrun } from '../../src/app/wasmrun/install.ts';
 import { type NewInstallation, nameEntries } from '../../src/app/wasmrun/kept.ts';
@@ -29,14 +29,22 @@ import {
 import { readHost } from '../../src/supervisor/host.ts';
 import { type CacheEntry, type CacheFault, startCacheServer } from '../support/cache-server.ts';
 import { startConnectProxy } from '../support/connect-proxy.ts';
+import { RunnerJob } from '../support/runner.ts';
 import { isRunning } from '../support/running.ts';
 import { isFull } from '../support/scale.ts';
 import { TestCa } from '../support/test-ca.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const SYSTEM_PATH = ['/usr/bin', '/bin'].join(delimiter);
 const { program: PROGRAM_ENTRY, withRuntimes: RUNTIMES_ENTRY } = nameEntries('1.0.0');
 /** As wasmrun 1.0.0 prints its version. */
 const PROGRAM = "#!/bin/sh\nprintf 'wasmrun v1.0.0\\n'\n";
+
+/** Writes down that it ran, and puts the program where cargo would. */
+const CARGO = `#!/bin/sh
+echo > "$0.ran"; while [ "$1" != --root ]; do shift; done
+mkdir -p "$2/bin"; printf '%s' '${PROGRAM.replaceAll("'", `'\\''`)}' > "$2/bin/wasmrun"; chmod +x "$2/bin/wasmrun"
+`;
 
 interface JobOptions {
   mode?: AppMode;
@@ -138,11 +146,7 @@ class Job {
 
   #writeCargo(): string {
     const bin = this.#makeFolder('bin');
-    const script = `#!/bin/sh
-echo > "$0.ran"; while [ "$1" != --root ]; do shift; done
-mkdir -p "$2/bin"; printf '%s' '${PROGRAM.replaceAll("'", `'\\''`)}' > "$2/bin/wasmrun"; chmod +x "$2/bin/wasmrun"
-`;
-    writeFileSync(join(bin, 'cargo'), script, { mode: 0o755 });
+    writeFileSync(join(bin, 'cargo'), CARGO, { mode: 0o755 });
     return bin;
   }
 
@@ -502,6 +506,68 @@ describe.skipIf(process.platform === 'win32')("wasmrun's runtimes", () => {
     await job.main();
     expect(job.hasBuilt).toBe(false);
     expect(readdirSync(job.home)).toEqual([]);
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('the action', () => {
+  /** Runs main until wasmrun is installed and the supervisor started, cancels it, and runs post. Resolves with post's log. */
+  async function cancelAndPost(
+    inputs: Record<string, string>,
+    environment: Record<string, string>,
+  ): Promise<string> {
+    const programs = mkdtempSync(join(tmpdir(), 'programs-'));
+    const job = new RunnerJob({
+      inputs: { path: 'app', mode: 'os', access: 'open', comment: 'false', server: '127.0.0.1', ...inputs },
+      event: { repository: { private: false } },
+      environment: {
+        PATH: `${programs}${delimiter}${dirname(process.execPath)}${delimiter}${SYSTEM_PATH}`,
+        EXPOSE_WASMRUN_RELEASES_URL: 'http://127.0.0.1:9/releases',
+        ...environment,
+      },
+    });
+    onTestFinished(() => {
+      job.signal('SIGKILL');
+      job.remove();
+      rmSync(programs, { recursive: true });
+    });
+    mkdirSync(join(job.workspace, 'app'));
+    writeFileSync(join(job.workspace, 'app', 'index.js'), '');
+    writeFileSync(join(programs, 'cargo'), CARGO, { mode: 0o755 });
+    job.start();
+    const sessions = () => readdirSync(job.temp).map(name => join(job.temp, name, 'session.json'));
+    await waitUntil(() => sessions().some(file => existsSync(file)), 'the supervisor runs');
+    job.signal('SIGINT');
+    await job.finished();
+    const { code, log } = await job.post();
+    expect(code).toBe(0);
+    return log;
+  }
+
+  it('keeps what it installed, also when it is cancelled', async () => {
+    const server = await startService();
+    expect(await cancelAndPost({}, server.environment(2))).toContain(
+      `wasmrun 1.0.0: kept in the cache for later jobs as ${PROGRAM_ENTRY}, in `,
+    );
+    expect(server.entries.map(({ name }) => name)).toEqual([PROGRAM_ENTRY]);
+  });
+
+  it('keeps nothing where code from outside may have run, and asks for what is kept', async () => {
+    const server = await startService();
+    const log = await cancelAndPost({ 'allow-untrusted-head': 'true' }, server.environment(2));
+    expect(log).not.toContain('in the cache');
+    expect(server.steps).toEqual(['look-up']);
+  });
+
+  it('asks nothing of the service with `cache: false`', async () => {
+    const server = await startService();
+    await cancelAndPost({ cache: 'false' }, server.environment(2));
+    expect(server.steps).toEqual([]);
+  });
+
+  it('says nothing about it with `log-level: quiet`', async () => {
+    const server = await startService();
+    expect(await cancelAndPost({ 'log-level': 'quiet' }, server.environment(2))).not.toContain('cache');
+    expect(server.steps).toEqual(['look-up', 'reserve', 'upload', 'commit']);
   });
 });
 

@@ -55,7 +55,8 @@ const RecordSchema = v.object({
 
 type InstallationRecord = v.InferOutput<typeof RecordSchema>;
 
-const PROGRAM = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
+/** The program's file name. */
+export const PROGRAM = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
 /** The names that wasmrun gives its runtimes and their descriptions. */
 const RUNTIME_FILE = /^[A-Za-z0-9][\w.-]*\.(?:json|wasm)$/;
 
