@@ -20,6 +20,7 @@ const LONG = [
   'test/tunnel/faults-control.test.ts',
   'test/e2e/several-servers.test.ts',
   'test/app/os/os.test.ts',
+  'test/demo/story.test.ts',
   'test/e2e/lifetime.test.ts',
   'test/e2e/recipes.test.ts',
   'test/tunnel/soak.test.ts',

@@ -22,7 +22,7 @@ export const demo: Command = {
     const script = resolveBundle('demo');
     const [app, port] = [readApp(flags), readPort(flags.port)];
     const run = await loadDemo(script);
-    return run({
+    const call = {
       app,
       port,
       json: flags.json === true,
@@ -30,6 +30,12 @@ export const demo: Command = {
       variables: shell.variables,
       script,
       runnerScript: resolveBundle('demo-runner'),
+    };
+    return run(call).catch((error: unknown) => {
+      // Its bundle has a class of its own for this.
+      throw error instanceof Error && error.name === 'InputError'
+        ? new InputError(error.message, error)
+        : error;
     });
   },
 };

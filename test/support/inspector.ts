@@ -71,7 +71,7 @@ export async function openTab(): Promise<Page> {
 }
 
 /** The list to which faults are added as they happen. */
-function watchFaults(page: Page, url: string): string[] {
+export function watchFaults(page: Page, url: string): string[] {
   const faults: string[] = [];
   page.on('pageerror', error => faults.push(`error: ${error}`));
   page.on('dialog', dialog => {

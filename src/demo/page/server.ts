@@ -3,6 +3,7 @@
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { isSame } from '../../shared/secrets.ts';
 import { ACTIONS, type Action } from './documents.ts';
 import type { Feed } from './feed.ts';
@@ -34,6 +35,7 @@ const renderChartPolicy = (origin: string) =>
   ].join('; ');
 
 const KEEPALIVE_MS = 15_000;
+const LAST_STATE_MS = 300;
 
 export interface PageServer {
   /** The link that people open, with the key. */
@@ -53,7 +55,8 @@ export interface PageOptions {
 
 /** Rejects with the error of node:net if the port cannot be had. */
 export async function startPageServer(options: PageOptions): Promise<PageServer> {
-  const server = createServer((request, response) => answer(request, response, options));
+  const streams = new Set<ServerResponse>();
+  const server = createServer((request, response) => answer(request, response, { ...options, streams }));
   await once(server.listen(options.port, '127.0.0.1'), 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the page has no port');
@@ -64,13 +67,20 @@ export async function startPageServer(options: PageOptions): Promise<PageServer>
     async stop() {
       options.feed.flush();
       const closed = new Promise(resolve => server.close(resolve));
+      // The last state must reach the pages that still read.
+      const sent = Promise.all([...streams].map(stream => new Promise<void>(done => stream.end(done))));
+      await Promise.race([sent, delay(LAST_STATE_MS)]);
       server.closeAllConnections();
       await closed;
     },
   };
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, options: PageOptions): void {
+function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: PageOptions & { streams: Set<ServerResponse> },
+): void {
   const { host = '', authorization = '' } = request.headers;
   const port = request.socket.localPort;
   if (host !== `127.0.0.1:${port}` && host !== `localhost:${port}`)
@@ -80,7 +90,7 @@ function answer(request: IncomingMessage, response: ServerResponse, options: Pag
     return void sendFile(request, response, findFile(options.files, pathname));
   if (!isSame(authorization, `Bearer ${options.key}`))
     return void refuse(response, 401, 'the key of the printed link is needed');
-  if (request.method === 'GET' && pathname === '/api/events') return void sendEvents(response, options.feed);
+  if (request.method === 'GET' && pathname === '/api/events') return void sendEvents(response, options);
   const action = ACTIONS.find(name => pathname === `/api/${name}`);
   if (request.method !== 'POST' || action === undefined)
     return void refuse(response, 404, 'there is nothing here');
@@ -125,7 +135,11 @@ function describeHead({ type, text }: PageFile, path: string, origin: string): R
   };
 }
 
-function sendEvents(response: ServerResponse, feed: Feed): void {
+function sendEvents(
+  response: ServerResponse,
+  { feed, streams }: { feed: Feed; streams: Set<ServerResponse> },
+): void {
+  streams.add(response);
   response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
   const unwatch = feed.watch(({ type, data }) =>
     response.write(`event: ${type}\ndata: ${JSON.stringify(data)}\n\n`),
@@ -133,6 +147,7 @@ function sendEvents(response: ServerResponse, feed: Feed): void {
   const timer = setInterval(() => response.write(': still here\n\n'), KEEPALIVE_MS);
   response.once('close', () => {
     unwatch();
+    streams.delete(response);
     clearInterval(timer);
   });
 }
