@@ -9,7 +9,14 @@ import { AppError, describeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import { runCommand } from '../process/command.ts';
 import type { OnChild } from '../program.ts';
-import { copyRuntimes, digestFile, type InstallationStore, type NewInstallation, openKept } from './kept.ts';
+import {
+  copyRuntimes,
+  digestFile,
+  type InstallationStore,
+  type NewInstallation,
+  openKept,
+  PROGRAM,
+} from './kept.ts';
 import { CargoProgress, reportProgress } from './progress.ts';
 import { DigestError, type GitHubAccess, installFromRelease, RateLimitError } from './release.ts';
 import { isTooOld, parseWasmrunVersion } from './version.ts';
@@ -46,7 +53,6 @@ const MODES_WITHOUT = 'or use `mode: web` or `mode: port`, which need no wasmrun
 const VERSION_TIMEOUT_MS = 20_000;
 /** cargo takes minutes. */
 const CARGO_PROGRESS_INTERVAL_MS = 30_000;
-const PROGRAM = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
 
 /**
  * The absolute path of a wasmrun that runs. Throws an InputError for an impossible version, and an AppError that says
