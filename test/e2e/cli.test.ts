@@ -234,6 +234,17 @@ describe('expose run', () => {
     expect(urls[2]).not.toBe(urls[0]);
   });
 
+  it('ends by itself when nobody has used it for so long', async () => {
+    const server = new Cli(['server', '--port', '0']);
+    const port = await server.printed(/listening on 127\.0\.0\.1:(\d+)/);
+    const address = ['--server', `127.0.0.1:${port}`, '--mode', 'web'];
+    const { code, out } = await expose(['run', SITE, ...address, '--idle-timeout', '1s']);
+    expect(out).toContain('nobody has used the preview for 1s');
+    expect(out).toMatch(/ended: idle timeout\n$/);
+    expect(code).toBe(0);
+    expect(readdirSync(temp)).toEqual([]);
+  });
+
   it('shows the address and a line to paste for raw bytes', async () => {
     const service = createServer(socket => void socket.on('error', () => {}).end('hello')).listen(
       0,

@@ -1,7 +1,9 @@
 // The secrets among the inputs of the action are masked before anything else is printed.
 
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { afterEach, expect, it, vi } from 'vitest';
+import { join } from 'node:path';
+import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
 import { listSecrets } from '../../src/exposure/config.ts';
 import { INPUT_DEFAULTS } from '../../src/inputs/inputs.ts';
 import { readActionInputs } from '../../src/step/action-inputs.ts';
@@ -56,4 +58,20 @@ it('masks what may be a secret in a line of verify that is wrong', () => {
     expect(lines).toContain(`::add-mask::${secret}`);
     expect(error).not.toContain(secret);
   }
+});
+
+it.each([
+  ['github-hosted', 4],
+  ['self-hosted', 8],
+])('lets a hold of 8 h on a %s runner, whose job began 1 h ago, last for about %i h', (runner, hours) => {
+  const folder = mkdtempSync(join(tmpdir(), 'event-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const event = join(folder, 'event.json');
+  writeFileSync(event, '{}');
+  const began = new Date(Date.now() - 3_600_000);
+  utimesSync(event, began, began);
+  vi.stubEnv('RUNNER_ENVIRONMENT', runner);
+  vi.stubEnv('GITHUB_EVENT_PATH', event);
+  const { inputs } = read({ mode: 'port', port: '3000', hold: '8h' });
+  expect(Math.floor((inputs?.durationMs ?? 0) / 3_600_000)).toBe(hours);
 });
