@@ -18,6 +18,7 @@ import { ConsoleLines } from '../shared/console-lines.ts';
 import { MAX_DURATION_MS } from '../shared/duration.ts';
 import { AppError, describeError, TunnelError } from '../shared/errors.ts';
 import { removeFolder } from '../shared/folders.ts';
+import type { HistoryMessage } from '../shared/history.ts';
 import type { Logger } from '../shared/log.ts';
 import type { PublicInspector } from '../shared/public-inspector.ts';
 import { renderKeyFragment } from '../shared/public-url.ts';
@@ -25,9 +26,10 @@ import type { ReplayAnswer, ReplayOrder } from '../shared/replay.ts';
 import type { SignatureAnswer, SignatureQuestion } from '../shared/signature-check.ts';
 import type { AppState, EndReason, ExposureState } from '../shared/state.ts';
 import { DEFAULT_STOP_TIMEOUT_MS, DRAIN_MS } from '../shared/stop-times.ts';
-import type { ExposureConfig } from './config.ts';
+import { type ExposureConfig, listPageSecrets } from './config.ts';
 import { describeEnd, type EndPhase, explainStart, shortenLine } from './end.ts';
 import { startEndClock } from './end-clock.ts';
+import { History } from './history.ts';
 import { type Ingress, openIngress } from './ingress.ts';
 import { InspectorPort } from './inspector-port.ts';
 import { PublicTunnel } from './public-tunnel.ts';
@@ -66,6 +68,7 @@ export class Exposure {
   readonly #tunnel: PublicTunnel;
   /** What the app prints. */
   readonly consoleLines = new ConsoleLines();
+  readonly #history: History;
   #inspector: InspectorPort | undefined;
   #app: App | undefined;
   #appStart: Promise<App> | undefined;
@@ -107,6 +110,12 @@ export class Exposure {
       restarts: 0,
       warnings: [],
     };
+    this.#history = new History({
+      readVisits: () => this.#ingress.visits,
+      times: this.#ingress.times,
+      requests: this.#recorder,
+      secrets: listPageSecrets(config),
+    });
     this.#requestsFile =
       options.requestsFile === undefined
         ? undefined
@@ -164,6 +173,11 @@ export class Exposure {
   /** Whether somebody uses the preview: `begun` grows with each visit and replay, `open` counts those not over yet. */
   get usage(): { begun: number; open: number } {
     return { begun: this.#ingress.visits + this.#replays, open: this.#ingress.openVisits };
+  }
+
+  /** What has happened so far. */
+  describeHistory(): HistoryMessage {
+    return this.#history.describe();
   }
 
   /** What the inspector shows apart from the state. */
@@ -325,6 +339,7 @@ export class Exposure {
 
   async #release(finish: (live: { liveAt?: Date }) => EndPhase, error: unknown): Promise<void> {
     this.#stopClock();
+    this.#history.end();
     this.#cancelled.abort();
     const { phase } = this.#state;
     const end = finish(phase.kind === 'live' ? { liveAt: phase.liveAt } : {});
@@ -341,6 +356,7 @@ export class Exposure {
     // On Windows an open file, or a mount, may keep the folder from being removed: the end is reported anyway.
     const left = await removeFolder(join(this.#options.folder, 'app'));
     if (left !== undefined) this.warn(left);
+    this.#history.stop();
     this.#update(last);
     // Last of all: those who watch see the end.
     await this.#attempt('the public inspector', this.#inspector?.stop());
@@ -363,6 +379,7 @@ export class Exposure {
 
   #update(change: Partial<ExposureState>): void {
     this.#state = { ...this.#state, ...change };
+    this.#history.observe(this.#state);
     for (const listener of this.#listeners) {
       try {
         listener(this.state);

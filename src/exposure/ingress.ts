@@ -11,6 +11,7 @@ import type { RequestRecorder } from '../gateway/webhooks/record/recorder.ts';
 import type { CapturedRequest } from '../shared/captured-request.ts';
 import type { Logger } from '../shared/log.ts';
 import { type ReplayAnswer, ReplayError, type ReplayOrder } from '../shared/replay.ts';
+import type { ResponseTimes } from '../shared/response-times.ts';
 import type { AppState } from '../shared/state.ts';
 import { Relay } from '../tunnel/relay/relay.ts';
 import { createStreamSink, type VisitorSink } from '../tunnel/visitors/visitor-sink.ts';
@@ -24,6 +25,8 @@ export interface Ingress {
   readonly visits: number;
   /** How many of them are not over yet. */
   readonly openVisits: number;
+  /** How long the answers took; undefined with `protocol: tcp`. */
+  readonly times: ResponseTimes | undefined;
   /** Whether `probe` needs a running app: with `protocol: tcp` there is no gateway to answer it. */
   readonly needsApp: boolean;
   /** Whether visitors' TLS ends here. */
@@ -83,6 +86,7 @@ function openGateway(options: IngressOptions): Ingress {
     get openVisits() {
       return gateway.openVisits;
     },
+    times: gateway.times,
     needsApp: false,
     endsTls: tls !== undefined,
     probe: (url, signal) => probeHttp(url, proofKey, signal, certificate),
@@ -110,6 +114,7 @@ function openRelay({ app, threadScript, logger }: IngressOptions): Ingress {
     get openVisits() {
       return relay.open;
     },
+    times: undefined,
     needsApp: true,
     endsTls: false,
     probe: async (url, signal) => {

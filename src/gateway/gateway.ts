@@ -8,6 +8,7 @@ import type { CapturedRequest } from '../shared/captured-request.ts';
 import { describeError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import type { ReplayAnswer, ReplayOrder } from '../shared/replay.ts';
+import { ResponseTimes } from '../shared/response-times.ts';
 import { sanitise } from '../shared/sanitise.ts';
 import type { AppState } from '../shared/state.ts';
 import { AccessControl, type AccessRules } from './access/access.ts';
@@ -72,6 +73,8 @@ export interface Gateway {
   readonly visits: number;
   /** How many of them are not over yet, WebSockets and event streams included. */
   readonly openVisits: number;
+  /** How long their answers took. */
+  readonly times: ResponseTimes;
   /** To be called when the app's state has changed. */
   followApp(): void;
   /** Sends a captured request again. Rejects with a ReplayError. */
@@ -109,6 +112,7 @@ export function startGateway(options: GatewayOptions): Gateway {
     get openVisits() {
       return context.tally.open;
     },
+    times: context.tally.times,
     followApp: () => context.queue?.follow(),
     replay: (captured, order) => replayer.replay(captured, order),
     stop: async drainMs => {
@@ -139,7 +143,7 @@ function createContext(options: GatewayOptions): PassContext {
       ? new DeliveryQueue({ readApp: app, compression, logger, ...(queueLimits && { limits: queueLimits }) })
       : undefined,
     logger,
-    tally: { visits: 0, open: 0 },
+    tally: { visits: 0, open: 0, times: new ResponseTimes() },
   };
 }
 

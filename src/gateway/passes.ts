@@ -4,6 +4,7 @@
 import type { Duplex } from 'node:stream';
 import { describeError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
+import type { ResponseTimes } from '../shared/response-times.ts';
 import { sanitise } from '../shared/sanitise.ts';
 import type { AppState } from '../shared/state.ts';
 import type { AccessControl } from './access/access.ts';
@@ -69,6 +70,8 @@ export interface Tally {
   visits: number;
   /** Those that are not over yet: an upload, an answer, an event stream, a WebSocket. */
   open: number;
+  /** Without WebSockets and event streams, which last as long as their page is open. */
+  readonly times: ResponseTimes;
 }
 
 /** A page that takes longer is work, not a click. */
@@ -231,16 +234,28 @@ function refuseOwnPath(visit: Visit): boolean {
 }
 
 /** Counts the request; never answers it. */
-function countVisit({ response, upgrade }: Visit, { tally }: PassContext): boolean {
+function countVisit({ request, response, upgrade }: Visit, { tally }: PassContext): boolean {
   tally.visits += 1;
   // The response of a WebSocket is detached from its connection, and then does not close with it.
   const whole = upgrade?.socket ?? response;
   if (whole.destroyed) return false;
   tally.open += 1;
+  const begun = performance.now();
   whole.once('close', () => {
     tally.open -= 1;
+    if (upgrade !== undefined || !response.writableFinished || isForEvents(request)) return;
+    tally.times.add(performance.now() - begun, () => ({
+      method: request.method ?? '',
+      path: readPath(request),
+      status: response.statusCode,
+    }));
   });
   return false;
+}
+
+/** EventSource says so (HTML, 9.2.2). */
+function isForEvents({ headers }: Visit['request']): boolean {
+  return headers.accept?.startsWith('text/event-stream') === true;
 }
 
 /** Refuses with 413 a `Content-Length` above `max-body`, before a 100 (Continue). upload.ts counts chunked bodies. */

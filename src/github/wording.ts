@@ -41,7 +41,8 @@ export function describeUnknownNumber(number: number, { repository }: Job, error
 }
 
 /** How visitors get access. `given key`: the workflow's own key, which is never shown. */
-export type Access = 'open' | 'link' | 'given key' | 'basic';
+export const ACCESSES = ['open', 'link', 'given key', 'basic'] as const;
+export type Access = (typeof ACCESSES)[number];
 
 /** What a visitor needs apart from the link; undefined if the link is enough. */
 export function describeEntry(access: Access): string | undefined {

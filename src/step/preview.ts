@@ -1,6 +1,7 @@
 // What the main step does: checks the fork rules, reads the inputs, starts the supervisor, waits until the preview is
 // live, writes the outputs, and in a hold waits for the end. Used by main.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import * as core from '@actions/core';
 import { followStates, readInspectorUrl } from '../control/client.ts';
 import type { Job } from '../github/job.ts';
@@ -10,7 +11,7 @@ import { describeError, InputError } from '../shared/errors.ts';
 import { waitForEnd } from '../shared/processes.ts';
 import { sanitise } from '../shared/sanitise.ts';
 import type { StateMessage } from '../shared/state-json.ts';
-import { readOutcome, type Session, sessionFiles } from '../supervisor/session-folder.ts';
+import { type Outcome, readOutcome, type Session, sessionFiles } from '../supervisor/session-folder.ts';
 import { readActionInputs } from './action-inputs.ts';
 import { awaitState, hold, isOver } from './hold.ts';
 import { readForkRuleInputs, readJob } from './job-environment.ts';
@@ -20,7 +21,7 @@ import { print } from './print.ts';
 import { publish } from './publish.ts';
 import { applyForkRules, connectForStep, findReportTarget } from './report-target.ts';
 import { recordShown, type Started, startSupervisor } from './start.ts';
-import { writeSummary } from './summary.ts';
+import { writeFinalSummary, writeLiveSummary } from './summary.ts';
 
 /**
  * How long main waits for the end after the preview's time is over, and the app's time to stop: the supervisor should
@@ -29,6 +30,8 @@ import { writeSummary } from './summary.ts';
 const END_GRACE_MS = 10_000;
 /** The sockets of a process that is killed close a moment before it counts as ended. */
 const DEATH_TIMEOUT_MS = 1_000;
+const OUTCOME_TIMEOUT_MS = 2_000;
+const OUTCOME_POLL_MS = 50;
 
 /** The preview could not start, or failed in a hold. The message says why, so that no stack trace is needed. */
 class PreviewError extends Error {
@@ -96,10 +99,21 @@ async function expose(job: Job, inputs: Inputs, started: Started, log: StepLog):
   }
   const state = last ?? readOutcome(folder);
   if (state === undefined) return conclude(state, session, log);
-  await writeSummary(job, started.state, state);
+  if (!isOver(state)) await writeLiveSummary(job, started.state, state);
+  else await writeFinalSummary(job, started.state, (await awaitOutcome(folder)) ?? state);
   for (const warning of state.warnings) log.warn(warning);
   recordShown({ log: shownBytes, warnings: state.warnings.length, end: isOver(state) });
   return conclude(state, session, log);
+}
+
+/** The outcome with its history, which is saved a moment after the end is announced; undefined if it cannot be. */
+async function awaitOutcome(folder: string): Promise<Outcome | undefined> {
+  for (let waitedMs = 0; waitedMs < OUTCOME_TIMEOUT_MS; waitedMs += OUTCOME_POLL_MS) {
+    const outcome = readOutcome(folder);
+    if (outcome !== undefined) return outcome;
+    await delay(OUTCOME_POLL_MS);
+  }
+  return undefined;
 }
 
 async function conclude(state: StateMessage | undefined, session: Session, log: StepLog): Promise<void> {

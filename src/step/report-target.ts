@@ -36,6 +36,7 @@ const API_TIMEOUT_MS = 30_000;
 
 export interface ReportTarget {
   access: ResolvedAccess['access'];
+  shownAccess: Access;
   /** `commit`: the pull request's head, otherwise the run's own. */
   report: ReportConfig;
   /** The pull request that is previewed, also if it gets no comment; looked up only if something needs it. */
@@ -131,7 +132,7 @@ export async function findReportTarget(options: {
     report.comment = { pullRequest: pullRequest.number, instance: drawId() };
   if (guard.token && inputs.deployment)
     report.deployment = planDeployment(job, pullRequest, identity, inputs);
-  return { access, report, pullRequest };
+  return { access, shownAccess: shown, report, pullRequest };
 }
 
 function planDeployment(

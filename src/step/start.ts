@@ -11,6 +11,7 @@ import type { Cancellation } from '../shared/cancellation.ts';
 import { describeError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import { findAncestor, recordProcess } from '../shared/processes.ts';
+import { addBrackets } from '../shared/public-url.ts';
 import { startBackground } from '../supervisor/background.ts';
 import {
   describeLeftOut,
@@ -64,6 +65,11 @@ export async function startSupervisor(options: {
     logLevel: inputs.logLevel,
     stopTimeoutMs: inputs.app.stopTimeoutMs,
     report,
+    exposedAs: {
+      protocol: inputs.protocol,
+      access: target.shownAccess,
+      servers: inputs.tunnel.servers.map(({ address: { host, port } }) => `${addBrackets(host)}:${port}`),
+    },
     // Paths were named, by `capture`, `public-paths` or `verify`: somebody wants these requests.
     keepsRequests: inputs.webhooks.capture.kind === 'paths',
   };

@@ -3,8 +3,9 @@
 import * as core from '@actions/core';
 import * as v from 'valibot';
 import { NewInstallationSchema } from '../app/wasmrun/kept.ts';
+import { ACCESSES } from '../github/wording.ts';
 import { LOG_LEVELS } from '../shared/log.ts';
-import { APP_MODES } from '../shared/state.ts';
+import { APP_MODES, PROTOCOLS } from '../shared/state.ts';
 import { ReportSchema } from '../supervisor/config.ts';
 
 const KEY = 'exposure';
@@ -25,6 +26,14 @@ const StepStateSchema = v.object({
   /** How long the app may take to stop. */
   stopTimeoutMs: v.number(),
   report: ReportSchema,
+  /** For the summary. */
+  exposedAs: v.optional(
+    v.object({
+      protocol: v.picklist(PROTOCOLS),
+      access: v.picklist(ACCESSES),
+      servers: v.array(v.string()),
+    }),
+  ),
   /** Whether the recorded requests outlive the job's steps; absent: no. */
   keepsRequests: v.optional(v.boolean()),
 });

@@ -1,34 +1,44 @@
-// The job summary of the step. main writes it after its wait, and post writes it again with the final figures.
+// The summary of the step, which GitHub shows when main or post has ended, one below the other, for good. So the end is
+// written once: by main after a hold, or if the preview failed to start, and by post otherwise. Beside later steps, main
+// writes the link.
 
 import * as core from '@actions/core';
-import { renderSummary } from '../github/comment/markdown.ts';
-import { describePreview, viewOf } from '../github/comment/view.ts';
+import { describePreview, type PreviewView, viewOf } from '../github/comment/view.ts';
 import type { Job } from '../github/job.ts';
+import { renderFinalSummary, renderLiveSummary } from '../github/summary/summary.ts';
 import type { StateMessage } from '../shared/state-json.ts';
+import type { Outcome } from '../supervisor/session-folder.ts';
 import { print } from './print.ts';
 import type { StepState } from './state.ts';
 
-/** Adds the preview as it is now to the summary. Never rejects, because a runner may not support summaries. */
-export async function writeSummary(job: Job, step: StepState, state: StateMessage): Promise<void> {
-  const updatedAt = new Date();
-  const facts = describePreview(job, {
-    ...step.report.preview,
-    name: step.report.identity.name,
-    mode: step.mode,
-  });
-  const view = {
-    preview: { ...facts, warnings: [...facts.warnings, ...state.warnings] },
-    state: viewOf(state, { now: updatedAt, hideConsole: !step.report.preview.showConsole }),
-    updatedAt,
-  };
-  // Figures are shown at the end only.
-  const isOver = state.exposure.phase === 'ended' || state.exposure.phase === 'failed';
-  const figures = { ...state, addressChanges: state.address_changes, durationMs: measureLife(state) };
-  const text = renderSummary(view, isOver ? figures : undefined);
+/** Never rejects, because a runner may not support summaries. */
+export async function writeLiveSummary(job: Job, step: StepState, state: StateMessage): Promise<void> {
+  await write(renderLiveSummary(describeView(job, step, state)));
+}
+
+/** Never rejects. */
+export async function writeFinalSummary(job: Job, step: StepState, outcome: Outcome): Promise<void> {
+  const view = describeView(job, step, outcome);
+  const { history } = outcome;
+  await write(renderFinalSummary({ view, state: outcome, history, exposedAs: step.exposedAs }));
+}
+
+async function write(text: string): Promise<void> {
   await core.summary
     .addRaw(text, true)
     .write()
     .catch(error => print.debug(`no summary: ${error}`));
+}
+
+function describeView(job: Job, step: StepState, state: StateMessage): PreviewView {
+  const { preview, identity } = step.report;
+  const updatedAt = new Date();
+  const facts = describePreview(job, { ...preview, name: identity.name, mode: step.mode });
+  return {
+    preview: { ...facts, warnings: [...facts.warnings, ...state.warnings] },
+    state: viewOf(state, { now: updatedAt, hideConsole: !preview.showConsole }),
+    updatedAt,
+  };
 }
 
 /** How long the exposure has been live, in milliseconds; 0 if it never was. */

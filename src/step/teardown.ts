@@ -14,14 +14,14 @@ import { openGitHub } from '../supervisor/github.ts';
 import { resolveBundle } from '../supervisor/plan.ts';
 import type { ReapedProcess } from '../supervisor/process-journal.ts';
 import { openReporters } from '../supervisor/reporting.ts';
-import { sessionFiles } from '../supervisor/session-folder.ts';
+import { type Outcome, readLatest, sessionFiles } from '../supervisor/session-folder.ts';
 import { keepInstallation } from './installation-cache.ts';
 import { readForkRuleInputs, readJob } from './job-environment.ts';
 import { createStepLogger, printTail } from './log.ts';
 import { readMachine } from './machine.ts';
 import { print } from './print.ts';
 import { readShown, readStepState, type StepState } from './state.ts';
-import { measureLife, writeSummary } from './summary.ts';
+import { measureLife, writeFinalSummary } from './summary.ts';
 
 /** The whole log is the `log-file` output; this much of it is worth a group in the step's log. */
 const LOG_LINES = 200;
@@ -59,7 +59,7 @@ export async function tearDown(): Promise<void> {
       shown.log,
     );
   if (outcome === undefined) await reportDeath(step, state);
-  if (!shown.end) await writeSummary(readJob(), step, state);
+  if (!shown.end) await writeFinalSummary(readJob(), step, state);
   // If the preview failed before it was live, main has printed the reason.
   if (outcome?.exposure.phase !== 'failed' || outcome.exposure.live_at !== null) explainEnd(step, state);
   if (!step.hold && state.address_changes > 0) warnOfAddressChanges(state.address_changes);
@@ -136,35 +136,47 @@ function warnOfAddressChanges(changes: number): void {
   );
 }
 
-/** The state of an exposure whose supervisor could not write one. */
-function describeDeath(step: StepState): StateMessage {
+/** The last state of an exposure whose supervisor was killed: what it had saved, if it got that far. */
+function describeDeath(step: StepState): Outcome {
+  const latest = readLatest(step.folder) ?? { ...UNKNOWN, mode: step.mode };
+  const { exposure } = latest;
   return {
-    mode: step.mode,
+    ...latest,
     status: 'Failed',
-    public_url: null,
     preview_url: null,
-    public_host: null,
-    public_port: null,
-    connected_at: null,
     inspector_url: null,
+    connected_at: null,
     tunnel_reason: 'killed',
-    verified: null,
-    doubt: null,
     app: { status: 'stopped', port: null, reason: null },
-    restarts: 0,
-    reconnects: 0,
-    address_changes: 0,
-    visits: 0,
-    warnings: [],
     exposure: {
       phase: 'failed',
       reason: 'the process that kept the preview alive was killed',
       last_lines: [],
-      live_at: null,
+      live_at: exposure.phase === 'starting' ? null : exposure.live_at,
       ended_at: new Date().toISOString(),
     },
   };
 }
+
+const UNKNOWN: Omit<StateMessage, 'mode'> = {
+  status: 'Failed',
+  public_url: null,
+  preview_url: null,
+  public_host: null,
+  public_port: null,
+  connected_at: null,
+  inspector_url: null,
+  tunnel_reason: null,
+  verified: null,
+  doubt: null,
+  app: { status: 'stopped', port: null, reason: null },
+  restarts: 0,
+  reconnects: 0,
+  address_changes: 0,
+  visits: 0,
+  warnings: [],
+  exposure: { phase: 'starting' },
+};
 
 /** Reports the end of a preview whose supervisor died, so that nothing on GitHub leads a reader to a dead address. */
 async function reportDeath(step: StepState, state: StateMessage): Promise<void> {

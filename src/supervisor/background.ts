@@ -5,11 +5,18 @@ import { closeSync, openSync } from 'node:fs';
 import * as v from 'valibot';
 import { callControl } from '../control/client.ts';
 import { endProcess, isAlive, type ProcessRecord, recordProcess, waitForEnd } from '../shared/processes.ts';
-import { type StateMessage, StateMessageSchema } from '../shared/state-json.ts';
+import { StateMessageSchema } from '../shared/state-json.ts';
 import { DEFAULT_STOP_TIMEOUT_MS, limitStop } from '../shared/stop-times.ts';
 import type { SupervisorConfig } from './config.ts';
 import { type ReapedProcess, reapJournal, writeJournal } from './process-journal.ts';
-import { readOutcome, readSession, type Session, sessionFiles, writeSession } from './session-folder.ts';
+import {
+  type Outcome,
+  readOutcome,
+  readSession,
+  type Session,
+  sessionFiles,
+  writeSession,
+} from './session-folder.ts';
 
 /** Until it is ready, the supervisor only loads its bundle and opens a loopback port. */
 const READY_TIMEOUT_MS = 20_000;
@@ -106,7 +113,7 @@ export interface BackgroundEnd {
   /** The processes that were left behind; empty if everything ended by itself. */
   reaped: ReapedProcess[];
   /** Its last state, from its file or its API; undefined if it was killed. */
-  outcome: StateMessage | undefined;
+  outcome: Outcome | undefined;
 }
 
 export interface StopOptions {

@@ -4,7 +4,8 @@
 //     session.json   how to reach it (0600: it holds the control token)
 //     journal        every process it started
 //     expose.log     its log
-//     outcome.json   its last state, written when it ends; until then blanks, which reserve the space on the disk
+//     outcome.json   its last state and history, written when it ends; until then blanks, which reserve the space
+//     latest.json    the same while it lives, half a minute old at most, for the case that it is killed
 //     requests.ndjson  the captured requests (0600)
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
@@ -21,23 +22,28 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import * as v from 'valibot';
 import { InputError } from '../shared/errors.ts';
+import { type HistoryMessage, HistorySchema } from '../shared/history.ts';
 import { isAlive, type ProcessRecord } from '../shared/processes.ts';
 import type { ExposureState } from '../shared/state.ts';
-import { describeState, type StateMessage, StateMessageSchema } from '../shared/state-json.ts';
+import { describeState, StateMessageSchema } from '../shared/state-json.ts';
 import type { SupervisorConfig } from './config.ts';
 
 const PREFIX = 'expose-';
 /** How many previews a message names. */
 const MAX_NAMED = 10;
 
-/** Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each. */
-const OUTCOME_BYTES = 160 * 1024;
+/**
+ * Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each, and a
+ * history with about a hundred texts of 200 such characters.
+ */
+const OUTCOME_BYTES = 320 * 1024;
 
 const SessionSchema = v.object({
   /** What people see; not unique. */
@@ -47,6 +53,11 @@ const SessionSchema = v.object({
   controlUrl: v.pipe(v.string(), v.regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
   controlToken: v.string(),
 });
+
+const OutcomeSchema = v.object({ ...StateMessageSchema.entries, history: v.optional(HistorySchema) });
+
+/** A state, and what happened up to it. */
+export type Outcome = v.InferOutput<typeof OutcomeSchema>;
 
 /** What `session.json` holds: the exposure's process, and its API on loopback. */
 export type Session = v.InferOutput<typeof SessionSchema>;
@@ -58,6 +69,7 @@ export function sessionFiles(folder: string) {
     journal: join(folder, 'journal'),
     log: join(folder, 'expose.log'),
     outcome: join(folder, 'outcome.json'),
+    latest: join(folder, 'latest.json'),
     requests: join(folder, 'requests.ndjson'),
     bin: join(folder, 'bin'),
     app: join(folder, 'app'),
@@ -94,8 +106,8 @@ export function readSession(folder: string): Session | undefined {
  * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
  * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
  */
-export function writeOutcome(folder: string, state: ExposureState): void {
-  const text = Buffer.from(JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES));
+export function writeOutcome(folder: string, state: ExposureState, history?: HistoryMessage): void {
+  const text = Buffer.from(describeOutcome(state, history).padEnd(OUTCOME_BYTES));
   const file = openSync(sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
   try {
     if (writeSync(file, text, 0, text.length, 0) < text.length) throw new Error('no space is left');
@@ -104,8 +116,24 @@ export function writeOutcome(folder: string, state: ExposureState): void {
   }
 }
 
-export function readOutcome(folder: string): StateMessage | undefined {
-  return readDocument(sessionFiles(folder).outcome, StateMessageSchema);
+export function readOutcome(folder: string): Outcome | undefined {
+  return readDocument(sessionFiles(folder).outcome, OutcomeSchema);
+}
+
+/** Saves what is known now, in one step: a process may be killed at any moment. */
+export function writeLatest(folder: string, state: ExposureState, history: HistoryMessage): void {
+  const { latest } = sessionFiles(folder);
+  writeFileSync(`${latest}.new`, describeOutcome(state, history), { mode: 0o600 });
+  renameSync(`${latest}.new`, latest);
+}
+
+/** What `writeLatest` saved last. */
+export function readLatest(folder: string): Outcome | undefined {
+  return readDocument(sessionFiles(folder).latest, OutcomeSchema);
+}
+
+function describeOutcome(state: ExposureState, history: HistoryMessage | undefined): string {
+  return JSON.stringify({ ...describeState(state), ...(history && { history }) });
 }
 
 function readDocument<Schema extends v.GenericSchema>(

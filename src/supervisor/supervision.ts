@@ -15,10 +15,12 @@ import { watchEnds } from './ends.ts';
 import { openGitHub } from './github.ts';
 import { writeJournal } from './process-journal.ts';
 import { startReporting } from './reporting.ts';
-import { sessionFiles, writeOutcome } from './session-folder.ts';
+import { sessionFiles, writeLatest, writeOutcome } from './session-folder.ts';
 
 /** A bug that repeats must not fill the log. */
 const MAX_BUGS_LOGGED = 10;
+/** How often state and history are saved. */
+const SAVE_MS = 30_000;
 
 export interface Supervision {
   readonly exposure: Exposure;
@@ -55,16 +57,37 @@ export async function startSupervision(config: SupervisorConfig, logger: Logger)
   const unwatch = watchEnds({ ends: config.ends, exposure, github, logger });
   // The reason is part of the last state, which all readers get.
   exposure.start().catch(error => logger.debug(`the start failed: ${describeError(error)}`));
+  const stopSaving = saveLatest(config.folder, exposure, logger);
   const finish = async () => {
     const state = await ended;
     unwatch();
-    const problem = attempt(() => writeOutcome(config.folder, state));
+    stopSaving();
+    const problem = attempt(() => writeOutcome(config.folder, state, exposure.describeHistory()));
     if (problem !== undefined) exposure.warn(`the outcome of the preview could not be saved: ${problem}`);
     await reporting.finish().catch(error => logger.warn(`the last report failed: ${describeError(error)}`));
     await Promise.all([api.stop(), exposure.stop()]);
     return state;
   };
   return { exposure, controlUrl: api.url, finished: finish(), failOnBug: createBugHandler(exposure, logger) };
+}
+
+/** Saves the state and the history now and then, and at each change of phase, tunnel or app. Returns what stops that. */
+function saveLatest(folder: string, exposure: Exposure, logger: Logger): () => void {
+  const save = () => {
+    const problem = attempt(() => writeLatest(folder, exposure.state, exposure.describeHistory()));
+    if (problem !== undefined) logger.debug(`the latest state could not be saved: ${problem}`);
+  };
+  let last = '';
+  const unsubscribe = exposure.subscribe(({ phase, tunnel, app }) => {
+    const key = `${phase.kind} ${tunnel.status} ${app.status}`;
+    if (key !== last) save();
+    last = key;
+  });
+  const timer = setInterval(save, SAVE_MS).unref();
+  return () => {
+    unsubscribe();
+    clearInterval(timer);
+  };
 }
 
 /** Logging and failing may fail, too: neither throws, or the error would come back here. */

@@ -1,8 +1,6 @@
-// Renders the comment and the step summary as Markdown. Pure: the same view gives the same text. The text always names
-// the end of the preview, because a runner that dies cannot correct it. Used by comment-writer.ts and step/summary.ts.
+// Renders the comment as Markdown. Pure: the same view gives the same text. The text always names the end of the
+// preview, because a runner that dies cannot correct it. Used by comment-writer.ts; ../summary/ shares some words.
 
-import { renderCount } from '../../shared/count.ts';
-import { formatDuration } from '../../shared/duration.ts';
 import { renderClientLine } from '../../shared/public-url.ts';
 import type { EndReason, UnverifiedReason } from '../../shared/state.ts';
 import { renderCode, renderCodeBlock, renderLink, renderSentence, renderTime } from './escaping.ts';
@@ -41,30 +39,6 @@ export function renderStale(body: string, marker: string, now: Date): string {
     `<sub>${footer === undefined ? '' : `${footer} · `}updated ${renderTime(now)}</sub>`,
   ];
   return `${marker}\n${paragraphs.join('\n\n')}\n`;
-}
-
-/** The figures of the summary. */
-export interface Figures {
-  visits: number;
-  restarts: number;
-  reconnects: number;
-  addressChanges: number;
-  /** How long the preview was live, in milliseconds. */
-  durationMs: number;
-}
-
-/** The step summary: the comment's text, and the figures if there are any. */
-export function renderSummary(view: PreviewView, figures?: Figures): string {
-  if (figures === undefined) return `${renderPreview(view)}\n`;
-  const { visits, restarts, reconnects, addressChanges, durationMs } = figures;
-  const parts = [
-    `live for ${formatDuration(Math.round(durationMs / 1000) * 1000)}`,
-    renderCount(visits, 'visit'),
-    renderCount(restarts, 'app restart'),
-    renderCount(reconnects, 'tunnel reconnect'),
-    ...(addressChanges > 0 ? [`${renderCount(addressChanges, 'change')} of address`] : []),
-  ];
-  return `${renderPreview(view)}\n\n${parts.join(' · ')}\n`;
 }
 
 function renderPreview(view: PreviewView): string {
@@ -202,7 +176,7 @@ function renderOldAddress(url: string | undefined): string {
 }
 
 /** The address as text, without path and query, because they may contain the key. */
-function renderAddress(url: string): string {
+export function renderAddress(url: string): string {
   const parsed = URL.parse(url);
   return renderCode(parsed === null || parsed.host === '' ? url : `${parsed.protocol}//${parsed.host}`);
 }

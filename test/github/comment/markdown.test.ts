@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_COMMENT_LENGTH, renderComment, renderSummary } from '../../../src/github/comment/markdown.ts';
+import { MAX_COMMENT_LENGTH, renderComment } from '../../../src/github/comment/markdown.ts';
 import { readMarker, renderMarker } from '../../../src/github/comment/marker.ts';
 import type { PreviewFacts, PreviewState } from '../../../src/github/comment/view.ts';
 import { describeEntry, describeOpenWarning } from '../../../src/github/wording.ts';
@@ -103,22 +103,5 @@ describe('the comment', () => {
     const live = { kind: 'live', url } as const;
     const facts = { name: long, entry: long, openWarning: long, warnings: Array(500).fill(long) };
     expect(renderComment(sampleView(live, facts), marker).length).toBeLessThan(MAX_COMMENT_LENGTH);
-  });
-});
-
-describe('the summary', () => {
-  it('contains the comment without its marker, and the figures', async () => {
-    const state = { kind: 'ended', url, reason: 'duration over', endedAt } as const;
-    const figures = { visits: 1, restarts: 0, reconnects: 2, addressChanges: 0, durationMs: 1_799_600 };
-    const summary = renderSummary(sampleView(state), figures);
-    expect(summary).toContain('live for 30m · 1 visit · 0 app restarts · 2 tunnel reconnects');
-    expect(summary).not.toContain('of address');
-    const moved = renderSummary(sampleView(state), { ...figures, addressChanges: 1 });
-    expect(moved).toContain('2 tunnel reconnects · 1 change of address');
-    expect(summary).not.toContain('<!--');
-    expect(summary).toContain('Preview `web` has ended');
-    expect(renderSummary(sampleView(state), { ...figures, durationMs: 3_723_000 })).toContain(
-      'live for 1h 2m',
-    );
   });
 });
