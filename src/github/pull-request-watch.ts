@@ -23,7 +23,7 @@ const FAILURES_BEFORE_WARNING = 3;
 const LabelSchema = v.object({ id: v.optional(v.number()), name: v.string() });
 
 /** What counts as unchanged. */
-const ConditionSchema = v.object({ headSha: v.string(), isOpen: v.boolean(), hasLabel: v.boolean() });
+const ConditionSchema = v.object({ heads: v.array(v.string()), isOpen: v.boolean(), hasLabel: v.boolean() });
 
 export const WatchedPullRequestSchema = v.object({
   number: v.number(),
@@ -50,14 +50,22 @@ type Answer = v.InferOutput<typeof AnswerSchema>;
 
 const LabeledEvent = v.object({ action: v.literal('labeled'), label: LabelSchema });
 
-/** What to watch, for a job that previews `pullRequest`. */
-export function planWatch(job: Job, pullRequest: PullRequest): WatchedPullRequest {
+/**
+ * What to watch, for a job that previews `pullRequest`. `checkedOut`: the commit that is previewed, if it is known. A step
+ * before may have pushed it, so that it is newer than the event, and still not too old.
+ */
+export function planWatch(
+  job: Job,
+  pullRequest: PullRequest,
+  checkedOut: string | undefined,
+): WatchedPullRequest {
   const { number, headSha, state } = pullRequest;
   const labeled = v.safeParse(LabeledEvent, job.event);
   const label = labeled.success ? labeled.output.label : undefined;
   // Who runs an old run again wants its preview, whatever has happened to the pull request since then.
   if (job.runAttempt > 1) return { number, label };
-  return { number, label, before: { headSha, isOpen: state === 'open', hasLabel: label !== undefined } };
+  const heads = [headSha, ...(checkedOut === undefined ? [] : [checkedOut])];
+  return { number, label, before: { heads, isOpen: state === 'open', hasLabel: label !== undefined } };
 }
 
 export interface WatchOptions {
@@ -147,13 +155,13 @@ function findEnd(
   if (before === undefined) return undefined;
   if (before.isOpen && now.state === 'closed')
     return now.merged ? 'pull request merged' : 'pull request closed';
-  if (before.headSha !== now.head.sha) return 'newer commit';
+  if (!before.heads.includes(now.head.sha)) return 'newer commit';
   if (before.hasLabel && !hasLabel(now, label)) return 'label removed';
   return undefined;
 }
 
 function describeCondition(now: Answer, label: Label | undefined): Condition {
-  return { headSha: now.head.sha, isOpen: now.state === 'open', hasLabel: hasLabel(now, label) };
+  return { heads: [now.head.sha], isOpen: now.state === 'open', hasLabel: hasLabel(now, label) };
 }
 
 function hasLabel({ labels }: Answer, label: Label | undefined): boolean {

@@ -3,6 +3,7 @@
 
 import * as core from '@actions/core';
 import type { OnChild } from '../app/program.ts';
+import { readCheckedOutCommit } from '../github/checkout.ts';
 import { identifyAddress } from '../github/identity.ts';
 import type { Job } from '../github/job.ts';
 import { planWatch } from '../github/pull-request-watch.ts';
@@ -114,7 +115,10 @@ export async function startSupervisor(options: {
     ends: {
       continueFile: inputs.hold ? runner.continueFile : undefined,
       idleTimeoutMs: inputs.idleTimeoutMs,
-      pullRequest: inputs.hold && target.pullRequest ? planWatch(job, target.pullRequest) : undefined,
+      pullRequest:
+        inputs.hold && target.pullRequest
+          ? planWatch(job, target.pullRequest, readCheckedOutCommit(inputs.app.path))
+          : undefined,
       runner: findAncestor('Runner.Worker'),
     },
     github: guard.token ? { job, token: guard.token } : undefined,

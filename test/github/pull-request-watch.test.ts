@@ -31,7 +31,11 @@ interface Watching {
 }
 
 /** What a step on `job` watches; `changes` differ from that. */
-function watch(changes: Partial<WatchedPullRequest> = {}, job: Partial<Job> = {}): Watching {
+function watch(
+  changes: Partial<WatchedPullRequest> = {},
+  job: Partial<Job> = {},
+  checkedOut?: string,
+): Watching {
   const sample = sampleJob(job);
   const found = readEventPullRequest(sample) ?? samplePullRequest();
   const logger = recordLog();
@@ -39,7 +43,7 @@ function watch(changes: Partial<WatchedPullRequest> = {}, job: Partial<Job> = {}
   const stop = watchPullRequest({
     github: connectGitHub({ token: 'ghs_test', apiUrl: server.url, logger }),
     job: sample,
-    watched: { ...planWatch(sample, found), ...changes },
+    watched: { ...planWatch(sample, found, checkedOut), ...changes },
     logger,
     onEnd: reason => ends.push(reason),
     pollMs: POLL_MS,
@@ -105,6 +109,16 @@ describe('a watched pull request', () => {
     await awaitEnd(watching);
     expect(watching.ends).toEqual(['newer commit']);
     expect(server.requests).toHaveLength(1);
+  });
+
+  it('may have a newer head that a step before has pushed and checked out', async () => {
+    pull.head = { ...pull.head, sha: NEWER };
+    const watching = watch({}, {}, NEWER);
+    await watching.looks(3);
+    expect(watching.ends).toEqual([]);
+    pull.head = { ...pull.head, sha: HEAD };
+    await awaitEnd(watching);
+    expect(watching.ends).toEqual(['newer commit']);
   });
 
   it('loses its label only if the run was started by that label', async () => {
