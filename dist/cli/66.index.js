@@ -22,20 +22,41 @@ var external_node_path_ = __webpack_require__(6760);
 ;// CONCATENATED MODULE: ./build/js/app/environment.js
 // Which of the job's environment variables a program may see: allow-lists. Used by supervisor/host.ts, and by
 // command-environment.ts, which adds to them.
+
 /** Needed to run at all, to speak the user's language, and to be cleaned up by the runner (RUNNER_TRACKING_ID). */
 const SYSTEM = 'PATH HOME USER SHELL LANG TZ TMPDIR TERM CI RUNNER_TRACKING_ID';
 /** Without these nothing reaches the network behind a company proxy; tools read both spellings. */
 const NETWORK = 'HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy ' +
-    'SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS CURL_CA_BUNDLE REQUESTS_CA_BUNDLE GIT_SSL_CAINFO';
+    'SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS NODE_USE_SYSTEM_CA CURL_CA_BUNDLE REQUESTS_CA_BUNDLE GIT_SSL_CAINFO';
 /** Windows programs do not start without their system folders; names are case-insensitive there. */
 const WINDOWS = 'SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT TEMP TMP OS USERNAME USERPROFILE USERDOMAIN HOMEDRIVE HOMEPATH ' +
     'APPDATA LOCALAPPDATA ALLUSERSPROFILE PROGRAMDATA PROGRAMFILES PROGRAMFILES(X86) PROGRAMW6432 ' +
     'COMMONPROGRAMFILES COMMONPROGRAMFILES(X86) COMMONPROGRAMW6432 NUMBER_OF_PROCESSORS PROCESSOR_ARCHITECTURE';
 /** Where Rust is installed. Not all of CARGO_*: CARGO_REGISTRY_TOKEN is one of them. */
 const RUST = 'CARGO_HOME RUSTUP_HOME RUSTUP_TOOLCHAIN CARGO_HTTP_CAINFO CARGO_HTTP_PROXY';
+/** Each names a file with the certificates of a company's own authority. */
+const CERTIFICATE_FILES = [
+    'SSL_CERT_FILE',
+    'NODE_EXTRA_CA_CERTS',
+    'CURL_CA_BUNDLE',
+    'REQUESTS_CA_BUNDLE',
+    'GIT_SSL_CAINFO',
+    'CARGO_HTTP_CAINFO',
+];
 const ALLOWED = new Set(`${SYSTEM} ${NETWORK}`.split(' '));
 const ALLOWED_ON_WINDOWS = new Set(`${SYSTEM} ${NETWORK} ${WINDOWS}`.toUpperCase().split(' '));
 const ALLOWED_FOR_INSTALLATION = new Set(RUST.split(' '));
+/**
+ * The environment with absolute paths of certificates, because the programs start in other folders than the step. A
+ * program that does not find the file trusts fewer servers than the step does.
+ */
+function anchorCertificates(job, folder) {
+    const anchored = CERTIFICATE_FILES.flatMap(name => {
+        const file = job[name];
+        return file ? [[name, (0,external_node_path_.resolve)(folder, file)]] : [];
+    });
+    return { ...job, ...Object.fromEntries(anchored) };
+}
 /** The variables that any program may see: for the supervisor, and for the app in `mode: web`. */
 function selectEnvironment(job, platform = process.platform) {
     return pick(job, name => isAllowed(name, platform));
@@ -148,7 +169,8 @@ var proxy = __webpack_require__(5894);
 
 const RELEASES_URL = 'https://api.github.com/repos/anistark/wasmrun/releases';
 /** Reads everything of the environment that a preview needs. */
-function readHost(environment, tempFolder) {
+function readHost(variables, tempFolder) {
+    const environment = anchorCertificates(variables, process.cwd());
     return {
         tempFolder,
         pathVariable: environment.PATH ?? '',

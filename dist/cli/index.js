@@ -776,11 +776,11 @@ var __webpack_exports__ = {};
 const OLDEST_NODE = 24;
 async function run() {
     if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
-        process.stderr.write(`expose needs Node ${OLDEST_NODE} or later, and this is ${process.versions.node}; in a checkout, \`npm ci && npm run demo\` brings its own\n`);
+        process.stderr.write(`expose needs Node ${OLDEST_NODE} or later, and this is ${process.versions.node} (${process.execPath}): install a newer one from nodejs.org; in a checkout, \`npm ci && npm run demo\` brings its own\n`);
         return 2;
     }
     // Loaded only now: an older Node would fail on the first module that it does not understand.
-    const { runCommand } = await Promise.all(/* import() */[__nccwpck_require__.e(628), __nccwpck_require__.e(650), __nccwpck_require__.e(765)]).then(__nccwpck_require__.bind(__nccwpck_require__, 9765));
+    const { runCommand } = await Promise.all(/* import() */[__nccwpck_require__.e(628), __nccwpck_require__.e(650), __nccwpck_require__.e(355)]).then(__nccwpck_require__.bind(__nccwpck_require__, 6355));
     const { readShell } = await __nccwpck_require__.e(/* import() */ 66).then(__nccwpck_require__.bind(__nccwpck_require__, 5066));
     return runCommand(process.argv.slice(2), readShell(process.env));
 }

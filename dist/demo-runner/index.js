@@ -7987,6 +7987,55 @@ async function reapJournal(file, graceMs) {
     return await Promise.all(left.map(async (record) => ({ ...record, ...(await endProcess(record, graceMs)) })));
 }
 
+;// CONCATENATED MODULE: ./build/js/shared/history.js
+// What happened to an exposure over its life, for the summary: exposure/history.ts records it, outcome.json holds it, and
+// github/summary/ shows it. Its size is bounded, whatever happens.
+
+/** Part of the preview that can be away by itself. */
+const PARTS = ['tunnel', 'app'];
+/** Times are ISO 8601. Paths are without their query, and secrets in them are masked; both are strangers' text. */
+const HistorySchema = object({
+    /** The last public URL; null if there was none. */
+    address: nullable(string()),
+    /** Visits from `from` on, in steps of `minutes`; the last step may be shorter. */
+    visits: object({ from: string(), minutes: number(), counts: array(number()) }),
+    /** Of requests; from a histogram, exact to 5 %. Null without requests. */
+    times: nullable(object({ count: number(), median_ms: number(), p95_ms: number() })),
+    /** One for each method and path, the slowest first. Durations are up to the end of the answer. */
+    slowest: array(object({ method: string(), path: string(), status: number(), duration_ms: number() })),
+    /** While live; the first ones. `until` is null if it lasted to the end. */
+    outages: array(object({
+        part: picklist(PARTS),
+        from: string(),
+        until: nullable(string()),
+        reason: nullable(string()),
+    })),
+    /** Of all outages, also those that are not listed. */
+    away: object({
+        tunnel: object({ count: number(), ms: number() }),
+        app: object({ count: number(), ms: number() }),
+    }),
+    /** New public URLs after the first one; the last ones. */
+    moves: array(object({ at: string(), url: string() })),
+    /** The recorded requests. `status` is null if the sender left before the answer. */
+    webhooks: object({
+        count: number(),
+        refused: number(),
+        /** Kept while the app was away. */
+        queued: number(),
+        dropped: number(),
+        replayed: number(),
+        /** The first paths; `count` above has all. */
+        paths: array(object({
+            method: string(),
+            path: string(),
+            status: nullable(number()),
+            isRefused: dist_boolean(),
+            count: number(),
+        })),
+    }),
+});
+
 ;// CONCATENATED MODULE: ./build/js/shared/state.js
 // What is known about one exposure: two facts (tunnel, app) and the phase they add up to.
 // exposure.ts is the only writer; control, github and the gateway's pages only read.
@@ -8053,7 +8102,7 @@ const PhaseSchema = variant('phase', [
         ended_at: string(),
     }),
 ]);
-const state_json_StateMessageSchema = object({
+const StateMessageSchema = object({
     mode: picklist(APP_MODES),
     status: picklist(TUNNEL_STATUSES),
     /** Null unless the tunnel is Connected or Reconnecting. */
@@ -8135,7 +8184,8 @@ function isVerified({ kind }) {
 //     session.json   how to reach it (0600: it holds the control token)
 //     journal        every process it started
 //     expose.log     its log
-//     outcome.json   its last state, written when it ends; until then blanks, which reserve the space on the disk
+//     outcome.json   its last state and history, written when it ends; until then blanks, which reserve the space
+//     latest.json    the same while it lives, half a minute old at most, for the case that it is killed
 //     requests.ndjson  the captured requests (0600)
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
@@ -8146,11 +8196,15 @@ function isVerified({ kind }) {
 
 
 
+
 const PREFIX = 'expose-';
 /** How many previews a message names. */
 const MAX_NAMED = 10;
-/** Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each. */
-const OUTCOME_BYTES = (/* unused pure expression or super */ null && (160 * 1024));
+/**
+ * Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each, and a
+ * history with about a hundred texts of 200 such characters.
+ */
+const OUTCOME_BYTES = (/* unused pure expression or super */ null && (320 * 1024));
 const SessionSchema = object({
     /** What people see; not unique. */
     name: string(),
@@ -8159,6 +8213,7 @@ const SessionSchema = object({
     controlUrl: pipe(string(), regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
     controlToken: string(),
 });
+const OutcomeSchema = object({ ...StateMessageSchema.entries, history: optional(HistorySchema) });
 /** The files of a session folder. */
 function sessionFiles(folder) {
     return {
@@ -8166,6 +8221,7 @@ function sessionFiles(folder) {
         journal: (0,external_node_path_namespaceObject.join)(folder, 'journal'),
         log: (0,external_node_path_namespaceObject.join)(folder, 'expose.log'),
         outcome: (0,external_node_path_namespaceObject.join)(folder, 'outcome.json'),
+        latest: (0,external_node_path_namespaceObject.join)(folder, 'latest.json'),
         requests: (0,external_node_path_namespaceObject.join)(folder, 'requests.ndjson'),
         bin: (0,external_node_path_namespaceObject.join)(folder, 'bin'),
         app: (0,external_node_path_namespaceObject.join)(folder, 'app'),
@@ -8194,8 +8250,8 @@ function readSession(folder) {
  * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
  * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
  */
-function writeOutcome(folder, state) {
-    const text = Buffer.from(JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES));
+function writeOutcome(folder, state, history) {
+    const text = Buffer.from(describeOutcome(state, history).padEnd(OUTCOME_BYTES));
     const file = openSync(sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
     try {
         if (writeSync(file, text, 0, text.length, 0) < text.length)
@@ -8206,7 +8262,20 @@ function writeOutcome(folder, state) {
     }
 }
 function readOutcome(folder) {
-    return readDocument(sessionFiles(folder).outcome, StateMessageSchema);
+    return readDocument(sessionFiles(folder).outcome, OutcomeSchema);
+}
+/** Saves what is known now, in one step: a process may be killed at any moment. */
+function writeLatest(folder, state, history) {
+    const { latest } = sessionFiles(folder);
+    writeFileSync(`${latest}.new`, describeOutcome(state, history), { mode: 0o600 });
+    renameSync(`${latest}.new`, latest);
+}
+/** What `writeLatest` saved last. */
+function readLatest(folder) {
+    return readDocument(sessionFiles(folder).latest, OutcomeSchema);
+}
+function describeOutcome(state, history) {
+    return JSON.stringify({ ...describeState(state), ...(history && { history }) });
 }
 function readDocument(file, schema) {
     if (!existsSync(file))

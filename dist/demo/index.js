@@ -8637,6 +8637,7 @@ const RecordSchema = object({
     way: picklist(['download', 'build']),
     tookMs: pipe(number(), minValue(0), maxValue(24 * 3_600_000)),
 });
+/** The program's file name. */
 const PROGRAM = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
 /** The names that wasmrun gives its runtimes and their descriptions. */
 const RUNTIME_FILE = /^[A-Za-z0-9][\w.-]*\.(?:json|wasm)$/;
@@ -9132,7 +9133,6 @@ const MODES_WITHOUT = 'or use `mode: web` or `mode: port`, which need no wasmrun
 const VERSION_TIMEOUT_MS = 20_000;
 /** cargo takes minutes. */
 const CARGO_PROGRESS_INTERVAL_MS = 30_000;
-const install_PROGRAM = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
 /**
  * The absolute path of a wasmrun that runs. Throws an InputError for an impossible version, and an AppError that says
  * what was tried.
@@ -9144,9 +9144,9 @@ async function findOrInstallWasmrun(options) {
         return found;
     const wanted = version ?? PINNED_VERSION;
     const cached = (0,external_node_path_.join)(options.toolCache, 'wasmrun', wanted, process.arch);
-    if ((0,external_node_fs_namespaceObject.existsSync)(`${cached}.complete`) && isExecutable((0,external_node_path_.join)(cached, 'bin', install_PROGRAM))) {
+    if ((0,external_node_fs_namespaceObject.existsSync)(`${cached}.complete`) && isExecutable((0,external_node_path_.join)(cached, 'bin', PROGRAM))) {
         options.logger.info(`wasmrun ${wanted}: from the tool cache`);
-        return (0,external_node_path_.join)(cached, 'bin', install_PROGRAM);
+        return (0,external_node_path_.join)(cached, 'bin', PROGRAM);
     }
     return (await restoreKept(wanted, options)) ?? (await installInto(cached, wanted, options));
 }
@@ -9184,7 +9184,7 @@ function describeTime(ms) {
 }
 /** Without a wanted version, the first on PATH is used. If that is too old, throws, because the job chose it. */
 async function findOnPath(options, wanted) {
-    const path = findProgram(install_PROGRAM, options.pathVariable);
+    const path = findProgram(PROGRAM, options.pathVariable);
     if (path === undefined)
         return undefined;
     const version = await readVersion(path, options).catch((error) => {
@@ -9238,9 +9238,9 @@ async function installInto(cached, version, options) {
     try {
         const way = await install(stage, version, options);
         const tookMs = Math.round(performance.now() - began);
-        const digest = await digestFile((0,external_node_path_.join)(stage, 'bin', install_PROGRAM));
+        const digest = await digestFile((0,external_node_path_.join)(stage, 'bin', PROGRAM));
         const folder = await publishStage(stage, stage.startsWith(cached) ? cached : `${stage}-installed`);
-        const program = (0,external_node_path_.join)(folder, 'bin', install_PROGRAM);
+        const program = (0,external_node_path_.join)(folder, 'bin', PROGRAM);
         options.store?.noteInstalled({ version, program, digest, way, tookMs });
         return program;
     }
@@ -9284,7 +9284,7 @@ async function publishStage(stage, target) {
 }
 /** The .deb, then cargo. If both fail, the error gives both reasons. */
 async function install(stage, version, options) {
-    const program = (0,external_node_path_.join)(stage, 'bin', install_PROGRAM);
+    const program = (0,external_node_path_.join)(stage, 'bin', PROGRAM);
     const check = async () => {
         const installed = await readVersion(program, options);
         if (installed !== version)
@@ -9640,6 +9640,7 @@ const ACTIONS = ['cut', 'restore', 'end', 'cancel', 'again', 'signed', 'unsigned
 
 
 
+
 /** Only files of this page run. Markdown becomes elements through DOMPurify alone (Trusted Types). */
 const POLICY = [
     "default-src 'none'",
@@ -9663,9 +9664,11 @@ const renderChartPolicy = (origin) => [
     `frame-ancestors ${origin}`,
 ].join('; ');
 const KEEPALIVE_MS = 15_000;
+const LAST_STATE_MS = 300;
 /** Rejects with the error of node:net if the port cannot be had. */
 async function startPageServer(options) {
-    const server = (0,external_node_http_.createServer)((request, response) => answer(request, response, options));
+    const streams = new Set();
+    const server = (0,external_node_http_.createServer)((request, response) => answer(request, response, { ...options, streams }));
     await (0,external_node_events_.once)(server.listen(options.port, '127.0.0.1'), 'listening');
     const address = server.address();
     if (address === null || typeof address === 'string')
@@ -9677,6 +9680,9 @@ async function startPageServer(options) {
         async stop() {
             options.feed.flush();
             const closed = new Promise(resolve => server.close(resolve));
+            // The last state must reach the pages that still read.
+            const sent = Promise.all([...streams].map(stream => new Promise(done => stream.end(done))));
+            await Promise.race([sent, (0,external_node_timers_promises_namespaceObject.setTimeout)(LAST_STATE_MS)]);
             server.closeAllConnections();
             await closed;
         },
@@ -9693,7 +9699,7 @@ function answer(request, response, options) {
     if (!secrets_isSame(authorization, `Bearer ${options.key}`))
         return void refuse(response, 401, 'the key of the printed link is needed');
     if (request.method === 'GET' && pathname === '/api/events')
-        return void sendEvents(response, options.feed);
+        return void sendEvents(response, options);
     const action = ACTIONS.find(name => pathname === `/api/${name}`);
     if (request.method !== 'POST' || action === undefined)
         return void refuse(response, 404, 'there is nothing here');
@@ -9729,12 +9735,14 @@ function describeHead({ type, text }, path, origin) {
         ...(!isChart && { 'X-Frame-Options': 'DENY' }),
     };
 }
-function sendEvents(response, feed) {
+function sendEvents(response, { feed, streams }) {
+    streams.add(response);
     response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
     const unwatch = feed.watch(({ type, data }) => response.write(`event: ${type}\ndata: ${JSON.stringify(data)}\n\n`));
     const timer = setInterval(() => response.write(': still here\n\n'), KEEPALIVE_MS);
     response.once('close', () => {
         unwatch();
+        streams.delete(response);
         clearInterval(timer);
     });
 }
@@ -15846,6 +15854,8 @@ function createState(changes) {
         pulls: [],
         runs: {},
         deploymentList: [],
+        roles: {},
+        reactions: [],
         faults: [],
         ...changes,
     };
@@ -16157,6 +16167,53 @@ function describeStatus({ repository }, deployment, status) {
     };
 }
 
+;// CONCATENATED MODULE: ./build/js/demo/github/people.js
+// What people may do in the repository, and their reactions to comments.
+
+
+
+const PEOPLE_ROUTES = [
+    [/^GET \/collaborators\/([^/]+)\/permission$/, showPermission],
+    [/^POST \/issues\/comments\/(\d+)\/reactions$/, createReaction],
+];
+const REACTIONS = ['+1', '-1', 'laugh', 'confused', 'heart', 'hooray', 'rocket', 'eyes'];
+/** The old names of roles, which scripts compare: `maintain` shows as `write`, `triage` as `read`. */
+const PERMISSIONS = {
+    admin: 'admin',
+    maintain: 'write',
+    write: 'write',
+    triage: 'read',
+    read: 'read',
+};
+function showPermission({ roles, isPrivate }, call, login = '') {
+    if (call.token === '')
+        return exchange_refuse(401, 'Requires authentication');
+    const role = roles[login] ?? (isPrivate ? undefined : 'read');
+    if (role === undefined)
+        return notFound();
+    const user = { ...describeUser(login), role_name: role };
+    return { status: 200, body: { permission: PERMISSIONS[role] ?? 'none', role_name: role, user } };
+}
+function createReaction(state, call, comment = '') {
+    if (call.token === '')
+        return exchange_refuse(401, 'Requires authentication');
+    if (state.pullRequests !== 'write')
+        return exchange_refuse(403, NO_ACCESS);
+    if (!state.comments.some(({ id }) => id === Number(comment)))
+        return notFound();
+    const content = readString(call, 'content') ?? '';
+    if (!REACTIONS.includes(content))
+        return refuseField('Reaction', 'content', 'invalid');
+    const wanted = { comment: Number(comment), login: state.login, content };
+    const known = state.reactions.find(other => other.comment === wanted.comment && other.login === wanted.login && other.content === content);
+    const { id, login } = known ?? { id: nextId(state.reactions), ...wanted };
+    if (known === undefined)
+        state.reactions.push({ id, ...wanted });
+    const created_at = new Date().toISOString();
+    const body = { id, node_id: nodeId('Reaction', id), user: describeUser(login), content, created_at };
+    return { status: known === undefined ? 201 : 200, body };
+}
+
 ;// CONCATENATED MODULE: ./build/js/demo/github/pulls.js
 // Pull requests: one, those with a head, those of a commit, and their labels.
 
@@ -16415,7 +16472,15 @@ function describeMinimalPull({ repository, pulls }, number) {
 
 
 
-const ROUTES = [...REPOSITORY_ROUTES, ...COMMENT_ROUTES, ...PULL_ROUTES, ...RUN_ROUTES, ...DEPLOYMENT_ROUTES];
+
+const ROUTES = [
+    ...PEOPLE_ROUTES,
+    ...REPOSITORY_ROUTES,
+    ...COMMENT_ROUTES,
+    ...PULL_ROUTES,
+    ...RUN_ROUTES,
+    ...DEPLOYMENT_ROUTES,
+];
 const RATE_LIMIT = 5_000;
 async function startGitHubServer(changes = {}, onRequest = () => { }) {
     const state = createState(changes);
@@ -16925,6 +16990,55 @@ function pairUp(raw) {
     return pairs;
 }
 
+;// CONCATENATED MODULE: ./build/js/shared/history.js
+// What happened to an exposure over its life, for the summary: exposure/history.ts records it, outcome.json holds it, and
+// github/summary/ shows it. Its size is bounded, whatever happens.
+
+/** Part of the preview that can be away by itself. */
+const PARTS = ['tunnel', 'app'];
+/** Times are ISO 8601. Paths are without their query, and secrets in them are masked; both are strangers' text. */
+const HistorySchema = object({
+    /** The last public URL; null if there was none. */
+    address: nullable(string()),
+    /** Visits from `from` on, in steps of `minutes`; the last step may be shorter. */
+    visits: object({ from: string(), minutes: number(), counts: array(number()) }),
+    /** Of requests; from a histogram, exact to 5 %. Null without requests. */
+    times: nullable(object({ count: number(), median_ms: number(), p95_ms: number() })),
+    /** One for each method and path, the slowest first. Durations are up to the end of the answer. */
+    slowest: array(object({ method: string(), path: string(), status: number(), duration_ms: number() })),
+    /** While live; the first ones. `until` is null if it lasted to the end. */
+    outages: array(object({
+        part: picklist(PARTS),
+        from: string(),
+        until: nullable(string()),
+        reason: nullable(string()),
+    })),
+    /** Of all outages, also those that are not listed. */
+    away: object({
+        tunnel: object({ count: number(), ms: number() }),
+        app: object({ count: number(), ms: number() }),
+    }),
+    /** New public URLs after the first one; the last ones. */
+    moves: array(object({ at: string(), url: string() })),
+    /** The recorded requests. `status` is null if the sender left before the answer. */
+    webhooks: object({
+        count: number(),
+        refused: number(),
+        /** Kept while the app was away. */
+        queued: number(),
+        dropped: number(),
+        replayed: number(),
+        /** The first paths; `count` above has all. */
+        paths: array(object({
+            method: string(),
+            path: string(),
+            status: nullable(number()),
+            isRefused: dist_boolean(),
+            count: number(),
+        })),
+    }),
+});
+
 ;// CONCATENATED MODULE: ./build/js/supervisor/session-folder.js
 // The folder of one exposure on this machine. Main, post, stop and the `expose` command find the exposure through it.
 //
@@ -16932,7 +17046,8 @@ function pairUp(raw) {
 //     session.json   how to reach it (0600: it holds the control token)
 //     journal        every process it started
 //     expose.log     its log
-//     outcome.json   its last state, written when it ends; until then blanks, which reserve the space on the disk
+//     outcome.json   its last state and history, written when it ends; until then blanks, which reserve the space
+//     latest.json    the same while it lives, half a minute old at most, for the case that it is killed
 //     requests.ndjson  the captured requests (0600)
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
@@ -16943,11 +17058,15 @@ function pairUp(raw) {
 
 
 
+
 const PREFIX = 'expose-';
 /** How many previews a message names. */
 const MAX_NAMED = 10;
-/** Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each. */
-const OUTCOME_BYTES = (/* unused pure expression or super */ null && (160 * 1024));
+/**
+ * Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each, and a
+ * history with about a hundred texts of 200 such characters.
+ */
+const OUTCOME_BYTES = (/* unused pure expression or super */ null && (320 * 1024));
 const SessionSchema = object({
     /** What people see; not unique. */
     name: string(),
@@ -16956,6 +17075,7 @@ const SessionSchema = object({
     controlUrl: pipe(string(), regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
     controlToken: string(),
 });
+const OutcomeSchema = object({ ...state_json_StateMessageSchema.entries, history: optional(HistorySchema) });
 /** The files of a session folder. */
 function sessionFiles(folder) {
     return {
@@ -16963,6 +17083,7 @@ function sessionFiles(folder) {
         journal: (0,external_node_path_.join)(folder, 'journal'),
         log: (0,external_node_path_.join)(folder, 'expose.log'),
         outcome: (0,external_node_path_.join)(folder, 'outcome.json'),
+        latest: (0,external_node_path_.join)(folder, 'latest.json'),
         requests: (0,external_node_path_.join)(folder, 'requests.ndjson'),
         bin: (0,external_node_path_.join)(folder, 'bin'),
         app: (0,external_node_path_.join)(folder, 'app'),
@@ -16991,8 +17112,8 @@ function readSession(folder) {
  * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
  * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
  */
-function writeOutcome(folder, state) {
-    const text = Buffer.from(JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES));
+function writeOutcome(folder, state, history) {
+    const text = Buffer.from(describeOutcome(state, history).padEnd(OUTCOME_BYTES));
     const file = openSync(sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
     try {
         if (writeSync(file, text, 0, text.length, 0) < text.length)
@@ -17003,7 +17124,20 @@ function writeOutcome(folder, state) {
     }
 }
 function readOutcome(folder) {
-    return readDocument(sessionFiles(folder).outcome, StateMessageSchema);
+    return readDocument(sessionFiles(folder).outcome, OutcomeSchema);
+}
+/** Saves what is known now, in one step: a process may be killed at any moment. */
+function writeLatest(folder, state, history) {
+    const { latest } = sessionFiles(folder);
+    writeFileSync(`${latest}.new`, describeOutcome(state, history), { mode: 0o600 });
+    renameSync(`${latest}.new`, latest);
+}
+/** What `writeLatest` saved last. */
+function readLatest(folder) {
+    return readDocument(sessionFiles(folder).latest, OutcomeSchema);
+}
+function describeOutcome(state, history) {
+    return JSON.stringify({ ...describeState(state), ...(history && { history }) });
 }
 function readDocument(file, schema) {
     if (!(0,external_node_fs_namespaceObject.existsSync)(file))

@@ -10763,7 +10763,7 @@ const PhaseSchema = variant('phase', [
         ended_at: string(),
     }),
 ]);
-const state_json_StateMessageSchema = object({
+const StateMessageSchema = object({
     mode: picklist(APP_MODES),
     status: picklist(TUNNEL_STATUSES),
     /** Null unless the tunnel is Connected or Reconnecting. */
@@ -10894,7 +10894,7 @@ function isSuccess({ statusCode = 0 }) {
 }
 /** The current state. */
 async function readState(address) {
-    return v.parse(StateMessageSchema, await client_callControl(address, 'GET /api/tunnel/status'));
+    return parse(StateMessageSchema, await client_callControl(address, 'GET /api/tunnel/status'));
 }
 const InspectorSchema = object({ public_inspector_url: nullable(string()) });
 /** The public inspector's link, with its key, even where it is not published; undefined if there is none. */
@@ -10910,7 +10910,7 @@ async function* followStates(address, signal) {
             return void response.destroy();
         for await (const { type, data } of readEvents(response))
             if (type === 'state')
-                yield parse(state_json_StateMessageSchema, JSON.parse(data));
+                yield parse(StateMessageSchema, JSON.parse(data));
     }
     catch (error) {
         // A stream that breaks off means that its process is gone, which callers check themselves.
@@ -10955,3074 +10955,6 @@ async function* readEvents(body) {
     }
 }
 
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-;// CONCATENATED MODULE: ./build/js/github/events.js
-// Reads and checks the payloads of `issue_comment` and `workflow_run`, which name a pull request without describing it.
-// Used by fork-rules and pull-request.
-
-const IssueEvent = object({
-    issue: object({ number: number(), pull_request: optional(object({})) }),
-});
-const Actor = nullish(object({ login: string() }));
-const WorkflowRunEvent = object({
-    workflow_run: object({
-        event: string(),
-        head_sha: string(),
-        head_branch: nullish(string()),
-        /** null: the repository is gone. */
-        head_repository: nullable(object({ full_name: string() })),
-        /** Empty for forks. */
-        pull_requests: optional(array(object({ number: number() })), []),
-        actor: Actor,
-        triggering_actor: Actor,
-    }),
-});
-/** What an `issue_comment` event is about; undefined for other events. */
-function readIssue({ event }) {
-    const result = safeParse(IssueEvent, event);
-    return result.success ? result.output.issue : undefined;
-}
-/** The run that a `workflow_run` event waited for; undefined for other events. */
-function readWorkflowRun({ event }) {
-    const result = safeParse(WorkflowRunEvent, event);
-    return result.success ? result.output.workflow_run : undefined;
-}
-
-;// CONCATENATED MODULE: ./build/js/github/pull-request.js
-// Finds the pull request that a run belongs to, in the event or otherwise through the API, and whether the repository
-// is public. Used by step/report-target, identity.ts and the fork rules.
-
-
-/** The fields that are read of a pull request; events and the API describe it in the same form. */
-const PullRequestSchema = pipe(object({
-    number: number(),
-    state: optional(picklist(['open', 'closed']), 'open'),
-    head: object({ sha: string(), repo: nullable(object({ full_name: string() })) }),
-}), transform(({ number, state, head }) => ({
-    number,
-    state,
-    headSha: head.sha,
-    headRepository: head.repo?.full_name ?? '',
-})));
-const PullRequestEvent = object({ pull_request: PullRequestSchema });
-/** The pull request in the event's own payload, as it was when the event happened. */
-function readEventPullRequest(job) {
-    const result = safeParse(PullRequestEvent, job.event);
-    return result.success ? result.output.pull_request : undefined;
-}
-/**
- * The pull request to report to, or undefined if the event has none (`merge_group`, `schedule`, a push to a branch
- * without one). `number` overrides the search. Rejects with a GitHubError.
- */
-async function findPullRequest(options) {
-    const { job, github, signal } = options;
-    const fromEvent = readEventPullRequest(job);
-    if (fromEvent && (options.number ?? fromEvent.number) === fromEvent.number)
-        return fromEvent;
-    const number = options.number ?? readEventNumber(job);
-    if (number !== undefined)
-        return readPullRequest({ job, github, number, signal });
-    const sha = readEventCommit(job);
-    return sha === undefined ? undefined : findByCommit({ job, github, sha, signal });
-}
-/** The pull request as it is now: whether it is still open, and where its head is. */
-function readPullRequest(options) {
-    const { owner, name: repo } = options.job.repository;
-    const parameters = { owner, repo, pull_number: options.number };
-    return options.github.request(PullRequestSchema, 'GET /repos/{owner}/{repo}/pulls/{pull_number}', {
-        parameters,
-        signal: options.signal,
-    });
-}
-/** What the run is about, from the event alone: the number of a pull request, otherwise the branch or tag. */
-function readSubject(job) {
-    const number = readEventPullRequest(job)?.number ?? readEventNumber(job);
-    return number ?? readWorkflowRun(job)?.head_branch ?? job.ref;
-}
-/** The number in a payload that names a pull request without describing it. */
-function readEventNumber(job) {
-    const issue = readIssue(job);
-    return issue?.pull_request ? issue.number : readWorkflowRun(job)?.pull_requests[0]?.number;
-}
-/** For events that are about a commit of a branch: that commit, whose pull request is looked up. */
-function readEventCommit(job) {
-    if (job.eventName === 'push' || job.eventName === 'workflow_dispatch')
-        return job.sha;
-    return readWorkflowRun(job)?.head_sha;
-}
-/** The open pull request whose head is `sha`. The API also lists the closed one that a merged commit came from. */
-async function findByCommit(options) {
-    const { owner, name: repo } = options.job.repository;
-    const parameters = { owner, repo, commit_sha: options.sha };
-    const route = 'GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls';
-    const all = await options.github.list(PullRequestSchema, route, { parameters, signal: options.signal });
-    return all.find(({ state, headSha }) => state === 'open' && headSha === options.sha);
-}
-const RepositorySchema = object({ private: dist_boolean(), visibility: optional(string()) });
-const RepositoryEvent = object({ repository: RepositorySchema });
-/** Whether everybody can read the repository. Never rejects: an unknown visibility counts as not public. */
-async function readVisibility(job, github, signal) {
-    if (is(RepositoryEvent, job.event))
-        return toVisibility(job.event.repository);
-    const { owner, name: repo } = job.repository;
-    try {
-        const route = 'GET /repos/{owner}/{repo}';
-        const repository = await github.request(RepositorySchema, route, { parameters: { owner, repo }, signal });
-        return toVisibility(repository);
-    }
-    catch {
-        return 'not known to be public';
-    }
-}
-/** `internal` repositories of an enterprise are not public either. */
-function toVisibility(repository) {
-    const isPublic = !repository.private && (repository.visibility ?? 'public') === 'public';
-    return isPublic ? 'public' : 'not known to be public';
-}
-
-;// CONCATENATED MODULE: ./build/js/github/identity.js
-// The identity of a preview, which stays the same from run to run. own-comment.ts finds the preview's comment by it, so
-// that several previews of one pull request never edit each other's comments. Used by the step.
-
-
-/** 128 bits: no two previews of a repository share a key by chance. */
-const KEY_DIGITS = 32;
-/** Makes the identity from workflow file, job, step, matrix leg and name; the name defaults to `job (value, value)`. */
-function identifyPreview(job, name) {
-    const workflow = job.workflowRef.split('@')[0] ?? '';
-    const leg = isRecord(job.matrix) ? job.matrix : {};
-    const shown = name?.trim() || renderJobName(job.jobId, leg);
-    const parts = [workflow, job.jobId, job.stepId, sortKeys(leg), shown];
-    const key = (0,external_node_crypto_.createHash)('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, KEY_DIGITS);
-    return { key, name: shown };
-}
-/**
- * The text from which the preview's public address is derived: repository, pull request or branch, and the preview's
- * key. Sends no request to GitHub, because a missing answer must not change the address.
- */
-function identifyAddress(job, { key }, number) {
-    const { owner, name } = job.repository;
-    return JSON.stringify([owner, name, number ?? readSubject(job), key]);
-}
-/** As GitHub shows it in the list of checks: `test (ubuntu, 24)`. */
-function renderJobName(jobId, leg) {
-    const values = Object.values(leg).map(value => (typeof value === 'string' ? value : JSON.stringify(value)));
-    const job = jobId || 'preview';
-    return values.length === 0 ? job : `${job} (${values.join(', ')})`;
-}
-/** Sorts the keys, so that their order does not change the identity. */
-function sortKeys(value) {
-    if (Array.isArray(value))
-        return value.map(sortKeys);
-    if (!isRecord(value))
-        return value;
-    const entries = Object.entries(value).map(([key, inner]) => [key, sortKeys(inner)]);
-    return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-function isRecord(value) {
-    return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-;// CONCATENATED MODULE: ./node_modules/universal-user-agent/index.js
-function getUserAgent() {
-  if (typeof navigator === "object" && "userAgent" in navigator) {
-    return navigator.userAgent;
-  }
-
-  if (typeof process === "object" && process.version !== undefined) {
-    return `Node.js/${process.version.substr(1)} (${process.platform}; ${
-      process.arch
-    })`;
-  }
-
-  return "<environment undetectable>";
-}
-
-;// CONCATENATED MODULE: ./node_modules/before-after-hook/lib/register.js
-// @ts-check
-
-function register(state, name, method, options) {
-  if (typeof method !== "function") {
-    throw new Error("method for before hook must be a function");
-  }
-
-  if (!options) {
-    options = {};
-  }
-
-  if (Array.isArray(name)) {
-    return name.reverse().reduce((callback, name) => {
-      return register.bind(null, state, name, callback, options);
-    }, method)();
-  }
-
-  return Promise.resolve().then(() => {
-    if (!state.registry[name]) {
-      return method(options);
-    }
-
-    return state.registry[name].reduce((method, registered) => {
-      return registered.hook.bind(null, method, options);
-    }, method)();
-  });
-}
-
-;// CONCATENATED MODULE: ./node_modules/before-after-hook/lib/add.js
-// @ts-check
-
-function addHook(state, kind, name, hook) {
-  const orig = hook;
-  if (!state.registry[name]) {
-    state.registry[name] = [];
-  }
-
-  if (kind === "before") {
-    hook = (method, options) => {
-      return Promise.resolve()
-        .then(orig.bind(null, options))
-        .then(method.bind(null, options));
-    };
-  }
-
-  if (kind === "after") {
-    hook = (method, options) => {
-      let result;
-      return Promise.resolve()
-        .then(method.bind(null, options))
-        .then((result_) => {
-          result = result_;
-          return orig(result, options);
-        })
-        .then(() => {
-          return result;
-        });
-    };
-  }
-
-  if (kind === "error") {
-    hook = (method, options) => {
-      return Promise.resolve()
-        .then(method.bind(null, options))
-        .catch((error) => {
-          return orig(error, options);
-        });
-    };
-  }
-
-  state.registry[name].push({
-    hook: hook,
-    orig: orig,
-  });
-}
-
-;// CONCATENATED MODULE: ./node_modules/before-after-hook/lib/remove.js
-// @ts-check
-
-function removeHook(state, name, method) {
-  if (!state.registry[name]) {
-    return;
-  }
-
-  const index = state.registry[name]
-    .map((registered) => {
-      return registered.orig;
-    })
-    .indexOf(method);
-
-  if (index === -1) {
-    return;
-  }
-
-  state.registry[name].splice(index, 1);
-}
-
-;// CONCATENATED MODULE: ./node_modules/before-after-hook/index.js
-// @ts-check
-
-
-
-
-
-// bind with array of arguments: https://stackoverflow.com/a/21792913
-const bind = Function.bind;
-const bindable = bind.bind(bind);
-
-function bindApi(hook, state, name) {
-  const removeHookRef = bindable(removeHook, null).apply(
-    null,
-    name ? [state, name] : [state]
-  );
-  hook.api = { remove: removeHookRef };
-  hook.remove = removeHookRef;
-  ["before", "error", "after", "wrap"].forEach((kind) => {
-    const args = name ? [state, kind, name] : [state, kind];
-    hook[kind] = hook.api[kind] = bindable(addHook, null).apply(null, args);
-  });
-}
-
-function Singular() {
-  const singularHookName = Symbol("Singular");
-  const singularHookState = {
-    registry: {},
-  };
-  const singularHook = register.bind(null, singularHookState, singularHookName);
-  bindApi(singularHook, singularHookState, singularHookName);
-  return singularHook;
-}
-
-function Collection() {
-  const state = {
-    registry: {},
-  };
-
-  const hook = register.bind(null, state);
-  bindApi(hook, state);
-
-  return hook;
-}
-
-/* harmony default export */ const before_after_hook = ({ Singular, Collection });
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/endpoint/dist-bundle/index.js
-// pkg/dist-src/defaults.js
-
-
-// pkg/dist-src/version.js
-var VERSION = "0.0.0-development";
-
-// pkg/dist-src/defaults.js
-var userAgent = `octokit-endpoint.js/${VERSION} ${getUserAgent()}`;
-var DEFAULTS = {
-  method: "GET",
-  baseUrl: "https://api.github.com",
-  headers: {
-    accept: "application/vnd.github.v3+json",
-    "user-agent": userAgent
-  },
-  mediaType: {
-    format: ""
-  }
-};
-
-// pkg/dist-src/util/lowercase-keys.js
-function lowercaseKeys(object) {
-  if (!object) {
-    return {};
-  }
-  return Object.keys(object).reduce((newObj, key) => {
-    newObj[key.toLowerCase()] = object[key];
-    return newObj;
-  }, {});
-}
-
-// pkg/dist-src/util/is-plain-object.js
-function isPlainObject(value) {
-  if (typeof value !== "object" || value === null) return false;
-  if (Object.prototype.toString.call(value) !== "[object Object]") return false;
-  const proto = Object.getPrototypeOf(value);
-  if (proto === null) return true;
-  const Ctor = Object.prototype.hasOwnProperty.call(proto, "constructor") && proto.constructor;
-  return typeof Ctor === "function" && Ctor instanceof Ctor && Function.prototype.call(Ctor) === Function.prototype.call(value);
-}
-
-// pkg/dist-src/util/merge-deep.js
-function mergeDeep(defaults, options) {
-  const result = Object.assign({}, defaults);
-  Object.keys(options).forEach((key) => {
-    if (isPlainObject(options[key])) {
-      if (!(key in defaults)) Object.assign(result, { [key]: options[key] });
-      else result[key] = mergeDeep(defaults[key], options[key]);
-    } else {
-      Object.assign(result, { [key]: options[key] });
-    }
-  });
-  return result;
-}
-
-// pkg/dist-src/util/remove-undefined-properties.js
-function removeUndefinedProperties(obj) {
-  for (const key in obj) {
-    if (obj[key] === void 0) {
-      delete obj[key];
-    }
-  }
-  return obj;
-}
-
-// pkg/dist-src/merge.js
-function merge(defaults, route, options) {
-  if (typeof route === "string") {
-    let [method, url] = route.split(" ");
-    options = Object.assign(url ? { method, url } : { url: method }, options);
-  } else {
-    options = Object.assign({}, route);
-  }
-  options.headers = lowercaseKeys(options.headers);
-  removeUndefinedProperties(options);
-  removeUndefinedProperties(options.headers);
-  const mergedOptions = mergeDeep(defaults || {}, options);
-  if (options.url === "/graphql") {
-    if (defaults && defaults.mediaType.previews?.length) {
-      mergedOptions.mediaType.previews = defaults.mediaType.previews.filter(
-        (preview) => !mergedOptions.mediaType.previews.includes(preview)
-      ).concat(mergedOptions.mediaType.previews);
-    }
-    mergedOptions.mediaType.previews = (mergedOptions.mediaType.previews || []).map((preview) => preview.replace(/-preview/, ""));
-  }
-  return mergedOptions;
-}
-
-// pkg/dist-src/util/add-query-parameters.js
-function addQueryParameters(url, parameters) {
-  const separator = /\?/.test(url) ? "&" : "?";
-  const names = Object.keys(parameters);
-  if (names.length === 0) {
-    return url;
-  }
-  return url + separator + names.map((name) => {
-    if (name === "q") {
-      return "q=" + parameters.q.split("+").map(encodeURIComponent).join("+");
-    }
-    return `${name}=${encodeURIComponent(parameters[name])}`;
-  }).join("&");
-}
-
-// pkg/dist-src/util/extract-url-variable-names.js
-var urlVariableRegex = /\{[^{}}]+\}/g;
-function removeNonChars(variableName) {
-  return variableName.replace(/(?:^\W+)|(?:(?<!\W)\W+$)/g, "").split(/,/);
-}
-function extractUrlVariableNames(url) {
-  const matches = url.match(urlVariableRegex);
-  if (!matches) {
-    return [];
-  }
-  return matches.map(removeNonChars).reduce((a, b) => a.concat(b), []);
-}
-
-// pkg/dist-src/util/omit.js
-function dist_bundle_omit(object, keysToOmit) {
-  const result = { __proto__: null };
-  for (const key of Object.keys(object)) {
-    if (keysToOmit.indexOf(key) === -1) {
-      result[key] = object[key];
-    }
-  }
-  return result;
-}
-
-// pkg/dist-src/util/url-template.js
-function encodeReserved(str) {
-  return str.split(/(%[0-9A-Fa-f]{2})/g).map(function(part) {
-    if (!/%[0-9A-Fa-f]/.test(part)) {
-      part = encodeURI(part).replace(/%5B/g, "[").replace(/%5D/g, "]");
-    }
-    return part;
-  }).join("");
-}
-function encodeUnreserved(str) {
-  return encodeURIComponent(str).replace(/[!'()*]/g, function(c) {
-    return "%" + c.charCodeAt(0).toString(16).toUpperCase();
-  });
-}
-function encodeValue(operator, value, key) {
-  value = operator === "+" || operator === "#" ? encodeReserved(value) : encodeUnreserved(value);
-  if (key) {
-    return encodeUnreserved(key) + "=" + value;
-  } else {
-    return value;
-  }
-}
-function isDefined(value) {
-  return value !== void 0 && value !== null;
-}
-function isKeyOperator(operator) {
-  return operator === ";" || operator === "&" || operator === "?";
-}
-function getValues(context, operator, key, modifier) {
-  var value = context[key], result = [];
-  if (isDefined(value) && value !== "") {
-    if (typeof value === "string" || typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") {
-      value = value.toString();
-      if (modifier && modifier !== "*") {
-        value = value.substring(0, parseInt(modifier, 10));
-      }
-      result.push(
-        encodeValue(operator, value, isKeyOperator(operator) ? key : "")
-      );
-    } else {
-      if (modifier === "*") {
-        if (Array.isArray(value)) {
-          value.filter(isDefined).forEach(function(value2) {
-            result.push(
-              encodeValue(operator, value2, isKeyOperator(operator) ? key : "")
-            );
-          });
-        } else {
-          Object.keys(value).forEach(function(k) {
-            if (isDefined(value[k])) {
-              result.push(encodeValue(operator, value[k], k));
-            }
-          });
-        }
-      } else {
-        const tmp = [];
-        if (Array.isArray(value)) {
-          value.filter(isDefined).forEach(function(value2) {
-            tmp.push(encodeValue(operator, value2));
-          });
-        } else {
-          Object.keys(value).forEach(function(k) {
-            if (isDefined(value[k])) {
-              tmp.push(encodeUnreserved(k));
-              tmp.push(encodeValue(operator, value[k].toString()));
-            }
-          });
-        }
-        if (isKeyOperator(operator)) {
-          result.push(encodeUnreserved(key) + "=" + tmp.join(","));
-        } else if (tmp.length !== 0) {
-          result.push(tmp.join(","));
-        }
-      }
-    }
-  } else {
-    if (operator === ";") {
-      if (isDefined(value)) {
-        result.push(encodeUnreserved(key));
-      }
-    } else if (value === "" && (operator === "&" || operator === "?")) {
-      result.push(encodeUnreserved(key) + "=");
-    } else if (value === "") {
-      result.push("");
-    }
-  }
-  return result;
-}
-function parseUrl(template) {
-  return {
-    expand: expand.bind(null, template)
-  };
-}
-function expand(template, context) {
-  var operators = ["+", "#", ".", "/", ";", "?", "&"];
-  template = template.replace(
-    /\{([^\{\}]+)\}|([^\{\}]+)/g,
-    function(_, expression, literal) {
-      if (expression) {
-        let operator = "";
-        const values = [];
-        if (operators.indexOf(expression.charAt(0)) !== -1) {
-          operator = expression.charAt(0);
-          expression = expression.substr(1);
-        }
-        expression.split(/,/g).forEach(function(variable) {
-          var tmp = /([^:\*]*)(?::(\d+)|(\*))?/.exec(variable);
-          values.push(getValues(context, operator, tmp[1], tmp[2] || tmp[3]));
-        });
-        if (operator && operator !== "+") {
-          var separator = ",";
-          if (operator === "?") {
-            separator = "&";
-          } else if (operator !== "#") {
-            separator = operator;
-          }
-          return (values.length !== 0 ? operator : "") + values.join(separator);
-        } else {
-          return values.join(",");
-        }
-      } else {
-        return encodeReserved(literal);
-      }
-    }
-  );
-  if (template === "/") {
-    return template;
-  } else {
-    return template.replace(/\/$/, "");
-  }
-}
-
-// pkg/dist-src/parse.js
-function dist_bundle_parse(options) {
-  let method = options.method.toUpperCase();
-  let url = (options.url || "/").replace(/:([a-z]\w+)/g, "{$1}");
-  let headers = Object.assign({}, options.headers);
-  let body;
-  let parameters = dist_bundle_omit(options, [
-    "method",
-    "baseUrl",
-    "url",
-    "headers",
-    "request",
-    "mediaType"
-  ]);
-  const urlVariableNames = extractUrlVariableNames(url);
-  url = parseUrl(url).expand(parameters);
-  if (!/^http/.test(url)) {
-    url = options.baseUrl + url;
-  }
-  const omittedParameters = Object.keys(options).filter((option) => urlVariableNames.includes(option)).concat("baseUrl");
-  const remainingParameters = dist_bundle_omit(parameters, omittedParameters);
-  const isBinaryRequest = /application\/octet-stream/i.test(headers.accept);
-  if (!isBinaryRequest) {
-    if (options.mediaType.format) {
-      headers.accept = headers.accept.split(/,/).map(
-        (format) => format.replace(
-          /application\/vnd(\.\w+)(\.v3)?(\.\w+)?(\+json)?$/,
-          `application/vnd$1$2.${options.mediaType.format}`
-        )
-      ).join(",");
-    }
-    if (url.endsWith("/graphql")) {
-      if (options.mediaType.previews?.length) {
-        const previewsFromAcceptHeader = headers.accept.match(/(?<![\w-])[\w-]+(?=-preview)/g) || [];
-        headers.accept = previewsFromAcceptHeader.concat(options.mediaType.previews).map((preview) => {
-          const format = options.mediaType.format ? `.${options.mediaType.format}` : "+json";
-          return `application/vnd.github.${preview}-preview${format}`;
-        }).join(",");
-      }
-    }
-  }
-  if (["GET", "HEAD"].includes(method)) {
-    url = addQueryParameters(url, remainingParameters);
-  } else {
-    if ("data" in remainingParameters) {
-      body = remainingParameters.data;
-    } else {
-      if (Object.keys(remainingParameters).length) {
-        body = remainingParameters;
-      }
-    }
-  }
-  if (!headers["content-type"] && typeof body !== "undefined") {
-    headers["content-type"] = "application/json; charset=utf-8";
-  }
-  if (["PATCH", "PUT"].includes(method) && typeof body === "undefined") {
-    body = "";
-  }
-  return Object.assign(
-    { method, url, headers },
-    typeof body !== "undefined" ? { body } : null,
-    options.request ? { request: options.request } : null
-  );
-}
-
-// pkg/dist-src/endpoint-with-defaults.js
-function endpointWithDefaults(defaults, route, options) {
-  return dist_bundle_parse(merge(defaults, route, options));
-}
-
-// pkg/dist-src/with-defaults.js
-function withDefaults(oldDefaults, newDefaults) {
-  const DEFAULTS2 = merge(oldDefaults, newDefaults);
-  const endpoint2 = endpointWithDefaults.bind(null, DEFAULTS2);
-  return Object.assign(endpoint2, {
-    DEFAULTS: DEFAULTS2,
-    defaults: withDefaults.bind(null, DEFAULTS2),
-    merge: merge.bind(null, DEFAULTS2),
-    parse: dist_bundle_parse
-  });
-}
-
-// pkg/dist-src/index.js
-var endpoint = withDefaults(null, DEFAULTS);
-
-
-;// CONCATENATED MODULE: ./node_modules/content-type/dist/index.js
-/*!
- * content-type
- * Copyright(c) 2015 Douglas Christopher Wilson
- * MIT Licensed
- */
-const SP = 32; // " "
-const HTAB = 9; // "\t"
-const SEMI = 59; // ";"
-const EQ = 61; // "="
-const DQUOTE = 34; // '"'
-const BSLASH = 92; // "\\"
-const COMMA = 44; // ","
-const LOWER_CASE = 1;
-const OWS = 2;
-const SEMI_FLAG = 4;
-const COMMA_FLAG = 8;
-const TOKEN_FLAG = 16;
-const NON_ASCII = 0xff00;
-const CASE_FLAGS = LOWER_CASE | NON_ASCII;
-/**
- * Character flags used to normalize HTTP field values while scanning.
- * Out-of-range reads intentionally coerce to zero in bitwise expressions.
- */
-const CHAR_MAP = new Uint8Array(0x100);
-CHAR_MAP[HTAB] |= OWS;
-CHAR_MAP[SP] |= OWS;
-CHAR_MAP[SEMI] |= SEMI_FLAG;
-CHAR_MAP[COMMA] |= COMMA_FLAG;
-for (let code = 0x80 /* non-ASCII */; code <= 0xff; code++) {
-    CHAR_MAP[code] |= LOWER_CASE;
-}
-for (const char of "!#$%&'*+-.^_`|~") {
-    CHAR_MAP[char.charCodeAt(0)] |= TOKEN_FLAG;
-}
-for (let code = 0x30 /* 0 */; code <= 0x39 /* 9 */; code++) {
-    CHAR_MAP[code] |= TOKEN_FLAG;
-}
-for (let code = 0x41 /* A */; code <= 0x5a /* Z */; code++) {
-    CHAR_MAP[code] |= LOWER_CASE | TOKEN_FLAG;
-}
-for (let code = 0x61 /* a */; code <= 0x7a /* z */; code++) {
-    CHAR_MAP[code] |= TOKEN_FLAG;
-}
-/**
- * Null object perf optimization. Faster than `Object.create(null)` and `{ __proto__: null }`.
- */
-const NullObject = /* @__PURE__ */ (() => {
-    const C = function () { };
-    C.prototype = Object.create(null);
-    return C;
-})();
-/**
- * Validate a type string against RFC 9110.
- */
-function isTypeValid(type, start = 0, end = type.length) {
-    let hasSlash = false;
-    for (let index = start; index < end; index++) {
-        const code = type.charCodeAt(index);
-        if (code === 47 /* / */) {
-            if (hasSlash || index === start || index >= end - 1)
-                return false;
-            hasSlash = true;
-        }
-        else if (!isTokenCode(code)) {
-            return false;
-        }
-    }
-    return hasSlash;
-}
-/**
- * Validate a token against RFC 9110.
- */
-function isTokenValid(token, start = 0, end = token.length) {
-    if (start >= end)
-        return false;
-    for (let index = start; index < end; index++) {
-        if (!isTokenCode(token.charCodeAt(index)))
-            return false;
-    }
-    return true;
-}
-/**
- * Check whether a character code belongs to the token production in RFC 9110.
- */
-function isTokenCode(code) {
-    return (CHAR_MAP[code] & TOKEN_FLAG) !== 0;
-}
-/**
- * Serialize a parameter value.
- */
-function parameterValue(str) {
-    const len = str.length;
-    if (len === 0)
-        return '""';
-    let index = 0;
-    while (index < len && isTokenCode(str.charCodeAt(index)))
-        index++;
-    if (index === len)
-        return str;
-    let result = '"';
-    let start = 0;
-    while (index < len) {
-        const code = str.charCodeAt(index);
-        if (code !== HTAB && (code < SP || code === 127 || code > 255)) {
-            throw new TypeError(`Invalid parameter value: ${str}`);
-        }
-        if (code === 34 /* " */ || code === 92 /* \\ */) {
-            result += `${str.slice(start, index)}\\`;
-            start = index;
-        }
-        index++;
-    }
-    return `${result}${str.slice(start)}"`;
-}
-/**
- * Format an object into a `Content-Type` header.
- */
-function format(obj) {
-    const { type, parameters } = obj;
-    if (!type || !isTypeValid(type)) {
-        throw new TypeError(`Invalid type: ${type}`);
-    }
-    let result = type;
-    if (parameters) {
-        for (const param of Object.keys(parameters)) {
-            if (!isTokenValid(param)) {
-                throw new TypeError(`Invalid parameter name: ${param}`);
-            }
-            result += `; ${param}=${parameterValue(parameters[param])}`;
-        }
-    }
-    return result;
-}
-/**
- * Parse a `Content-Type` header.
- */
-function dist_parse(header, options) {
-    const stopFlags = SEMI_FLAG | (options?.comma === true ? COMMA_FLAG : 0);
-    const len = header.length;
-    let valueStart = options?.start ?? 0;
-    while ((CHAR_MAP[header.charCodeAt(valueStart)] & OWS) !== 0) {
-        valueStart++;
-    }
-    let index = valueStart;
-    let typeFlags = 0;
-    let whitespace = -1;
-    let stop = options?.parameters === false ? COMMA_FLAG : 0;
-    while (index < len) {
-        const code = header.charCodeAt(index);
-        const flags = CHAR_MAP[code];
-        if ((flags & stopFlags) !== 0) {
-            stop |= flags & COMMA_FLAG;
-            break;
-        }
-        if ((flags & OWS) !== 0) {
-            if (whitespace === -1)
-                whitespace = index;
-        }
-        else {
-            whitespace = -1;
-        }
-        typeFlags |= (code & NON_ASCII) | flags;
-        index++;
-    }
-    const valueEnd = whitespace === -1 ? index : whitespace;
-    const value = header.slice(valueStart, valueEnd);
-    const type = (typeFlags & CASE_FLAGS) === 0 ? value : value.toLowerCase();
-    if (index === len || stop !== 0) {
-        return { type, index, parameters: new NullObject() };
-    }
-    return parseParameters(header, type, index, len, stopFlags);
-}
-/**
- * Parses the parameters of a `Content-Type` header starting at the given index.
- */
-function parseParameters(header, type, index, len, stopFlags) {
-    const parameters = new NullObject();
-    parameter: while (index < len) {
-        index++; // Skip over ;
-        while ((CHAR_MAP[header.charCodeAt(index)] & OWS) !== 0) {
-            index++;
-        }
-        const keyStart = index;
-        let keyFlags = 0;
-        let keyWhitespace = -1;
-        while (index < len) {
-            const code = header.charCodeAt(index);
-            const flags = CHAR_MAP[code];
-            if ((flags & stopFlags) !== 0) {
-                if ((flags & COMMA_FLAG) !== 0)
-                    break parameter;
-                continue parameter;
-            }
-            if (code === EQ) {
-                const keyEnd = keyWhitespace === -1 ? index : keyWhitespace;
-                const value = header.slice(keyStart, keyEnd);
-                const key = (keyFlags & CASE_FLAGS) === 0 ? value : value.toLowerCase();
-                index++;
-                while ((CHAR_MAP[header.charCodeAt(index)] & OWS) !== 0) {
-                    index++;
-                }
-                if (index < len && header.charCodeAt(index) === DQUOTE) {
-                    const quotedStart = ++index;
-                    let escaped = false;
-                    while (index < len) {
-                        const code = header.charCodeAt(index);
-                        if (code === DQUOTE) {
-                            if (parameters[key] === undefined) {
-                                parameters[key] = escaped
-                                    ? unescapeQuotedPairs(header, quotedStart, index)
-                                    : header.slice(quotedStart, index);
-                            }
-                            index++;
-                            let stop = 0;
-                            // Discard characters between quote and delimiter.
-                            while (index < len) {
-                                const code = header.charCodeAt(index);
-                                const flags = CHAR_MAP[code];
-                                if ((flags & stopFlags) !== 0) {
-                                    stop = flags & COMMA_FLAG;
-                                    break;
-                                }
-                                index++;
-                            }
-                            if (stop !== 0)
-                                break parameter;
-                            continue parameter;
-                        }
-                        if (code === BSLASH && index + 1 < len) {
-                            escaped = true;
-                            index += 2;
-                            continue;
-                        }
-                        index++;
-                    }
-                    continue parameter;
-                }
-                const valueStart = index;
-                let stop = 0;
-                let valueWhitespace = -1;
-                while (index < len) {
-                    const code = header.charCodeAt(index);
-                    const flags = CHAR_MAP[code];
-                    if ((flags & stopFlags) !== 0) {
-                        stop = flags & COMMA_FLAG;
-                        break;
-                    }
-                    if ((flags & OWS) !== 0) {
-                        if (valueWhitespace === -1)
-                            valueWhitespace = index;
-                    }
-                    else {
-                        valueWhitespace = -1;
-                    }
-                    index++;
-                }
-                if (parameters[key] === undefined) {
-                    const valueEnd = valueWhitespace === -1 ? index : valueWhitespace;
-                    parameters[key] = header.slice(valueStart, valueEnd);
-                }
-                if (stop !== 0)
-                    break parameter;
-                continue parameter;
-            }
-            if ((flags & OWS) !== 0) {
-                if (keyWhitespace === -1)
-                    keyWhitespace = index;
-            }
-            else {
-                keyWhitespace = -1;
-            }
-            keyFlags |= (code & NON_ASCII) | flags;
-            index++;
-        }
-    }
-    return { type, index, parameters };
-}
-/**
- * Remove backslashes from quoted pairs in a known-terminated quoted string body.
- */
-function unescapeQuotedPairs(str, start, end) {
-    let result = "";
-    for (let index = start; index < end; index++) {
-        if (str.charCodeAt(index) === BSLASH) {
-            result += str.slice(start, index);
-            start = ++index;
-        }
-    }
-    return result + str.slice(start, end);
-}
-//# sourceMappingURL=index.js.map
-;// CONCATENATED MODULE: ./node_modules/json-with-bigint/json-with-bigint.js
-const intRegex = /^-?\d+$/;
-const noiseValue = /^-?\d+n+$/; // Noise - strings that match the custom format before being converted to it
-const originalStringify = JSON.stringify;
-const originalParse = JSON.parse;
-const customFormat = /^-?\d+n$/;
-
-const bigIntsStringify = /([\[:])?"(-?\d+)n"($|\s*[,\}\]])/g;
-const noiseStringify = /([\[:])?("-?\d+n+)n("$|"\s*[,\}\]])/g;
-
-/**
- * @typedef {(this: any, key: string | number | undefined, value: any) => any} Replacer
- * @typedef {(key: string | number | undefined, value: any, context?: { source: string }) => any} Reviver
- */
-
-/**
- * Checks if a value is unstringifiable according to native JSON.stringify rules.
- *
- * @param {any} val The value to check.
- * @returns {boolean} True if the value is undefined, a function, or a symbol.
- */
-const isUnstringifiable = (val) =>
-  val === undefined || typeof val === "function" || typeof val === "symbol";
-
-/**
- * Checks if a value is a native JSON.rawJSON object (Node.js 22+).
- *
- * @param {any} val The value to check.
- * @returns {boolean} True if the value is a RawJSON instance.
- */
-const isRawJSON = (val) =>
-  val !== null &&
-  typeof val === "object" &&
-  val.constructor &&
-  val.constructor.name === "RawJSON";
-
-/**
- * Iteratively converts a JS value to a JSON string.
- * Used as a fallback when the native JSON.stringify hits the Maximum Call Stack size.
- * Fully compliant with JSON formatting (space), replacers, and toJSON behaviors.
- *
- * @param {any} rootValue The value to stringify.
- * @param {Replacer | Array<string | number> | null} [replacer] User's custom replacer function.
- * @param {string | number} [spaceParam] Indentation for pretty-printing.
- * @returns {string | undefined} The generated JSON string.
- */
-const stringifyIteratively = (rootValue, replacer, spaceParam) => {
-  let space = "";
-
-  if (typeof spaceParam === "number") {
-    space = " ".repeat(Math.min(10, Math.max(0, Math.floor(spaceParam))));
-  } else if (typeof spaceParam === "string") {
-    space = spaceParam.slice(0, 10);
-  }
-
-  const isFunctionReplacer = typeof replacer === "function";
-  const propertyList = Array.isArray(replacer)
-    ? new Set(replacer.map(String))
-    : null;
-
-  /**
-   * Prepares a value for stringification by resolving toJSON, handling BigInts,
-   * applying custom replacers, and unwrapping primitive objects.
-   *
-   * @param {object|Array} parent The parent object or array holding the value.
-   * @param {string} key The key associated with the value.
-   * @param {any} val The raw value to process.
-   * @returns {any} The processed value ready for stringification.
-   */
-  const prepareVal = (parent, key, val) => {
-    const isObject = val !== null && typeof val === "object";
-    const hasToJSON = isObject && typeof val.toJSON === "function";
-
-    if (hasToJSON) {
-      val = val.toJSON(key);
-    }
-
-    const isNoise = typeof val === "string" && noiseValue.test(val);
-
-    if (isNoise) return val + "n";
-
-    const isBigInt = typeof val === "bigint";
-
-    if (isBigInt) {
-      const supportsRawJSON = "rawJSON" in JSON;
-
-      if (supportsRawJSON) return JSON.rawJSON(val.toString());
-
-      return val.toString() + "n";
-    }
-
-    if (isFunctionReplacer) {
-      val = replacer.call(parent, key, val);
-    }
-
-    const isPostReplacerObject = val !== null && typeof val === "object";
-
-    if (isPostReplacerObject) {
-      const isPrimitiveWrapper =
-        val instanceof Number ||
-        val instanceof String ||
-        val instanceof Boolean;
-
-      if (isPrimitiveWrapper) {
-        val = val.valueOf();
-      }
-    }
-
-    return val;
-  };
-
-  const rootProcessed = prepareVal({ "": rootValue }, "", rootValue);
-
-  if (isUnstringifiable(rootProcessed)) {
-    return undefined;
-  }
-
-  const isRootPrimitive =
-    rootProcessed === null || typeof rootProcessed !== "object";
-  const isRootNativeRawJSON = isRawJSON(rootProcessed);
-
-  if (isRootPrimitive || isRootNativeRawJSON) {
-    return originalStringify(rootProcessed);
-  }
-
-  const chunks = [];
-  let level = 0;
-
-  const stack = [
-    {
-      parent: { "": rootProcessed },
-      key: "",
-      val: rootProcessed,
-      isArray: Array.isArray(rootProcessed),
-      keys: Array.isArray(rootProcessed) ? null : Object.keys(rootProcessed),
-      index: 0,
-      first: true,
-    },
-  ];
-
-  const visited = new WeakSet([rootProcessed]);
-
-  while (stack.length > 0) {
-    const node = stack[stack.length - 1];
-
-    if (node.index === 0) {
-      chunks.push(node.isArray ? "[" : "{");
-      level++;
-    }
-
-    let isDone = false;
-
-    if (node.isArray) {
-      if (node.index < node.val.length) {
-        if (!node.first) chunks.push(",");
-
-        if (space) chunks.push("\n" + space.repeat(level));
-
-        const childRaw = node.val[node.index];
-        const childVal = prepareVal(node.val, String(node.index), childRaw);
-
-        if (isUnstringifiable(childVal)) {
-          chunks.push("null");
-          node.first = false;
-          node.index++;
-        } else {
-          const isComplexObject =
-            childVal !== null && typeof childVal === "object";
-          const isNativeRaw = isRawJSON(childVal);
-
-          if (isComplexObject && !isNativeRaw) {
-            if (visited.has(childVal)) {
-              throw new TypeError("Converting circular structure to JSON");
-            }
-
-            visited.add(childVal);
-
-            stack.push({
-              parent: node.val,
-              key: String(node.index),
-              val: childVal,
-              isArray: Array.isArray(childVal),
-              keys: Array.isArray(childVal) ? null : Object.keys(childVal),
-              index: 0,
-              first: true,
-            });
-
-            node.first = false;
-            node.index++;
-          } else {
-            chunks.push(originalStringify(childVal));
-            node.first = false;
-            node.index++;
-          }
-        }
-      } else {
-        isDone = true;
-      }
-    } else {
-      while (node.index < node.keys.length) {
-        const k = node.keys[node.index++];
-
-        const isFilteredOutByArray = propertyList && !propertyList.has(k);
-
-        if (isFilteredOutByArray) continue;
-
-        const childRaw = node.val[k];
-        const childVal = prepareVal(node.val, k, childRaw);
-
-        if (isUnstringifiable(childVal)) continue;
-
-        if (!node.first) chunks.push(",");
-
-        if (space) {
-          chunks.push("\n" + space.repeat(level) + originalStringify(k) + ": ");
-        } else {
-          chunks.push(originalStringify(k) + ":");
-        }
-
-        const isComplexObject =
-          childVal !== null && typeof childVal === "object";
-        const isNativeRaw = isRawJSON(childVal);
-
-        if (isComplexObject && !isNativeRaw) {
-          if (visited.has(childVal)) {
-            throw new TypeError("Converting circular structure to JSON");
-          }
-
-          visited.add(childVal);
-
-          stack.push({
-            parent: node.val,
-            key: k,
-            val: childVal,
-            isArray: Array.isArray(childVal),
-            keys: Array.isArray(childVal) ? null : Object.keys(childVal),
-            index: 0,
-            first: true,
-          });
-
-          node.first = false;
-
-          break; // Stop current loop level to process the newly pushed stack node
-        } else {
-          chunks.push(originalStringify(childVal));
-          node.first = false;
-        }
-      }
-
-      const isNodeFullyProcessed =
-        node.index >= node.keys.length && stack[stack.length - 1] === node;
-
-      if (isNodeFullyProcessed) {
-        isDone = true;
-      }
-    }
-
-    if (isDone) {
-      level--;
-
-      if (!node.first && space) chunks.push("\n" + space.repeat(level));
-
-      chunks.push(node.isArray ? "]" : "}");
-      visited.delete(node.val);
-      stack.pop();
-    }
-  }
-
-  return chunks.join("");
-};
-
-/**
- * Converts a JavaScript value to a JSON string.
- *
- * Supports serialization of BigInt values using two strategies:
- * 1. Custom format "123n" → "123" (universal fallback)
- * 2. Native JSON.rawJSON() (Node.js 22+, fastest) when available
- *
- * All other values are serialized exactly like native JSON.stringify().
- *
- * @param {*} value The value to convert to a JSON string.
- * @param {Replacer | Array<string | number> | null} [replacer]
- * A function that alters the behavior of the stringification process,
- * or an array of strings/numbers to indicate properties to exclude.
- * @param {string | number} [space]
- * A string or number to specify indentation or pretty-printing.
- * @returns {string} The JSON string representation.
- */
-const JSONStringify = (value, replacer, space) => {
-  try {
-    const supportsRawJSON = "rawJSON" in JSON;
-
-    if (supportsRawJSON) {
-      return originalStringify(
-        value,
-        (key, val) => {
-          if (typeof val === "bigint") return JSON.rawJSON(val.toString());
-
-          const hasFunctionReplacer = typeof replacer === "function";
-
-          if (hasFunctionReplacer) return replacer(key, val);
-
-          const isKeyInArrayReplacer =
-            Array.isArray(replacer) && replacer.includes(key);
-
-          if (isKeyInArrayReplacer) return val;
-
-          return val;
-        },
-        space,
-      );
-    }
-
-    if (!value) return originalStringify(value, replacer, space);
-
-    const convertedToCustomJSON = originalStringify(
-      value,
-      (key, val) => {
-        const isNoise = typeof val === "string" && noiseValue.test(val);
-
-        if (isNoise) return val.toString() + "n"; // Mark noise values with additional "n" to offset the deletion of one "n" during the processing
-
-        if (typeof val === "bigint") return val.toString() + "n";
-
-        const hasFunctionReplacer = typeof replacer === "function";
-
-        if (hasFunctionReplacer) return replacer(key, val);
-
-        const isKeyInArrayReplacer =
-          Array.isArray(replacer) && replacer.includes(key);
-
-        if (isKeyInArrayReplacer) return val;
-
-        return val;
-      },
-      space,
-    );
-
-    const processedJSON = convertedToCustomJSON.replace(
-      bigIntsStringify,
-      "$1$2$3",
-    ); // Delete one "n" off the end of every BigInt value
-
-    const denoisedJSON = processedJSON.replace(noiseStringify, "$1$2$3"); // Remove one "n" off the end of every noisy string
-
-    return denoisedJSON;
-  } catch (error) {
-    if (error instanceof RangeError) {
-      const convertedJSON = stringifyIteratively(value, replacer, space);
-
-      if (convertedJSON === undefined) return undefined;
-
-      const supportsRawJSON = "rawJSON" in JSON;
-
-      if (supportsRawJSON) return convertedJSON;
-
-      const processedJSON = convertedJSON.replace(bigIntsStringify, "$1$2$3");
-
-      return processedJSON.replace(noiseStringify, "$1$2$3");
-    }
-
-    throw error;
-  }
-};
-
-const featureCache = new Map();
-
-/**
- * Detects if the current JSON.parse implementation supports the context.source feature.
- *
- * Uses toString() fingerprinting to cache results and automatically detect runtime
- * replacements of JSON.parse (polyfills, mocks, etc.).
- *
- * @returns {boolean} true if context.source is supported, false otherwise.
- */
-const isContextSourceSupported = () => {
-  const parseFingerprint = JSON.parse.toString();
-
-  if (featureCache.has(parseFingerprint)) {
-    return featureCache.get(parseFingerprint);
-  }
-
-  try {
-    const result = JSON.parse(
-      "1",
-      (_, __, context) => !!context?.source && context.source === "1",
-    );
-    featureCache.set(parseFingerprint, result);
-
-    return result;
-  } catch {
-    featureCache.set(parseFingerprint, false);
-
-    return false;
-  }
-};
-
-/**
- * Reviver function that converts custom-format BigInt strings back to BigInt values.
- * Also handles "noise" strings that accidentally match the BigInt format.
- *
- * @param {string | number | undefined} key The object key.
- * @param {*} value The value being parsed.
- * @param {object} [context] Parse context (if supported by JSON.parse).
- * @param {Reviver} [userReviver] User's custom reviver function.
- * @returns {any} The transformed value.
- */
-const convertMarkedBigIntsReviver = (key, value, context, userReviver) => {
-  const isCustomFormatBigInt =
-    typeof value === "string" && customFormat.test(value);
-
-  if (isCustomFormatBigInt) return BigInt(value.slice(0, -1));
-
-  const isNoiseValue = typeof value === "string" && noiseValue.test(value);
-  if (isNoiseValue) return value.slice(0, -1);
-
-  const hasUserReviver = typeof userReviver === "function";
-
-  if (!hasUserReviver) return value;
-
-  return userReviver(key, value, context);
-};
-
-/**
- * Fast JSON.parse implementation (~2x faster than classic fallback).
- * Uses JSON.parse's context.source feature to detect integers and convert
- * large numbers directly to BigInt without string manipulation.
- *
- * Does not support legacy custom format from v1 of this library.
- *
- * @param {string} text JSON string to parse.
- * @param {Reviver} [reviver] Transform function to apply to each value.
- * @returns {any} Parsed JavaScript value.
- */
-const JSONParseV2 = (text, reviver) => {
-  return JSON.parse(text, (key, value, context) => {
-    const isNumber = typeof value === "number";
-    const isOutOfBounds =
-      value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER;
-    const isBigNumber = isNumber && isOutOfBounds;
-    const isInt = context && intRegex.test(context.source);
-    const isBigInt = isBigNumber && isInt;
-
-    if (isBigInt) return BigInt(context.source);
-
-    const hasCustomReviver = typeof reviver === "function";
-
-    if (!hasCustomReviver) return value;
-
-    return reviver(key, value, context);
-  });
-};
-
-const MAX_INT = Number.MAX_SAFE_INTEGER.toString();
-const MAX_DIGITS = MAX_INT.length;
-const stringsOrLargeNumbers =
-  /"(?:[^"\\]|\\.)*"|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/g;
-const noiseValueWithQuotes = /^"-?\d+n+"$/; // Noise - strings that match the custom format before being converted to it
-
-/**
- * Iteratively traverses the parsed object bottom-up (post-order),
- * emulating the native JSON.parse reviver behavior.
- * This avoids Call Stack overflows (RangeError) on deeply nested structures.
- *
- * @param {any} parsed The natively parsed JSON object.
- * @param {Reviver} [userReviver] User's custom reviver function.
- * @returns {any} The fully processed object.
- */
-const applyReviverIteratively = (parsed, userReviver) => {
-  const rootHolder = { "": parsed };
-  const stack = [{ parent: rootHolder, key: "", visited: false }];
-
-  while (stack.length > 0) {
-    const node = stack[stack.length - 1];
-
-    if (!node.visited) {
-      node.visited = true;
-
-      const value = node.parent[node.key];
-      const isComplexObject = value !== null && typeof value === "object";
-
-      if (isComplexObject) {
-        const keys = Object.keys(value);
-
-        for (let i = keys.length - 1; i >= 0; i--) {
-          stack.push({ parent: value, key: keys[i], visited: false });
-        }
-      }
-    } else {
-      const { parent, key } = node;
-      let value = parent[key];
-
-      if (typeof value === "string") {
-        const isCustomFormatBigInt = customFormat.test(value);
-
-        if (isCustomFormatBigInt) {
-          value = BigInt(value.slice(0, -1));
-        } else {
-          const isNoise = noiseValue.test(value);
-
-          if (isNoise) value = value.slice(0, -1);
-        }
-      }
-
-      const hasUserReviver = typeof userReviver === "function";
-
-      if (hasUserReviver) {
-        value = userReviver.call(parent, key, value);
-      }
-
-      const isDeleted = value === undefined;
-
-      if (isDeleted) {
-        delete parent[key];
-      } else {
-        parent[key] = value;
-      }
-
-      stack.pop();
-    }
-  }
-
-  return rootHolder[""];
-};
-
-/**
- * Pre-processes the JSON string to mark large numbers with an 'n' suffix.
- *
- * @param {string} text The raw JSON string.
- * @returns {string} The serialized string with marked BigInts.
- */
-const serializeBigInts = (text) => {
-  return text.replace(
-    stringsOrLargeNumbers,
-    (match, digits, fractional, exponential) => {
-      const isString = match[0] === '"';
-      const isNoise = isString && noiseValueWithQuotes.test(match);
-
-      if (isNoise) return match.substring(0, match.length - 1) + 'n"'; // Mark noise values with additional "n" to offset the deletion of one "n" during the processing
-
-      const hasFractionalOrExponential = fractional || exponential;
-
-      // With a fixed number of digits, we can correctly use lexicographical comparison to do a numeric comparison
-      const isLessThanMaxSafeInt =
-        digits &&
-        (digits.length < MAX_DIGITS ||
-          (digits.length === MAX_DIGITS && digits <= MAX_INT));
-
-      const isStandardValue =
-        isString || hasFractionalOrExponential || isLessThanMaxSafeInt;
-
-      if (isStandardValue) return match;
-
-      return '"' + match + 'n"';
-    },
-  );
-};
-
-/**
- * Converts a JSON string into a JavaScript value.
- *
- * Supports parsing of large integers using two strategies:
- * 1. Classic fallback: Marks large numbers with "123n" format, then converts to BigInt
- * 2. Fast path (JSONParseV2): Uses context.source feature (~2x faster) when available
- *
- * All other JSON values are parsed exactly like native JSON.parse().
- *
- * @param {string} text A valid JSON string.
- * @param {Reviver} [reviver]
- * A function that transforms the results. This function is called for each member
- * of the object. If a member contains nested objects, the nested objects are
- * transformed before the parent object is.
- * @returns {any} The parsed JavaScript value.
- * @throws {SyntaxError} If text is not valid JSON.
- */
-const JSONParse = (text, reviver) => {
-  if (!text) return originalParse(text, reviver);
-
-  try {
-    if (isContextSourceSupported()) return JSONParseV2(text, reviver); // Shortcut to a faster (2x) and simpler version
-
-    // Find and mark big numbers with "n"
-    const serializedData = serializeBigInts(text);
-
-    return originalParse(serializedData, (key, value, context) =>
-      convertMarkedBigIntsReviver(key, value, context, reviver),
-    );
-  } catch (error) {
-    if (error instanceof RangeError) {
-      const serializedData = serializeBigInts(text);
-      const parsed = originalParse(serializedData);
-
-      return applyReviverIteratively(parsed, reviver);
-    }
-
-    throw error;
-  }
-};
-
-
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/request-error/dist-src/index.js
-class RequestError extends Error {
-  name;
-  /**
-   * http status code
-   */
-  status;
-  /**
-   * Request options that lead to the error.
-   */
-  request;
-  /**
-   * Response object if a response was received
-   */
-  response;
-  constructor(message, statusCode, options) {
-    super(message, { cause: options.cause });
-    this.name = "HttpError";
-    this.status = Number.parseInt(statusCode);
-    if (Number.isNaN(this.status)) {
-      this.status = 0;
-    }
-    /* v8 ignore else -- @preserve -- Bug with vitest coverage where it sees an else branch that doesn't exist */
-    if ("response" in options) {
-      this.response = options.response;
-    }
-    const requestCopy = Object.assign({}, options.request);
-    if (options.request.headers.authorization) {
-      requestCopy.headers = Object.assign({}, options.request.headers, {
-        authorization: options.request.headers.authorization.replace(
-          /(?<! ) .*$/,
-          " [REDACTED]"
-        )
-      });
-    }
-    requestCopy.url = requestCopy.url.replace(/\bclient_secret=\w+/g, "client_secret=[REDACTED]").replace(/\baccess_token=\w+/g, "access_token=[REDACTED]");
-    this.request = requestCopy;
-  }
-}
-
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/request/dist-bundle/index.js
-// pkg/dist-src/index.js
-
-
-// pkg/dist-src/defaults.js
-
-
-// pkg/dist-src/version.js
-var dist_bundle_VERSION = "10.0.16";
-
-// pkg/dist-src/defaults.js
-var defaults_default = {
-  headers: {
-    "user-agent": `octokit-request.js/${dist_bundle_VERSION} ${getUserAgent()}`
-  }
-};
-
-// pkg/dist-src/fetch-wrapper.js
-
-
-
-// pkg/dist-src/is-plain-object.js
-function dist_bundle_isPlainObject(value) {
-  if (typeof value !== "object" || value === null) return false;
-  if (Object.prototype.toString.call(value) !== "[object Object]") return false;
-  const proto = Object.getPrototypeOf(value);
-  if (proto === null) return true;
-  const Ctor = Object.prototype.hasOwnProperty.call(proto, "constructor") && proto.constructor;
-  return typeof Ctor === "function" && Ctor instanceof Ctor && Function.prototype.call(Ctor) === Function.prototype.call(value);
-}
-
-// pkg/dist-src/fetch-wrapper.js
-
-var noop = () => "";
-async function fetchWrapper(requestOptions) {
-  const fetch = requestOptions.request?.fetch || globalThis.fetch;
-  if (!fetch) {
-    throw new Error(
-      "fetch is not set. Please pass a fetch implementation as new Octokit({ request: { fetch }}). Learn more at https://github.com/octokit/octokit.js/#fetch-missing"
-    );
-  }
-  const log = requestOptions.request?.log || console;
-  const parseSuccessResponseBody = requestOptions.request?.parseSuccessResponseBody !== false;
-  const body = dist_bundle_isPlainObject(requestOptions.body) || Array.isArray(requestOptions.body) ? JSONStringify(requestOptions.body) : requestOptions.body;
-  const requestHeaders = Object.fromEntries(
-    Object.entries(requestOptions.headers).map(([name, value]) => [
-      name,
-      String(value)
-    ])
-  );
-  let fetchResponse;
-  try {
-    fetchResponse = await fetch(requestOptions.url, {
-      method: requestOptions.method,
-      body,
-      redirect: requestOptions.request?.redirect,
-      headers: requestHeaders,
-      signal: requestOptions.request?.signal,
-      // duplex must be set if request.body is ReadableStream or Async Iterables.
-      // See https://fetch.spec.whatwg.org/#dom-requestinit-duplex.
-      ...requestOptions.body && { duplex: "half" }
-    });
-  } catch (error) {
-    let message = "Unknown Error";
-    if (error instanceof Error) {
-      if (error.name === "AbortError") {
-        error.status = 500;
-        throw error;
-      }
-      message = error.message;
-      if (error.name === "TypeError" && "cause" in error) {
-        if (error.cause instanceof Error) {
-          message = error.cause.message;
-        } else if (typeof error.cause === "string") {
-          message = error.cause;
-        }
-      }
-    }
-    const requestError = new RequestError(message, 500, {
-      request: requestOptions
-    });
-    requestError.cause = error;
-    throw requestError;
-  }
-  const status = fetchResponse.status;
-  const url = fetchResponse.url;
-  const responseHeaders = {};
-  for (const [key, value] of fetchResponse.headers) {
-    responseHeaders[key] = value;
-  }
-  const octokitResponse = {
-    url,
-    status,
-    headers: responseHeaders,
-    data: ""
-  };
-  if ("deprecation" in responseHeaders) {
-    const matches = responseHeaders.link && responseHeaders.link.match(/<([^<>]+)>; rel="deprecation"/);
-    const deprecationLink = matches && matches.pop();
-    log.warn(
-      `[@octokit/request] "${requestOptions.method} ${requestOptions.url}" is deprecated. It is scheduled to be removed on ${responseHeaders.sunset}${deprecationLink ? `. See ${deprecationLink}` : ""}`
-    );
-  }
-  if (status === 204 || status === 205) {
-    return octokitResponse;
-  }
-  if (requestOptions.method === "HEAD") {
-    if (status < 400) {
-      return octokitResponse;
-    }
-    throw new RequestError(fetchResponse.statusText, status, {
-      response: octokitResponse,
-      request: requestOptions
-    });
-  }
-  if (status === 304) {
-    octokitResponse.data = await getResponseData(fetchResponse);
-    throw new RequestError("Not modified", status, {
-      response: octokitResponse,
-      request: requestOptions
-    });
-  }
-  if (status >= 400) {
-    octokitResponse.data = await getResponseData(fetchResponse);
-    throw new RequestError(toErrorMessage(octokitResponse.data), status, {
-      response: octokitResponse,
-      request: requestOptions
-    });
-  }
-  octokitResponse.data = parseSuccessResponseBody ? await getResponseData(fetchResponse) : fetchResponse.body;
-  return octokitResponse;
-}
-async function getResponseData(response) {
-  const contentType = response.headers.get("content-type");
-  if (!contentType) {
-    return response.text().catch(noop);
-  }
-  const mimetype = dist_parse(contentType);
-  if (isJSONResponse(mimetype)) {
-    let text = "";
-    try {
-      text = await response.text();
-      return JSONParse(text);
-    } catch (err) {
-      return text;
-    }
-  } else if (mimetype.type.startsWith("text/") || // `application/octet-stream` is the canonical "arbitrary binary" type
-  // (RFC 2046) and must never be decoded as text, even when the response
-  // carries a (misleading) `charset=utf-8` parameter — see #751.
-  mimetype.parameters.charset?.toLowerCase() === "utf-8" && mimetype.type !== "application/octet-stream") {
-    return response.text().catch(noop);
-  } else {
-    return response.arrayBuffer().catch(
-      /* v8 ignore next -- @preserve */
-      () => new ArrayBuffer(0)
-    );
-  }
-}
-function isJSONResponse(mimetype) {
-  return mimetype.type === "application/json" || mimetype.type === "application/scim+json";
-}
-function toErrorMessage(data) {
-  if (typeof data === "string") {
-    return data;
-  }
-  if (data instanceof ArrayBuffer) {
-    return "Unknown error";
-  }
-  if (typeof data === "object" && data !== null && "message" in data) {
-    const objectData = data;
-    const suffix = "documentation_url" in objectData ? ` - ${objectData.documentation_url}` : "";
-    return Array.isArray(objectData.errors) ? `${objectData.message}: ${objectData.errors.map((v) => JSON.stringify(v)).join(", ")}${suffix}` : `${objectData.message}${suffix}`;
-  }
-  return `Unknown error: ${JSON.stringify(data)}`;
-}
-
-// pkg/dist-src/with-defaults.js
-function dist_bundle_withDefaults(oldEndpoint, newDefaults) {
-  const endpoint2 = oldEndpoint.defaults(newDefaults);
-  const newApi = function(route, parameters) {
-    const endpointOptions = endpoint2.merge(route, parameters);
-    if (!endpointOptions.request || !endpointOptions.request.hook) {
-      return fetchWrapper(endpoint2.parse(endpointOptions));
-    }
-    const request2 = (route2, parameters2) => {
-      return fetchWrapper(
-        endpoint2.parse(endpoint2.merge(route2, parameters2))
-      );
-    };
-    Object.assign(request2, {
-      endpoint: endpoint2,
-      defaults: dist_bundle_withDefaults.bind(null, endpoint2)
-    });
-    return endpointOptions.request.hook(request2, endpointOptions);
-  };
-  return Object.assign(newApi, {
-    endpoint: endpoint2,
-    defaults: dist_bundle_withDefaults.bind(null, endpoint2)
-  });
-}
-
-// pkg/dist-src/index.js
-var request = dist_bundle_withDefaults(endpoint, defaults_default);
-
-/* v8 ignore next -- @preserve */
-/* v8 ignore else -- @preserve */
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/graphql/dist-bundle/index.js
-// pkg/dist-src/index.js
-
-
-
-// pkg/dist-src/version.js
-var graphql_dist_bundle_VERSION = "0.0.0-development";
-
-// pkg/dist-src/with-defaults.js
-
-
-// pkg/dist-src/graphql.js
-
-
-// pkg/dist-src/error.js
-function _buildMessageForResponseErrors(data) {
-  return `Request failed due to following response errors:
-` + data.errors.map((e) => ` - ${e.message}`).join("\n");
-}
-var GraphqlResponseError = class extends Error {
-  constructor(request2, headers, response) {
-    super(_buildMessageForResponseErrors(response));
-    this.request = request2;
-    this.headers = headers;
-    this.response = response;
-    this.errors = response.errors;
-    this.data = response.data;
-    if (Error.captureStackTrace) {
-      Error.captureStackTrace(this, this.constructor);
-    }
-  }
-  request;
-  headers;
-  response;
-  name = "GraphqlResponseError";
-  errors;
-  data;
-};
-
-// pkg/dist-src/graphql.js
-var NON_VARIABLE_OPTIONS = [
-  "method",
-  "baseUrl",
-  "url",
-  "headers",
-  "request",
-  "query",
-  "mediaType",
-  "operationName"
-];
-var FORBIDDEN_VARIABLE_OPTIONS = ["query", "method", "url"];
-var GHES_V3_SUFFIX_REGEX = /\/api\/v3\/?$/;
-function graphql(request2, query, options) {
-  if (options) {
-    if (typeof query === "string" && "query" in options) {
-      return Promise.reject(
-        new Error(`[@octokit/graphql] "query" cannot be used as variable name`)
-      );
-    }
-    for (const key in options) {
-      if (!FORBIDDEN_VARIABLE_OPTIONS.includes(key)) continue;
-      return Promise.reject(
-        new Error(
-          `[@octokit/graphql] "${key}" cannot be used as variable name`
-        )
-      );
-    }
-  }
-  const parsedOptions = typeof query === "string" ? Object.assign({ query }, options) : query;
-  const requestOptions = Object.keys(
-    parsedOptions
-  ).reduce((result, key) => {
-    if (NON_VARIABLE_OPTIONS.includes(key)) {
-      result[key] = parsedOptions[key];
-      return result;
-    }
-    if (!result.variables) {
-      result.variables = {};
-    }
-    result.variables[key] = parsedOptions[key];
-    return result;
-  }, {});
-  const baseUrl = parsedOptions.baseUrl || request2.endpoint.DEFAULTS.baseUrl;
-  if (GHES_V3_SUFFIX_REGEX.test(baseUrl)) {
-    requestOptions.url = baseUrl.replace(GHES_V3_SUFFIX_REGEX, "/api/graphql");
-  }
-  return request2(requestOptions).then((response) => {
-    if (response.data.errors) {
-      const headers = {};
-      for (const key of Object.keys(response.headers)) {
-        headers[key] = response.headers[key];
-      }
-      throw new GraphqlResponseError(
-        requestOptions,
-        headers,
-        response.data
-      );
-    }
-    return response.data.data;
-  });
-}
-
-// pkg/dist-src/with-defaults.js
-function graphql_dist_bundle_withDefaults(request2, newDefaults) {
-  const newRequest = request2.defaults(newDefaults);
-  const newApi = (query, options) => {
-    return graphql(newRequest, query, options);
-  };
-  return Object.assign(newApi, {
-    defaults: graphql_dist_bundle_withDefaults.bind(null, newRequest),
-    endpoint: newRequest.endpoint
-  });
-}
-
-// pkg/dist-src/index.js
-var graphql2 = graphql_dist_bundle_withDefaults(request, {
-  headers: {
-    "user-agent": `octokit-graphql.js/${graphql_dist_bundle_VERSION} ${getUserAgent()}`
-  },
-  method: "POST",
-  url: "/graphql"
-});
-function withCustomRequest(customRequest) {
-  return graphql_dist_bundle_withDefaults(customRequest, {
-    method: "POST",
-    url: "/graphql"
-  });
-}
-
-/* v8 ignore if -- @preserve */
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/auth-token/dist-bundle/index.js
-// pkg/dist-src/is-jwt.js
-var b64url = "(?:[a-zA-Z0-9_-]+)";
-var sep = "\\.";
-var jwtRE = new RegExp(`^${b64url}${sep}${b64url}${sep}${b64url}$`);
-var isJWT = jwtRE.test.bind(jwtRE);
-
-// pkg/dist-src/auth.js
-async function auth(token) {
-  const isApp = isJWT(token);
-  const isInstallation = token.startsWith("v1.") || token.startsWith("ghs_");
-  const isUserToServer = token.startsWith("ghu_");
-  const tokenType = isApp ? "app" : isInstallation ? "installation" : isUserToServer ? "user-to-server" : "oauth";
-  return {
-    type: "token",
-    token,
-    tokenType
-  };
-}
-
-// pkg/dist-src/with-authorization-prefix.js
-function withAuthorizationPrefix(token) {
-  if (token.split(/\./).length === 3) {
-    return `bearer ${token}`;
-  }
-  return `token ${token}`;
-}
-
-// pkg/dist-src/hook.js
-async function hook(token, request, route, parameters) {
-  const endpoint = request.endpoint.merge(
-    route,
-    parameters
-  );
-  endpoint.headers.authorization = withAuthorizationPrefix(token);
-  return request(endpoint);
-}
-
-// pkg/dist-src/index.js
-var createTokenAuth = function createTokenAuth2(token) {
-  if (!token) {
-    throw new Error("[@octokit/auth-token] No token passed to createTokenAuth");
-  }
-  if (typeof token !== "string") {
-    throw new Error(
-      "[@octokit/auth-token] Token passed to createTokenAuth is not a string"
-    );
-  }
-  token = token.replace(/^(token|bearer) +/i, "");
-  return Object.assign(auth.bind(null, token), {
-    hook: hook.bind(null, token)
-  });
-};
-
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/core/dist-src/version.js
-const version_VERSION = "7.0.8";
-
-
-;// CONCATENATED MODULE: ./node_modules/@octokit/core/dist-src/index.js
-
-
-
-
-
-
-const dist_src_noop = () => {
-};
-const consoleWarn = console.warn.bind(console);
-const consoleError = console.error.bind(console);
-function createLogger(logger = {}) {
-  if (typeof logger.debug !== "function") {
-    logger.debug = dist_src_noop;
-  }
-  if (typeof logger.info !== "function") {
-    logger.info = dist_src_noop;
-  }
-  if (typeof logger.warn !== "function") {
-    logger.warn = consoleWarn;
-  }
-  if (typeof logger.error !== "function") {
-    logger.error = consoleError;
-  }
-  return logger;
-}
-const userAgentTrail = `octokit-core.js/${version_VERSION} ${getUserAgent()}`;
-class Octokit {
-  static VERSION = version_VERSION;
-  static defaults(defaults) {
-    const OctokitWithDefaults = class extends this {
-      constructor(...args) {
-        const options = args[0] || {};
-        if (typeof defaults === "function") {
-          super(defaults(options));
-          return;
-        }
-        super(
-          Object.assign(
-            {},
-            defaults,
-            options,
-            options.userAgent && defaults.userAgent ? {
-              userAgent: `${options.userAgent} ${defaults.userAgent}`
-            } : null
-          )
-        );
-      }
-    };
-    return OctokitWithDefaults;
-  }
-  static plugins = [];
-  /**
-   * Attach a plugin (or many) to your Octokit instance.
-   *
-   * @example
-   * const API = Octokit.plugin(plugin1, plugin2, plugin3, ...)
-   */
-  static plugin(...newPlugins) {
-    const currentPlugins = this.plugins;
-    const NewOctokit = class extends this {
-      static plugins = currentPlugins.concat(
-        newPlugins.filter((plugin) => !currentPlugins.includes(plugin))
-      );
-    };
-    return NewOctokit;
-  }
-  constructor(options = {}) {
-    const hook = new before_after_hook.Collection();
-    const requestDefaults = {
-      baseUrl: request.endpoint.DEFAULTS.baseUrl,
-      headers: {},
-      request: Object.assign({}, options.request, {
-        // @ts-ignore internal usage only, no need to type
-        hook: hook.bind(null, "request")
-      }),
-      mediaType: {
-        previews: [],
-        format: ""
-      }
-    };
-    requestDefaults.headers["user-agent"] = options.userAgent ? `${options.userAgent} ${userAgentTrail}` : userAgentTrail;
-    if (options.baseUrl) {
-      requestDefaults.baseUrl = options.baseUrl;
-    }
-    if (options.previews) {
-      requestDefaults.mediaType.previews = options.previews;
-    }
-    if (options.timeZone) {
-      requestDefaults.headers["time-zone"] = options.timeZone;
-    }
-    this.request = request.defaults(requestDefaults);
-    this.graphql = withCustomRequest(this.request).defaults(requestDefaults);
-    this.log = createLogger(options.log);
-    this.hook = hook;
-    if (!options.authStrategy) {
-      if (!options.auth) {
-        this.auth = async () => ({
-          type: "unauthenticated"
-        });
-      } else {
-        const auth = createTokenAuth(options.auth);
-        hook.wrap("request", auth.hook);
-        this.auth = auth;
-      }
-    } else {
-      const { authStrategy, ...otherOptions } = options;
-      const auth = authStrategy(
-        Object.assign(
-          {
-            request: this.request,
-            log: this.log,
-            // we pass the current octokit instance as well as its constructor options
-            // to allow for authentication strategies that return a new octokit instance
-            // that shares the same internal state as the current one. The original
-            // requirement for this was the "event-octokit" authentication strategy
-            // of https://github.com/probot/octokit-auth-probot.
-            octokit: this,
-            octokitOptions: otherOptions
-          },
-          options.auth
-        )
-      );
-      hook.wrap("request", auth.hook);
-      this.auth = auth;
-    }
-    const classConstructor = this.constructor;
-    for (let i = 0; i < classConstructor.plugins.length; ++i) {
-      Object.assign(this, classConstructor.plugins[i](this, options));
-    }
-  }
-  // assigned during constructor
-  request;
-  graphql;
-  log;
-  hook;
-  // TODO: type `octokit.auth` based on passed options.authStrategy
-  auth;
-}
-
-
-// EXTERNAL MODULE: ./node_modules/bottleneck/light.js
-var light = __nccwpck_require__(3251);
-;// CONCATENATED MODULE: ./node_modules/@octokit/plugin-throttling/dist-bundle/index.js
-// pkg/dist-src/index.js
-
-
-// pkg/dist-src/version.js
-var plugin_throttling_dist_bundle_VERSION = "0.0.0-development";
-
-// pkg/dist-src/wrap-request.js
-var dist_bundle_noop = () => Promise.resolve();
-function wrapRequest(state, request, options) {
-  return state.retryLimiter.schedule(doRequest, state, request, options);
-}
-async function doRequest(state, request, options) {
-  const { pathname } = new URL(options.url, "http://github.test");
-  const isAuth = isAuthRequest(options.method, pathname);
-  const isWrite = !isAuth && options.method !== "GET" && options.method !== "HEAD";
-  const isSearch = options.method === "GET" && pathname.startsWith("/search/");
-  const isGraphQL = pathname.startsWith("/graphql");
-  const retryCount = ~~request.retryCount;
-  const jobOptions = retryCount > 0 ? { priority: 0, weight: 0 } : {};
-  if (state.clustering) {
-    jobOptions.expiration = 1e3 * 60;
-  }
-  if (isWrite || isGraphQL) {
-    await state.write.key(state.id).schedule(jobOptions, dist_bundle_noop);
-  }
-  if (isWrite && state.triggersNotification(pathname)) {
-    await state.notifications.key(state.id).schedule(jobOptions, dist_bundle_noop);
-  }
-  if (isSearch) {
-    await state.search.key(state.id).schedule(jobOptions, dist_bundle_noop);
-  }
-  const req = (isAuth ? state.auth : state.global).key(state.id).schedule(jobOptions, request, options);
-  if (isGraphQL) {
-    const res = await req;
-    if (res.data.errors != null && res.data.errors.some((error) => error.type === "RATE_LIMITED")) {
-      const error = Object.assign(new Error("GraphQL Rate Limit Exceeded"), {
-        response: res,
-        data: res.data
-      });
-      throw error;
-    }
-  }
-  return req;
-}
-function isAuthRequest(method, pathname) {
-  return method === "PATCH" && // https://docs.github.com/en/rest/apps/apps?apiVersion=2022-11-28#create-a-scoped-access-token
-  /^\/applications\/[^/]+\/token\/scoped$/.test(pathname) || method === "POST" && // https://docs.github.com/en/rest/apps/oauth-applications?apiVersion=2022-11-28#reset-a-token
-  (/^\/applications\/[^/]+\/token$/.test(pathname) || // https://docs.github.com/en/rest/apps/apps?apiVersion=2022-11-28#create-an-installation-access-token-for-an-app
-  /^\/app\/installations\/[^/]+\/access_tokens$/.test(pathname) || // https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
-  pathname === "/login/oauth/access_token");
-}
-
-// pkg/dist-src/generated/triggers-notification-paths.js
-var triggers_notification_paths_default = [
-  "/orgs/{org}/invitations",
-  "/orgs/{org}/invitations/{invitation_id}",
-  "/orgs/{org}/teams/{team_slug}/discussions",
-  "/orgs/{org}/teams/{team_slug}/discussions/{discussion_number}/comments",
-  "/repos/{owner}/{repo}/collaborators/{username}",
-  "/repos/{owner}/{repo}/commits/{commit_sha}/comments",
-  "/repos/{owner}/{repo}/issues",
-  "/repos/{owner}/{repo}/issues/{issue_number}/comments",
-  "/repos/{owner}/{repo}/issues/{issue_number}/sub_issue",
-  "/repos/{owner}/{repo}/issues/{issue_number}/sub_issues/priority",
-  "/repos/{owner}/{repo}/pulls",
-  "/repos/{owner}/{repo}/pulls/{pull_number}/comments",
-  "/repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies",
-  "/repos/{owner}/{repo}/pulls/{pull_number}/merge",
-  "/repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers",
-  "/repos/{owner}/{repo}/pulls/{pull_number}/reviews",
-  "/repos/{owner}/{repo}/releases",
-  "/teams/{team_id}/discussions",
-  "/teams/{team_id}/discussions/{discussion_number}/comments"
-];
-
-// pkg/dist-src/route-matcher.js
-function routeMatcher(paths) {
-  const regexes = paths.map(
-    (path) => path.split("/").map((c) => c.startsWith("{") ? "(?:.+?)" : c).join("/")
-  );
-  const regex2 = `^(?:${regexes.map((r) => `(?:${r})`).join("|")})[^/]*$`;
-  return new RegExp(regex2, "i");
-}
-
-// pkg/dist-src/index.js
-var dist_bundle_regex = routeMatcher(triggers_notification_paths_default);
-var triggersNotification = dist_bundle_regex.test.bind(dist_bundle_regex);
-var groups = {};
-var createGroups = function(Bottleneck, common) {
-  groups.global = new Bottleneck.Group({
-    id: "octokit-global",
-    maxConcurrent: 10,
-    ...common
-  });
-  groups.auth = new Bottleneck.Group({
-    id: "octokit-auth",
-    maxConcurrent: 1,
-    ...common
-  });
-  groups.search = new Bottleneck.Group({
-    id: "octokit-search",
-    maxConcurrent: 1,
-    minTime: 2e3,
-    ...common
-  });
-  groups.write = new Bottleneck.Group({
-    id: "octokit-write",
-    maxConcurrent: 1,
-    minTime: 1e3,
-    ...common
-  });
-  groups.notifications = new Bottleneck.Group({
-    id: "octokit-notifications",
-    maxConcurrent: 1,
-    minTime: 3e3,
-    ...common
-  });
-};
-function throttling(octokit, octokitOptions) {
-  const {
-    enabled = true,
-    Bottleneck = light,
-    id = "no-id",
-    timeout = 1e3 * 60 * 2,
-    // Redis TTL: 2 minutes
-    connection
-  } = octokitOptions.throttle || {};
-  if (!enabled) {
-    return {};
-  }
-  const common = { timeout };
-  if (typeof connection !== "undefined") {
-    common.connection = connection;
-  }
-  const state = Object.assign(
-    {
-      clustering: connection != null,
-      triggersNotification,
-      fallbackSecondaryRateRetryAfter: 60,
-      retryAfterBaseValue: 1e3,
-      id
-    },
-    octokitOptions.throttle
-  );
-  if (typeof state.onSecondaryRateLimit !== "function" || typeof state.onRateLimit !== "function") {
-    throw new Error(`octokit/plugin-throttling error:
-        You must pass the onSecondaryRateLimit and onRateLimit error handlers.
-        See https://octokit.github.io/rest.js/#throttling
-
-        const octokit = new Octokit({
-          throttle: {
-            onSecondaryRateLimit: (retryAfter, options) => {/* ... */},
-            onRateLimit: (retryAfter, options) => {/* ... */}
-          }
-        })
-    `);
-  }
-  let initialized = false;
-  const initializeBottleneck = () => {
-    if (initialized) {
-      return;
-    }
-    initialized = true;
-    if (groups.global == null) {
-      createGroups(Bottleneck, common);
-    }
-    state.global = state.global ?? groups.global;
-    state.auth = state.auth ?? groups.auth;
-    state.search = state.search ?? groups.search;
-    state.write = state.write ?? groups.write;
-    state.notifications = state.notifications ?? groups.notifications;
-    state.retryLimiter = state.retryLimiter ?? new Bottleneck();
-    const events = {};
-    const emitter = new Bottleneck.Events(events);
-    events.on("secondary-limit", state.onSecondaryRateLimit);
-    events.on("rate-limit", state.onRateLimit);
-    events.on(
-      "error",
-      (e) => octokit.log.warn("Error in throttling-plugin limit handler", e)
-    );
-    state.retryLimiter.on("failed", async function(error, info) {
-      const [state2, request, options] = info.args;
-      const { pathname } = new URL(options.url, "http://github.test");
-      const shouldRetryGraphQL = pathname.startsWith("/graphql") && error.status !== 401;
-      if (!(shouldRetryGraphQL || error.status === 403 || error.status === 429)) {
-        return;
-      }
-      const retryCount = ~~request.retryCount;
-      request.retryCount = retryCount;
-      options.request.retryCount = retryCount;
-      const { wantRetry, retryAfter = 0 } = await (async function() {
-        if (/\bsecondary rate\b/i.test(error.message)) {
-          const retryAfter2 = Number(error.response.headers["retry-after"]) || state2.fallbackSecondaryRateRetryAfter;
-          const wantRetry2 = await emitter.trigger(
-            "secondary-limit",
-            retryAfter2,
-            options,
-            octokit,
-            retryCount
-          );
-          return { wantRetry: wantRetry2, retryAfter: retryAfter2 };
-        }
-        if (error.response.headers != null && error.response.headers["x-ratelimit-remaining"] === "0" || (error.response.data?.errors ?? []).some(
-          (error2) => error2.type === "RATE_LIMITED"
-        )) {
-          const rateLimitReset = new Date(
-            ~~error.response.headers["x-ratelimit-reset"] * 1e3
-          ).getTime();
-          const retryAfter2 = Math.max(
-            // Add one second so we retry _after_ the reset time
-            // https://docs.github.com/en/rest/overview/resources-in-the-rest-api?apiVersion=2022-11-28#exceeding-the-rate-limit
-            Math.ceil((rateLimitReset - Date.now()) / 1e3) + 1,
-            0
-          );
-          const wantRetry2 = await emitter.trigger(
-            "rate-limit",
-            retryAfter2,
-            options,
-            octokit,
-            retryCount
-          );
-          return { wantRetry: wantRetry2, retryAfter: retryAfter2 };
-        }
-        return {};
-      })();
-      if (wantRetry) {
-        request.retryCount++;
-        return retryAfter * state2.retryAfterBaseValue;
-      }
-    });
-  };
-  octokit.hook.wrap("request", (request, options) => {
-    initializeBottleneck();
-    return wrapRequest(state, request, options);
-  });
-  return {};
-}
-throttling.VERSION = plugin_throttling_dist_bundle_VERSION;
-throttling.triggersNotification = triggersNotification;
-
-
-;// CONCATENATED MODULE: ./build/js/shared/abort.js
-// Makes any wait abortable. Used by app, exposure, tunnel and github.
-/**
- * Settles as the promise does, or rejects with the signal's reason if the signal is aborted first. The work behind the
- * promise is not stopped; if it fails after that, the error is ignored.
- */
-function raceSignal(promise, signal) {
-    return new Promise((resolve, reject) => {
-        const onAbort = () => reject(signal.reason);
-        signal.addEventListener('abort', onAbort, { once: true });
-        promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-        if (signal.aborted)
-            onAbort();
-    });
-}
-
-;// CONCATENATED MODULE: ./build/js/shared/proxy.js
-// Requests to GitHub, which go through the job's proxy if one is set. Used by github and app/wasmrun/release;
-// supervisor passes the variables on. Requests to this machine never go through it: see loopback.ts.
-const VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
-/** The variables of an environment that name a proxy. */
-function selectProxyVariables(environment) {
-    const names = VARIABLES.flatMap(name => [name, name.toLowerCase()]);
-    return Object.fromEntries(names.flatMap(name => (environment[name] === undefined ? [] : [[name, environment[name]]])));
-}
-/** A proxy variable is not the address of a proxy. The message leaves out its value, which may contain a password. */
-class ProxyError extends Error {
-    constructor(variable) {
-        super(`${variable} is not the address of a proxy (its value is not shown, it may hold a password): ` +
-            'write http://host:port or http://user:password@host:port, special characters as %XX');
-        this.name = 'ProxyError';
-    }
-}
-/** The schemes of proxies that undici supports. */
-const SCHEMES = new Set(['http:', 'https:', 'socks5:', 'socks:']);
-/**
- * A `fetch` that honours the proxy variables; rejects with a ProxyError if one of them cannot be used. Its idle
- * connections keep no process alive, so it need not be closed.
- */
-async function createFetch(environment) {
-    const isProxied = ['HTTP_PROXY', 'HTTPS_PROXY'].some(name => readVariable(environment, name).value !== '');
-    if (!isProxied)
-        return fetch;
-    const dispatcher = await createDispatcher(environment);
-    const { fetch: fetchThrough } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
-    return (url, options) => fetchThrough(url, { ...options, dispatcher });
-}
-/** Uses only the given variables; left alone, undici would read the environment. Rejects with a ProxyError. */
-async function createDispatcher(environment) {
-    const proxies = {
-        httpProxy: readProxy(environment, 'HTTP_PROXY'),
-        httpsProxy: readProxy(environment, 'HTTPS_PROXY'),
-        noProxy: readVariable(environment, 'NO_PROXY').value,
-    };
-    // Loaded late: it takes 14 MB, and most supervisors have no proxy.
-    const { EnvHttpProxyAgent } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
-    return new EnvHttpProxyAgent(proxies);
-}
-/** The proxy's URL; '' if there is none. */
-function readProxy(environment, name) {
-    const { variable, value } = readVariable(environment, name);
-    if (value === '')
-        return '';
-    // Like curl, which takes `proxy:3128` too.
-    const url = URL.parse(value.includes('://') ? value : `http://${value}`);
-    if (url === null || !isProxy(url))
-        throw new ProxyError(variable);
-    return url.href;
-}
-function readVariable(environment, name) {
-    const lower = name.toLowerCase();
-    const variable = environment[lower] === undefined ? name : lower;
-    return { variable, value: environment[variable]?.trim() ?? '' };
-}
-/** False if there is a path: then the password contains a `/`, and the host is only a part of it. */
-function isProxy({ protocol, hostname, pathname, search, hash, username, password }) {
-    if (!SCHEMES.has(protocol) || hostname === '' || pathname.length > 1 || search !== '' || hash !== '')
-        return false;
-    try {
-        // undici decodes them later, and its error would not name the variable.
-        for (const part of [username, password])
-            decodeURIComponent(part);
-        return true;
-    }
-    catch {
-        return false;
-    }
-}
-
-;// CONCATENATED MODULE: ./build/js/shared/sanitise.js
-// The one sanitiser for every text that visitors, apps and pull requests can influence. Used wherever such a text is
-// printed, logged or put into a message.
-/** Longest piece of untrusted text that is shown, in characters. */
-const MAX_UNTRUSTED_LENGTH = 200;
-// C0 and C1 controls (ANSI sequences begin with one), line and paragraph separators, bidi and zero-width controls.
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
-/**
- * Makes text harmless for a terminal and for the runner, which reads commands out of log lines: `::name::` at the
- * start of a line, `##[name]` anywhere in it, and a bare CR ends a line too (actions/runner, ActionCommand.cs).
- * The result is one line of at most `maxLength` characters.
- */
-function sanitise_sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
-    const clean = shorten(text, maxLength)
-        .replace(UNSAFE, escapeCharacter)
-        .replaceAll('##[', '#\\x23[')
-        .replace(/^(\s*:):/u, '$1\\x3a');
-    // Cut again: escaping makes text longer.
-    return shorten(clean, maxLength);
-}
-/** Makes text of several lines harmless, line by line, without a limit of length. */
-function sanitiseLines(text) {
-    return text
-        .split('\n')
-        .map(line => sanitise_sanitise(line, Number.POSITIVE_INFINITY))
-        .join('\n');
-}
-/**
- * JSON on one line, harmless for a terminal and for the runner, wherever it is printed or saved: the characters that could
- * harm are written as `\\uXXXX`, so that it says the same.
- */
-function renderJson(value) {
-    const json = JSON.stringify(value);
-    const escaped = hasOnlyAscii(json)
-        ? json
-        : json.replace(UNSAFE, text => Array.from({ length: text.length }, (_, at) => escapeUnit(text, at)).join(''));
-    return escaped.replaceAll('##[', '#\\u0023[');
-}
-/** Without DEL. JSON has no other control, and to search for each costs as much as to render it. */
-function hasOnlyAscii(json) {
-    return Buffer.byteLength(json) === json.length && !json.includes('\u007f');
-}
-function escapeUnit(text, at) {
-    return `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`;
-}
-function shorten(text, maxLength) {
-    if (text.length <= maxLength)
-        return text.toWellFormed();
-    return `${text.slice(0, Math.max(0, maxLength - 1)).toWellFormed()}…`;
-}
-function escapeCharacter(character) {
-    const code = character.codePointAt(0) ?? 0;
-    return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
-}
-
-;// CONCATENATED MODULE: ./build/js/github/github-error.js
-// What goes wrong with a request to GitHub. Thrown by api.ts and rate-limit.ts.
-/** GitHub refused, could not be reached, or answered with something unexpected. */
-class github_error_GitHubError extends Error {
-    /** HTTP status; undefined if there was no answer. */
-    status;
-    /** Whether a later request may succeed. */
-    retryable;
-    /** How long GitHub wants no further request; undefined if it did not say. */
-    retryAfterMs;
-    /** True if GitHub says that the token lacks a permission. There are other reasons for 403. */
-    lacksPermission;
-    constructor(message, options) {
-        super(message, options);
-        this.name = 'GitHubError';
-        this.status = options.status;
-        this.retryable = options.retryable;
-        this.retryAfterMs = options.retryAfterMs;
-        this.lacksPermission = options.lacksPermission ?? false;
-    }
-}
-
-;// CONCATENATED MODULE: ./build/js/github/refusal.js
-// What GitHub says when it refuses a request, in one line. Used by api.ts and rate-limit.ts.
-
-
-/** Octokit's error for an answer; without an answer there is no `response`. */
-const Answered = object({
-    status: number(),
-    response: object({
-        status: number(),
-        headers: optional(record(string(), unknown())),
-        data: optional(unknown()),
-    }),
-});
-const Detail = union([
-    string(),
-    pipe(object({ message: string() }), transform(({ message }) => message)),
-    pipe(object({ field: string(), code: string() }), transform(({ field, code }) => `${field} ${code}`)),
-]);
-const Refusal = object({
-    message: string(),
-    errors: optional(array(fallback(Detail, '')), []),
-});
-/** GitHub's own words, without the link to its documentation. Load balancers in front of it answer with HTML pages. */
-function quoteRefusal(data) {
-    const refusal = safeParse(Refusal, data);
-    if (refusal.success) {
-        const { message, errors } = refusal.output;
-        const details = errors.filter(detail => detail !== '');
-        return sanitise_sanitise(details.length === 0 ? message : `${message}: ${details.join(', ')}`);
-    }
-    if (typeof data !== 'string' || data.trim() === '')
-        return 'an answer without words';
-    const title = /<title[^>]*>([^<]*)<\/title>/i.exec(data)?.[1]?.trim();
-    if (title)
-        return `a page with the title "${sanitise_sanitise(title)}"`;
-    return /<html|<!doctype/i.test(data) ? 'a page without a title' : sanitise_sanitise(data.trim());
-}
-
-;// CONCATENATED MODULE: ./build/js/github/rate-limit.js
-// How long GitHub wants no further request, and the wait for it. Used by api.ts.
-
-
-
-
-/** The longest pause that we accept; secondary rate limits ask for a minute. Requests during a longer one fail at once. */
-const LONGEST_PAUSE_MS = 60_000;
-/** How many more times a request is tried after it met the rate limit. */
-const MAX_RATE_LIMIT_RETRIES = 2;
-/** GitHub's documentation: without a time, wait for at least one minute. */
-const UNTOLD_PAUSE_MS = 60_000;
-/**
- * Milliseconds; undefined if the answer is not about a limit. GitHub names the time in `Retry-After` or, if the hour's
- * requests are used up, in `x-ratelimit-reset` ("Rate limits for the REST API"). Enterprise servers call a secondary
- * limit "abuse detection".
- */
-function readPauseMs({ status, headers, said }, now = Date.now()) {
-    if (status < 400)
-        return undefined;
-    const asked = readRetryAfter(headers['retry-after'], now);
-    if (asked !== undefined)
-        return asked;
-    if (status !== 403 && status !== 429)
-        return undefined;
-    const reset = Number(headers['x-ratelimit-reset'] ?? Number.NaN) * 1000;
-    // A second later, because the time has no fractions.
-    if (headers['x-ratelimit-remaining'] === '0' && !Number.isNaN(reset))
-        return Math.max(0, reset - now) + 1_000;
-    return status === 429 || /rate limit|abuse detection/i.test(said) ? UNTOLD_PAUSE_MS : undefined;
-}
-/** Seconds, or a date (RFC 9110, 10.2.3). */
-function readRetryAfter(value, now) {
-    if (typeof value !== 'string')
-        return undefined;
-    if (/^\d{1,9}$/.test(value))
-        return Number(value) * 1000;
-    const date = Date.parse(value);
-    return Number.isNaN(date) ? undefined : Math.max(0, date - now);
-}
-/** Sends nothing while GitHub wants no request, whichever request it said it to. */
-class Pauses {
-    #logger;
-    /** Milliseconds since 1970. */
-    #until = 0;
-    /** What GitHub said when it asked for the pause. */
-    #said = '';
-    constructor(logger) {
-        this.#logger = logger;
-    }
-    /** Tries again after pauses that are not too long. */
-    async send(request, signal) {
-        for (let triesLeft = MAX_RATE_LIMIT_RETRIES;; triesLeft -= 1) {
-            await this.#wait(signal);
-            try {
-                return await request();
-            }
-            catch (error) {
-                const pauseMs = this.#note(error);
-                const isWanted = triesLeft > 0 && pauseMs !== undefined && pauseMs <= LONGEST_PAUSE_MS;
-                if (pauseMs !== undefined)
-                    this.#report(pauseMs, isWanted);
-                if (!isWanted)
-                    throw error;
-            }
-        }
-    }
-    async #wait(signal) {
-        for (let waitMs = this.#until - Date.now(); waitMs > 0; waitMs = this.#until - Date.now()) {
-            if (waitMs > LONGEST_PAUSE_MS)
-                throw this.#refuse(waitMs);
-            await (0,promises_namespaceObject.setTimeout)(waitMs, undefined, signal ? { signal } : {});
-        }
-    }
-    /** How long GitHub wants no request; undefined if it did not say so. */
-    #note(error) {
-        if (!is(Answered, error))
-            return undefined;
-        const { headers = {} } = error.response;
-        const said = quoteRefusal(error.response.data);
-        const pauseMs = readPauseMs({ status: error.status, headers, said });
-        if (pauseMs === undefined)
-            return undefined;
-        this.#until = Math.max(this.#until, Date.now() + pauseMs);
-        this.#said = said;
-        return pauseMs;
-    }
-    #report(pauseMs, isTriedAgain) {
-        const next = isTriedAgain ? `trying again in ${Math.ceil(pauseMs / 1000)} s` : 'giving up';
-        this.#logger.info(`GitHub's rate limit is reached; ${next}`);
-    }
-    #refuse(waitMs) {
-        const until = `${new Date(this.#until).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
-        const message = `GitHub wants no request before ${until}: ${this.#said}`;
-        return new github_error_GitHubError(message, { retryable: true, retryAfterMs: waitMs });
-    }
-}
-
-;// CONCATENATED MODULE: ./build/js/github/api.js
-// The one connection to GitHub's REST API. A schema checks every answer, every request has a time limit, and the
-// connection waits as long as a rate limit requires. Works with Enterprise servers through `apiUrl`. Used by step/ and
-// supervisor/.
-//
-// Built on @octokit/core, not on @actions/github 9.1, which adds 1.08 MB to each of four bundles, with a method for
-// every route and a second undici. @actions/github also reads the proxy from the environment when it is imported, so
-// that we cannot pass one; it has no SOCKS, ignores HTTP_PROXY for https, and silently uses no proxy if the value is
-// wrong.
-
-
-
-
-
-
-
-
-
-
-
-/** For a single request, from sending it to the last byte of the answer. GitHub itself gives up after 10 s. */
-const REQUEST_TIMEOUT_MS = 15_000;
-/** For all pages of a list, with pauses. 3,000 comments are 30 pages, which take about half a minute. */
-const LIST_TIMEOUT_MS = 180_000;
-/** Nobody has 20,000 comments; a server whose pages go round in a circle must not keep us busy. */
-const MAX_PAGES = 200;
-/** Sends nothing yet. */
-function connectGitHub(options) {
-    const octokit = createOctokit(options);
-    return {
-        async request(schema, route, { parameters, signal }) {
-            const request = octokit.request(route, { ...parameters, request: signal ? { signal } : {} });
-            const response = await awaitAnswer(request, route, signal);
-            return api_check(schema, response.data, route);
-        },
-        async poll(schema, route, { parameters, signal, etag }) {
-            const headers = etag === undefined ? {} : { 'if-none-match': etag };
-            const request = octokit.request(route, { ...parameters, headers, request: signal ? { signal } : {} });
-            // Octokit throws an answer without a body like a refusal.
-            const answer = request.catch(error => (is(NotModified, error) ? undefined : Promise.reject(error)));
-            const response = await awaitAnswer(answer, route, signal);
-            if (response === undefined)
-                return 'unchanged';
-            return { body: api_check(schema, response.data, route), etag: response.headers.etag };
-        },
-        async list(schema, route, { parameters, signal }) {
-            const limit = AbortSignal.timeout(LIST_TIMEOUT_MS);
-            const request = { signal: signal ? AbortSignal.any([signal, limit]) : limit };
-            const items = [];
-            let next = route;
-            let given = { ...parameters, per_page: 100 };
-            for (let page = 0; page < MAX_PAGES; page += 1) {
-                const { data, headers } = await awaitAnswer(octokit.request(next, { ...given, request }), route, request.signal);
-                items.push(...api_check(array(schema), data, route));
-                const address = /<([^<>]+)>;\s*rel="next"/.exec(headers.link ?? '')?.[1];
-                if (address === undefined)
-                    return items;
-                next = `GET ${address}`;
-                given = {};
-            }
-            throw new github_error_GitHubError(`GitHub's list has more than ${MAX_PAGES} pages (${route})`, {
-                retryable: false,
-            });
-        },
-        async readLogin(signal) {
-            const query = 'query { viewer { login } }';
-            const answer = await awaitAnswer(octokit.graphql(query, { request: signal ? { signal } : {} }), 'POST /graphql', signal);
-            return api_check(Viewer, answer, 'POST /graphql').viewer.login;
-        },
-    };
-}
-const Viewer = object({ viewer: object({ login: string() }) });
-const ThrottledOctokit = Octokit.plugin(throttling);
-function createOctokit(options) {
-    const { token, apiUrl, logger, proxy = {} } = options;
-    const octokit = new ThrottledOctokit({
-        auth: token,
-        baseUrl: apiUrl.replace(/\/+$/, ''),
-        userAgent: 'expose-action',
-        log: { debug: logger.debug, info: logger.debug, warn: logger.debug, error: logger.debug },
-        request: { fetch: createFetchInTime(proxy) },
-        // Spaces writes out: one queue for each connection, because the limits belong to the token. It does not know all
-        // answers that ask for a pause, so it never tries again.
-        throttle: { onRateLimit: () => false, onSecondaryRateLimit: () => false, id: crypto.randomUUID() },
-    });
-    const pauses = new Pauses(logger);
-    octokit.hook.wrap('request', (send, request) => pauses.send(async () => send(request), request.request?.signal));
-    return octokit;
-}
-/** The time limit starts when a request is sent, not while it waits in the queue. */
-function createFetchInTime(proxy) {
-    let opened;
-    return async (url, options) => {
-        opened ??= createFetch(proxy);
-        const send = await opened;
-        const limit = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
-        const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit;
-        return send(url, { ...options, signal });
-    };
-}
-/** Resolves with the result, or rejects as `GitHub` documents. The signal also ends a pause for a rate limit. */
-async function awaitAnswer(work, route, signal) {
-    try {
-        return await (signal ? raceSignal(work, signal) : work);
-    }
-    catch (error) {
-        if (signal?.aborted)
-            throw isTimeout(signal.reason) ? renderTimeout(route, signal.reason) : signal.reason;
-        throw explainFailure(error, route);
-    }
-}
-function renderTimeout(route, cause) {
-    return new github_error_GitHubError(`GitHub did not answer in time (${route})`, { retryable: false, cause });
-}
-function explainFailure(error, route) {
-    if (error instanceof github_error_GitHubError)
-        return error;
-    const cause = error instanceof Error ? error.cause : undefined;
-    if (cause instanceof ProxyError)
-        return new github_error_GitHubError(cause.message, { retryable: false, cause });
-    // Octokit sets status 500 if no answer came; only an error with a response has a real status.
-    if (is(Answered, error))
-        return explainRefusal(error, route);
-    const problem = isTimeout(cause)
-        ? `GitHub did not answer within ${REQUEST_TIMEOUT_MS / 1000} s (${route})`
-        : `GitHub could not be reached (${route}): ${sanitise_sanitise(errors_describeError(error))}`;
-    return new github_error_GitHubError(problem, { retryable: true, cause: error });
-}
-/** Octokit's error for an answer without a body. */
-const NotModified = object({ status: literal(304) });
-/** GitHub's words for a missing permission; those of locked conversations, SAML or allow lists are different. */
-const NO_PERMISSION = /resource not accessible|must have .*(access|rights|permission)|insufficient .*(scope|permission)/i;
-function explainRefusal({ status, response }, route) {
-    const said = quoteRefusal(response.data);
-    const retryAfterMs = readPauseMs({ status, headers: response.headers ?? {}, said });
-    return new github_error_GitHubError(`GitHub answered ${status} to ${route}: ${said}`, {
-        status,
-        retryable: status >= 500 || status === 408 || retryAfterMs !== undefined,
-        retryAfterMs,
-        lacksPermission: status === 403 && NO_PERMISSION.test(said),
-    });
-}
-/** An answer of another form may be cut off, or not be GitHub's: the next one may be right. */
-function api_check(schema, data, route) {
-    const result = safeParse(schema, data);
-    if (result.success)
-        return result.output;
-    const problem = typeof data === 'string' ? `no JSON: ${quoteRefusal(data)}` : sanitise_sanitise(summarize(result.issues));
-    throw new github_error_GitHubError(`GitHub's answer to ${route} is not as documented: ${problem}`, { retryable: true });
-}
-
-;// CONCATENATED MODULE: ./build/js/github/wording.js
-// Sentences about missing permissions, and about who can open a preview. Used by step/report-target,
-// report-queue.ts and pull-request-watch.ts.
-
-
-const PERMISSIONS = {
-    comment: { does: 'comment on the pull request', line: 'pull-requests: write' },
-    deployment: { does: 'create a deployment', line: 'deployments: write' },
-    'pull request lookup': { does: 'find the pull request', line: 'pull-requests: read' },
-    'pull request watch': {
-        does: 'see whether the pull request is closed or changed, which would end the preview',
-        line: 'pull-requests: read',
-    },
-};
-/** A warning in one line: GitHub's message and, if a permission is missing, the two lines of YAML that give it. */
-function wording_describeReportFailure(feature, error) {
-    const { does, line } = PERMISSIONS[feature];
-    if (!(error instanceof github_error_GitHubError))
-        return `could not ${does}: ${errors_describeError(error)}`;
-    // Without its cause, which is not sanitised; the message says the same.
-    const problem = `could not ${does}: ${error.message}`;
-    const advice = `two lines to the job: "permissions:", and indented below it "${line}"`;
-    if (error.lacksPermission)
-        return `${problem}. The token lacks the permission: add ${advice}`;
-    // To a token that may not see something, GitHub says that it does not exist.
-    if (error.status === 404)
-        return `${problem}. If the token lacks the permission, add ${advice}`;
-    return error.status === 401 ? `${problem}. The token is wrong, or not valid any more` : problem;
-}
-/** What a visitor needs apart from the link; undefined if the link is enough. */
-function describeEntry(access) {
-    if (access === 'given key')
-        return 'It asks for a key: the author of the workflow has it.';
-    if (access === 'basic')
-        return 'It asks for a user and a password: the author of the workflow has them.';
-    return undefined;
-}
-/** The warning for previews that show more than the repository does; undefined if they do not. */
-function describeOpenWarning(access, visibility) {
-    if (visibility === 'public')
-        return undefined;
-    if (access === 'open')
-        return 'Anyone with the address can open this preview, and port scans can find it.';
-    if (access === 'link')
-        return 'Anyone with the link can open this preview.';
-    return undefined;
-}
-
-;// CONCATENATED MODULE: ./build/js/github/pull-request-watch.js
-// Watches a pull request for what ends its preview: it is closed, it gets a newer commit, or it loses the label that
-// started the preview. Asks politely: one small request at a time, which does not count against the rate limit while
-// nothing has changed (https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api). Used by
-// supervisor/ends.ts; preview.ts plans what to watch.
-
-
-
-
-
-/** Fast enough that nobody looks at an old preview for long. GitHub gives a repository's jobs 1,000 requests an hour. */
-const POLL_MS = 30_000;
-/** The longest pause after failures, unless GitHub asks for more. */
-const MAX_PAUSE_MS = (/* unused pure expression or super */ null && (10 * 60_000));
-/** After one failure, the next request usually succeeds. */
-const FAILURES_BEFORE_WARNING = 3;
-/** A label may get another name, so its number decides where it is known. */
-const LabelSchema = object({ id: optional(number()), name: string() });
-/** What counts as unchanged. */
-const ConditionSchema = object({ headSha: string(), isOpen: dist_boolean(), hasLabel: dist_boolean() });
-const WatchedPullRequestSchema = object({
-    number: number(),
-    /** The label whose removal ends the preview. */
-    label: optional(LabelSchema),
-    /** The pull request when the preview was asked for; absent: as it is at the first look. */
-    before: optional(ConditionSchema),
-});
-const AnswerSchema = object({
-    state: picklist(['open', 'closed']),
-    merged: optional(dist_boolean(), false),
-    head: object({ sha: string() }),
-    labels: optional(array(LabelSchema), []),
-});
-const LabeledEvent = object({ action: literal('labeled'), label: LabelSchema });
-/** What to watch, for a job that previews `pullRequest`. */
-function planWatch(job, pullRequest) {
-    const { number, headSha, state } = pullRequest;
-    const labeled = safeParse(LabeledEvent, job.event);
-    const label = labeled.success ? labeled.output.label : undefined;
-    // Who runs an old run again wants its preview, whatever has happened to the pull request since then.
-    if (job.runAttempt > 1)
-        return { number, label };
-    return { number, label, before: { headSha, isOpen: state === 'open', hasLabel: label !== undefined } };
-}
-/** Looks at once, and then again and again. Never throws. Returns the function that stops watching. */
-function watchPullRequest(options) {
-    const stopped = new AbortController();
-    void new Watch(options, stopped.signal).follow();
-    return () => stopped.abort();
-}
-class Watch {
-    #options;
-    #signal;
-    #pollMs;
-    #before;
-    #etag;
-    #failures = 0;
-    #warned = false;
-    constructor(options, signal) {
-        this.#options = options;
-        this.#signal = signal;
-        this.#pollMs = options.pollMs ?? POLL_MS;
-        this.#before = options.watched.before;
-    }
-    async follow() {
-        while (!this.#signal.aborted) {
-            const pauseMs = await this.#look().catch(error => this.#pauseAfter(error));
-            if (pauseMs === 'over')
-                return;
-            await sleep(pauseMs, undefined, { signal: this.#signal, ref: false }).catch(() => { });
-        }
-    }
-    async #look() {
-        const { github, job, watched, logger, onEnd } = this.#options;
-        const { owner, name: repo } = job.repository;
-        const answer = await github.poll(AnswerSchema, 'GET /repos/{owner}/{repo}/pulls/{pull_number}', {
-            parameters: { owner, repo, pull_number: watched.number },
-            etag: this.#etag,
-            signal: this.#signal,
-        });
-        this.#failures = 0;
-        if (answer === 'unchanged')
-            return this.#pollMs;
-        this.#etag = answer.etag;
-        const end = findEnd(answer.body, this.#before, watched.label);
-        if (end !== undefined) {
-            logger.info(`pull request #${watched.number}: ${describeChange(end, answer.body, watched.label)}`);
-            onEnd(end);
-            return 'over';
-        }
-        this.#before = describeCondition(answer.body, watched.label);
-        return this.#pollMs;
-    }
-    #pauseAfter(error) {
-        if (this.#signal.aborted)
-            return 0;
-        const known = error instanceof GitHubError;
-        this.#failures += 1;
-        const isFinal = !(known && error.retryable);
-        if (isFinal || this.#failures >= FAILURES_BEFORE_WARNING)
-            this.#warn(error);
-        const backoffMs = Math.min(this.#pollMs * 2 ** this.#failures, MAX_PAUSE_MS);
-        return Math.max(backoffMs, (known && error.retryAfterMs) || 0);
-    }
-    #warn(error) {
-        if (this.#warned)
-            return;
-        this.#warned = true;
-        this.#options.logger.warn(describeReportFailure('pull request watch', error));
-    }
-}
-function findEnd(now, before, label) {
-    if (before === undefined)
-        return undefined;
-    if (before.isOpen && now.state === 'closed')
-        return now.merged ? 'pull request merged' : 'pull request closed';
-    if (before.headSha !== now.head.sha)
-        return 'newer commit';
-    if (before.hasLabel && !hasLabel(now, label))
-        return 'label removed';
-    return undefined;
-}
-function describeCondition(now, label) {
-    return { headSha: now.head.sha, isOpen: now.state === 'open', hasLabel: hasLabel(now, label) };
-}
-function hasLabel({ labels }, label) {
-    return labels.some(({ id, name }) => label?.id === undefined || id === undefined ? name === label?.name : id === label.id);
-}
-function describeChange(end, { head }, label) {
-    switch (end) {
-        case 'pull request closed':
-            return 'it was closed';
-        case 'pull request merged':
-            return 'it was merged';
-        case 'newer commit':
-            return `it has a newer commit, ${sanitise(head.sha.slice(0, 7))}`;
-        case 'label removed':
-            return `the label '${sanitise(label?.name ?? '')}' was removed`;
-    }
-}
-
-;// CONCATENATED MODULE: ./build/js/shared/duration.js
-// Durations as people write them in workflows: `90s`, `45m`, `1h30m`. Used by inputs, log lines and reports.
-
-/**
- * 24 days: the longest duration of any input. Node's timers take 2^31 - 1 ms (24.8 days) and turn longer ones into 1
- * ms; the difference is room for what the code adds to a duration.
- */
-const MAX_DURATION_MS = 24 * 24 * 3_600_000;
-const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1_000 };
-/** Milliseconds of `1h30m`, `45m` or `90s`; `input` names the input in the InputError. */
-function parseDuration(text, input) {
-    const match = /^(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?$/.exec(text.trim().toLowerCase());
-    const [hours, minutes, seconds] = (match ?? []).slice(1).map(part => Number(part ?? 0));
-    const total = (hours ?? 0) * UNITS_MS.h + (minutes ?? 0) * UNITS_MS.m + (seconds ?? 0) * UNITS_MS.s;
-    if (match === null || total === 0)
-        throw new errors_InputError(`\`${input}\` is '${text}', which is not a duration: write it like 90s, 45m or 1h30m`);
-    if (total > MAX_DURATION_MS)
-        throw new errors_InputError(`\`${input}\` is '${text}': no duration is longer than ${MAX_DURATION_MS / UNITS_MS.h}h (24 days)`);
-    return total;
-}
-/** `1h 30m`, `45m`, `12s`: the two largest units, rounded down. */
-function formatDuration(ms) {
-    const seconds = Math.max(0, Math.floor(ms / 1000));
-    const parts = [
-        [Math.floor(seconds / 3600), 'h'],
-        [Math.floor((seconds % 3600) / 60), 'm'],
-        [seconds % 60, 's'],
-    ];
-    const first = parts.findIndex(([count]) => count > 0);
-    if (first < 0)
-        return '0s';
-    const shown = parts.slice(first, first + 2).filter(([count]) => count > 0);
-    return shown.map(([count, unit]) => `${count}${unit}`).join(' ');
-}
-
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
 // EXTERNAL MODULE: external "node:path"
@@ -14064,7 +10996,7 @@ function limitInPost(wantedMs, keptMs) {
 
 
 /** The first look comes soon; each later one reads all of /proc, so they become rarer. */
-const processes_POLL_MS = 20;
+const POLL_MS = 20;
 const MAX_POLL_MS = 200;
 /** Linux only: undefined elsewhere, and for a process that has ended, a zombie included. */
 function readProcessStat(pid) {
@@ -14197,7 +11129,7 @@ function signalProcess(pid, signal) {
 /** False if the time limit is reached first. */
 async function waitUntilGone(isRunning, limitMs) {
     const end = performance.now() + limitMs;
-    for (let pauseMs = processes_POLL_MS; isRunning(); pauseMs = Math.min(pauseMs * 1.2, MAX_POLL_MS)) {
+    for (let pauseMs = POLL_MS; isRunning(); pauseMs = Math.min(pauseMs * 1.2, MAX_POLL_MS)) {
         const leftMs = end - performance.now();
         if (leftMs <= 0)
             return false;
@@ -14241,94 +11173,109 @@ function findAncestor(name) {
     return undefined;
 }
 
-;// CONCATENATED MODULE: ./build/js/shared/public-url.js
-// How the public address is written: the templates of `public-url`, IPv6 brackets, and the command to paste for TCP.
-// Used wherever an address is parsed, printed or dialled.
-/** The bore server's own address, without a proxy in front. */
-const PLAIN_PUBLIC_URLS = { http: 'http://{host}:{port}', tcp: 'tcp://{host}:{port}' };
-/** The bore server's own address if TLS ends on the runner. */
-const TLS_PUBLIC_URL = 'https://{host}:{port}';
-/** Whether this is the bore server's own address, without a proxy in front; `endsTls`: TLS ends on the runner. */
-function isPlainPublicUrl(template, endsTls) {
-    return endsTls ? template === TLS_PUBLIC_URL : Object.values(PLAIN_PUBLIC_URLS).includes(template);
-}
-/** Fills `{host}` and `{port}`; an IPv6 address gets its brackets (RFC 3986, 3.2.2). */
-function renderPublicUrl(template, host, port) {
-    return template.replaceAll('{host}', addBrackets(host)).replaceAll('{port}', String(port));
-}
-/** An IPv6 address as it stands in a URL (RFC 3986, 3.2.2); names and IPv4 addresses as they are. */
-function addBrackets(host) {
-    return host.includes(':') ? `[${host}]` : host;
-}
-/** The `hostname` of a URL as sockets and certificates want it: an IPv6 address without its brackets. */
-function stripBrackets(hostname) {
-    return hostname.replace(/^\[|\]$/g, '');
-}
+;// CONCATENATED MODULE: ./build/js/shared/sanitise.js
+// The one sanitiser for every text that visitors, apps and pull requests can influence. Used wherever such a text is
+// printed, logged or put into a message.
+/** Longest piece of untrusted text that is shown, in characters. */
+const MAX_UNTRUSTED_LENGTH = 200;
+// C0 and C1 controls (ANSI sequences begin with one), line and paragraph separators, bidi and zero-width controls.
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 /**
- * The link to an inspector: its key is in the fragment, which browsers send to nobody. `url` is without a trailing
- * slash.
+ * Makes text harmless for a terminal and for the runner, which reads commands out of log lines: `::name::` at the
+ * start of a line, `##[name]` anywhere in it, and a bare CR ends a line too (actions/runner, ActionCommand.cs).
+ * The result is one line of at most `maxLength` characters.
  */
-function renderKeyFragment(url, key) {
-    return `${url}/#key=${key}`;
+function sanitise_sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
+    const clean = shorten(text, maxLength)
+        .replace(UNSAFE, escapeCharacter)
+        .replaceAll('##[', '#\\x23[')
+        .replace(/^(\s*:):/u, '$1\\x3a');
+    // Cut again: escaping makes text longer.
+    return shorten(clean, maxLength);
 }
-/** The command to paste for `tcp://host:port`; undefined for an http(s) URL. */
-function renderClientLine(url) {
-    const parsed = URL.parse(url);
-    if (parsed?.protocol !== 'tcp:')
-        return undefined;
-    return `nc ${stripBrackets(parsed.hostname)} ${parsed.port}`;
-}
-/** Whether the `hostname` of a URL is a name of the machine itself: secure contexts in browsers, even over http. */
-function isLoopbackName(hostname) {
-    return /^(?:localhost|.*\.localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
-}
-/** The client line, indented by two and with a newline; '' for http(s). */
-function renderClientRow(url) {
-    const line = renderClientLine(url);
-    return line === undefined ? '' : `  ${line}\n`;
-}
-
-;// CONCATENATED MODULE: ./build/js/supervisor/process-journal.js
-// The journal of an exposure's processes: post and the foreground read it to end what a killed supervisor left behind.
-// Used by background, supervision, step and commands.
-
-
-
-const ProcessRecordSchema = object({
-    pid: pipe(number(), integer(), minValue(2)),
-    startTime: string(),
-    role: string(),
-});
-/** Appends to the journal (0600). Called in the same tick as the spawn, so that every child is on record if we die. */
-function writeJournal(file, record) {
-    (0,external_node_fs_namespaceObject.appendFileSync)(file, `${JSON.stringify(record)}\n`, { mode: 0o600 });
-}
-/** The journal's records, newest first; skips a last line that was cut off. */
-function readJournal(file) {
-    let text;
-    try {
-        text = readFileSync(file, 'utf8');
-    }
-    catch {
-        return [];
-    }
+/** Makes text of several lines harmless, line by line, without a limit of length. */
+function sanitiseLines(text) {
     return text
         .split('\n')
-        .flatMap(line => {
-        try {
-            return [v.parse(ProcessRecordSchema, JSON.parse(line))];
-        }
-        catch {
-            return [];
-        }
-    })
-        .reverse();
+        .map(line => sanitise_sanitise(line, Number.POSITIVE_INFINITY))
+        .join('\n');
 }
-/** Ends every recorded process that still runs, with SIGKILL after `graceMs`, and returns those. */
-async function process_journal_reapJournal(file, graceMs) {
-    const left = readJournal(file).filter(isPresent);
-    return await Promise.all(left.map(async (record) => ({ ...record, ...(await endProcess(record, graceMs)) })));
+/**
+ * JSON on one line, harmless for a terminal and for the runner, wherever it is printed or saved: the characters that could
+ * harm are written as `\\uXXXX`, so that it says the same.
+ */
+function renderJson(value) {
+    const json = JSON.stringify(value);
+    const escaped = hasOnlyAscii(json)
+        ? json
+        : json.replace(UNSAFE, text => Array.from({ length: text.length }, (_, at) => escapeUnit(text, at)).join(''));
+    return escaped.replaceAll('##[', '#\\u0023[');
 }
+/** Without DEL. JSON has no other control, and to search for each costs as much as to render it. */
+function hasOnlyAscii(json) {
+    return Buffer.byteLength(json) === json.length && !json.includes('\u007f');
+}
+function escapeUnit(text, at) {
+    return `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`;
+}
+function shorten(text, maxLength) {
+    if (text.length <= maxLength)
+        return text.toWellFormed();
+    return `${text.slice(0, Math.max(0, maxLength - 1)).toWellFormed()}…`;
+}
+function escapeCharacter(character) {
+    const code = character.codePointAt(0) ?? 0;
+    return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+}
+
+;// CONCATENATED MODULE: ./build/js/shared/history.js
+// What happened to an exposure over its life, for the summary: exposure/history.ts records it, outcome.json holds it, and
+// github/summary/ shows it. Its size is bounded, whatever happens.
+
+/** Part of the preview that can be away by itself. */
+const PARTS = ['tunnel', 'app'];
+/** Times are ISO 8601. Paths are without their query, and secrets in them are masked; both are strangers' text. */
+const HistorySchema = object({
+    /** The last public URL; null if there was none. */
+    address: nullable(string()),
+    /** Visits from `from` on, in steps of `minutes`; the last step may be shorter. */
+    visits: object({ from: string(), minutes: number(), counts: array(number()) }),
+    /** Of requests; from a histogram, exact to 5 %. Null without requests. */
+    times: nullable(object({ count: number(), median_ms: number(), p95_ms: number() })),
+    /** One for each method and path, the slowest first. Durations are up to the end of the answer. */
+    slowest: array(object({ method: string(), path: string(), status: number(), duration_ms: number() })),
+    /** While live; the first ones. `until` is null if it lasted to the end. */
+    outages: array(object({
+        part: picklist(PARTS),
+        from: string(),
+        until: nullable(string()),
+        reason: nullable(string()),
+    })),
+    /** Of all outages, also those that are not listed. */
+    away: object({
+        tunnel: object({ count: number(), ms: number() }),
+        app: object({ count: number(), ms: number() }),
+    }),
+    /** New public URLs after the first one; the last ones. */
+    moves: array(object({ at: string(), url: string() })),
+    /** The recorded requests. `status` is null if the sender left before the answer. */
+    webhooks: object({
+        count: number(),
+        refused: number(),
+        /** Kept while the app was away. */
+        queued: number(),
+        dropped: number(),
+        replayed: number(),
+        /** The first paths; `count` above has all. */
+        paths: array(object({
+            method: string(),
+            path: string(),
+            status: nullable(number()),
+            isRefused: dist_boolean(),
+            count: number(),
+        })),
+    }),
+});
 
 ;// CONCATENATED MODULE: ./build/js/supervisor/session-folder.js
 // The folder of one exposure on this machine. Main, post, stop and the `expose` command find the exposure through it.
@@ -14337,7 +11284,8 @@ async function process_journal_reapJournal(file, graceMs) {
 //     session.json   how to reach it (0600: it holds the control token)
 //     journal        every process it started
 //     expose.log     its log
-//     outcome.json   its last state, written when it ends; until then blanks, which reserve the space on the disk
+//     outcome.json   its last state and history, written when it ends; until then blanks, which reserve the space
+//     latest.json    the same while it lives, half a minute old at most, for the case that it is killed
 //     requests.ndjson  the captured requests (0600)
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
@@ -14348,11 +11296,15 @@ async function process_journal_reapJournal(file, graceMs) {
 
 
 
+
 const PREFIX = 'expose-';
 /** How many previews a message names. */
 const MAX_NAMED = 10;
-/** Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each. */
-const OUTCOME_BYTES = 160 * 1024;
+/**
+ * Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each, and a
+ * history with about a hundred texts of 200 such characters.
+ */
+const OUTCOME_BYTES = 320 * 1024;
 const SessionSchema = object({
     /** What people see; not unique. */
     name: string(),
@@ -14361,6 +11313,7 @@ const SessionSchema = object({
     controlUrl: pipe(string(), regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
     controlToken: string(),
 });
+const OutcomeSchema = object({ ...StateMessageSchema.entries, history: optional(HistorySchema) });
 /** The files of a session folder. */
 function session_folder_sessionFiles(folder) {
     return {
@@ -14368,6 +11321,7 @@ function session_folder_sessionFiles(folder) {
         journal: (0,external_node_path_.join)(folder, 'journal'),
         log: (0,external_node_path_.join)(folder, 'expose.log'),
         outcome: (0,external_node_path_.join)(folder, 'outcome.json'),
+        latest: (0,external_node_path_.join)(folder, 'latest.json'),
         requests: (0,external_node_path_.join)(folder, 'requests.ndjson'),
         bin: (0,external_node_path_.join)(folder, 'bin'),
         app: (0,external_node_path_.join)(folder, 'app'),
@@ -14396,8 +11350,8 @@ function session_folder_readSession(folder) {
  * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
  * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
  */
-function writeOutcome(folder, state) {
-    const text = Buffer.from(JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES));
+function writeOutcome(folder, state, history) {
+    const text = Buffer.from(describeOutcome(state, history).padEnd(OUTCOME_BYTES));
     const file = openSync(session_folder_sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
     try {
         if (writeSync(file, text, 0, text.length, 0) < text.length)
@@ -14408,7 +11362,20 @@ function writeOutcome(folder, state) {
     }
 }
 function session_folder_readOutcome(folder) {
-    return readDocument(session_folder_sessionFiles(folder).outcome, state_json_StateMessageSchema);
+    return readDocument(session_folder_sessionFiles(folder).outcome, OutcomeSchema);
+}
+/** Saves what is known now, in one step: a process may be killed at any moment. */
+function writeLatest(folder, state, history) {
+    const { latest } = session_folder_sessionFiles(folder);
+    writeFileSync(`${latest}.new`, describeOutcome(state, history), { mode: 0o600 });
+    renameSync(`${latest}.new`, latest);
+}
+/** What `writeLatest` saved last. */
+function readLatest(folder) {
+    return readDocument(session_folder_sessionFiles(folder).latest, OutcomeSchema);
+}
+function describeOutcome(state, history) {
+    return JSON.stringify({ ...describeState(state), ...(history && { history }) });
 }
 function readDocument(file, schema) {
     if (!(0,external_node_fs_namespaceObject.existsSync)(file))
@@ -14484,1185 +11451,8 @@ function writeCommand(folder, cliScript) {
     return bin;
 }
 
-;// CONCATENATED MODULE: ./build/js/supervisor/background.js
-// Starts and ends the supervisor, a separate process that outlives the step. Used by main and post.
-
-
-
-
-
-
-
-
-
-/** Until it is ready, the supervisor only loads its bundle and opens a loopback port. */
-const READY_TIMEOUT_MS = 20_000;
-/** After its answer the supervisor only waits for the last comment, which was begun with the end, within 8 s. */
-const FINISH_TIMEOUT_MS = 9_000;
-const SIGNAL_GRACE_MS = 3_000;
-const StoppedSchema = object({ state: state_json_StateMessageSchema });
-const ReadySchema = object({ controlUrl: string() });
-/**
- * Spawns the supervisor, writes its configuration to its stdin, and resolves when its API listens. `onSpawn` is called
- * in the same tick as the spawn. Rejects if the supervisor exits first; its last output is in the log file.
- */
-async function startBackground(options) {
-    const { script, config, environment, onSpawn, readyTimeoutMs = READY_TIMEOUT_MS } = options;
-    const files = session_folder_sessionFiles(config.folder);
-    const log = (0,external_node_fs_namespaceObject.openSync)(files.log, 'a', 0o600);
-    const child = (0,external_node_child_process_namespaceObject.spawn)(process.execPath, [script], {
-        cwd: config.folder,
-        detached: true,
-        env: { ...environment },
-        stdio: ['pipe', log, log, 'ipc'],
-        windowsHide: true,
-    });
-    (0,external_node_fs_namespaceObject.closeSync)(log);
-    const ready = awaitReady(child, readyTimeoutMs).finally(() => {
-        // In any case this process must not wait for the supervisor, which may live on until post ends it.
-        if (child.connected)
-            child.disconnect();
-        child.unref();
-    });
-    if (child.pid === undefined)
-        return ready.then(() => Promise.reject(new Error('the supervisor has no pid')));
-    child.stdin?.on('error', () => { }); // the exit event reports an early death
-    const record = recordProcess(child.pid, 'supervisor');
-    try {
-        writeJournal(files.journal, record);
-        onSpawn(record);
-    }
-    catch (error) {
-        // Post could not find a supervisor without a record, and would not end it.
-        child.kill('SIGKILL');
-        await ready.catch(() => { });
-        throw error;
-    }
-    child.stdin?.end(JSON.stringify(config));
-    const { controlUrl } = await ready;
-    return writeSession(config, record, controlUrl);
-}
-function awaitReady(child, timeoutMs) {
-    return new Promise((resolve, reject) => {
-        const finish = (report) => {
-            clearTimeout(timer);
-            child.removeAllListeners();
-            child.on('error', () => { });
-            report();
-        };
-        const timer = setTimeout(() => finish(() => reject(new Error(`the supervisor was not ready within ${timeoutMs / 1000} s`))), timeoutMs);
-        child.once('error', cause => finish(() => reject(new Error('the supervisor could not be started', { cause }))));
-        child.once('exit', (code, signal) => finish(() => reject(new Error(`the supervisor ended before it was ready (${signal ?? `exit code ${code}`})`))));
-        child.once('message', message => {
-            const parsed = safeParse(ReadySchema, message);
-            finish(() => parsed.success
-                ? resolve(parsed.output)
-                : reject(new Error('the supervisor sent an unexpected message')));
-        });
-    });
-}
-/** Ends an exposure and everything it left: through its API, then with signals, then from its journal. */
-async function stopBackground(folder, supervisor, { stopTimeoutMs = DEFAULT_STOP_TIMEOUT_MS, limit = wantedMs => wantedMs } = {}) {
-    const session = readSession(folder);
-    let answer;
-    if (supervisor && session && isAlive(supervisor)) {
-        answer = await callControl(session, 'POST /api/stop?reason=job+ended', limitStop(stopTimeoutMs)).catch(() => undefined);
-        if (answer !== undefined)
-            await waitForEnd(supervisor, limit(FINISH_TIMEOUT_MS));
-    }
-    if (supervisor)
-        await endProcess(supervisor, limit(SIGNAL_GRACE_MS));
-    const reaped = await reapJournal(sessionFiles(folder).journal, limit(stopTimeoutMs));
-    const stopped = v.safeParse(StoppedSchema, answer);
-    // The file is newer, if it could be written.
-    const outcome = readOutcome(folder) ?? (stopped.success ? stopped.output.state : undefined);
-    return { reaped, outcome };
-}
-
-;// CONCATENATED MODULE: external "node:os"
-const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
-// EXTERNAL MODULE: external "node:fs/promises"
-var promises_ = __nccwpck_require__(1455);
-// EXTERNAL MODULE: external "node:events"
-var external_node_events_ = __nccwpck_require__(8474);
-;// CONCATENATED MODULE: ./build/js/shared/lines.js
-// Splits text into lines: text that arrives in pieces, for the consoles of programs (app) and the log file (step), and
-// lists that people have written (inputs and control).
-/** A program that never ends its line must not fill our memory; longer lines are passed on in pieces. */
-const MAX_LINE_LENGTH = 16_384;
-/** How many lines an error carries: more would not be read. */
-const LAST_LINES = 20;
-/** Cuts text at line ends, LF or CRLF. */
-class LineBuffer {
-    #rest = '';
-    /** The unfinished last line. */
-    get rest() {
-        return this.#rest;
-    }
-    /** Returns the lines that end in `text`, without their line ends, and the pieces of a line that is too long. */
-    add(text) {
-        const parts = (this.#rest + text).split('\n');
-        let rest = parts.pop() ?? '';
-        const lines = parts.map(line => (line.endsWith('\r') ? line.slice(0, -1) : line));
-        for (; rest.length > MAX_LINE_LENGTH; rest = rest.slice(MAX_LINE_LENGTH))
-            lines.push(rest.slice(0, MAX_LINE_LENGTH));
-        this.#rest = rest;
-        return lines;
-    }
-    /** Returns the unfinished last line, if there is one; later text begins a new line. */
-    end() {
-        const rest = this.#rest;
-        this.#rest = '';
-        return rest === '' ? [] : [rest];
-    }
-}
-/** The last lines of a console, oldest first. */
-class LastLines {
-    #limit;
-    #lines = [];
-    constructor(limit = LAST_LINES) {
-        this.#limit = limit;
-    }
-    add(line) {
-        this.#lines.push(line);
-        if (this.#lines.length > this.#limit)
-            this.#lines.shift();
-    }
-    /** All that are kept, or only the last `count` of them. */
-    list(count = this.#limit) {
-        return this.#lines.slice(-count);
-    }
-}
-/** The items of a list that a person has written: one per line, or with commas between them. */
-function splitItems(text) {
-    return text
-        .split(/[\n,]/)
-        .map(item => item.trim())
-        .filter(item => item !== '');
-}
-
-;// CONCATENATED MODULE: external "node:string_decoder"
-const external_node_string_decoder_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:string_decoder");
-;// CONCATENATED MODULE: ./build/js/app/process/lines.js
-// A program's console as lines, read no faster than they can be handled. Used by child.ts.
-
-
-/**
- * How many lines are read from one stream: a burst, then so many per second. A program that prints without pause is
- * slowed down by its pipe, as on a slow terminal; sanitising every line of `yes` would keep visitors waiting instead.
- */
-const BURST_LINES = 20_000;
-const LINES_PER_SECOND = 5_000;
-/** A longer line counts as several. */
-const LINE_BYTES = 512;
-/** Passes on every line of a stream without its line end (LF or CRLF), and after `end()` the unfinished last one. */
-class LineSplitter {
-    #stream;
-    #decoder = new external_node_string_decoder_namespaceObject.StringDecoder('utf8');
-    #onLine;
-    #buffer = new LineBuffer();
-    #budget = BURST_LINES;
-    /** When `#budget` was computed, by performance.now(). */
-    #budgetAt = performance.now();
-    #pause;
-    #isHurried = false;
-    constructor(stream, onLine) {
-        this.#stream = stream;
-        this.#onLine = onLine;
-        stream.on('data', (chunk) => {
-            const lines = this.#buffer.add(this.#decoder.write(chunk));
-            for (const line of lines)
-                onLine(line);
-            this.#spend(Math.max(lines.length, chunk.length / LINE_BYTES));
-        });
-        // The pipe may break when the process ends, which is reported elsewhere.
-        stream.on('error', () => undefined);
-    }
-    /** The program has ended: from now on, what it left in the pipe is read without delay. */
-    hurry() {
-        this.#isHurried = true;
-        clearTimeout(this.#pause);
-        this.#stream.resume();
-    }
-    /** The program's output is over: passes on the unfinished line. Bytes that still arrive begin a new line. */
-    end() {
-        this.hurry();
-        for (const line of this.#buffer.add(this.#decoder.end()))
-            this.#onLine(line);
-        for (const line of this.#buffer.end())
-            this.#onLine(line);
-        // Later output comes from a process that outlives the program, and may be as noisy.
-        this.#isHurried = false;
-    }
-    #spend(lines) {
-        const now = performance.now();
-        const earned = ((now - this.#budgetAt) / 1000) * LINES_PER_SECOND;
-        this.#budget = Math.min(BURST_LINES, this.#budget + earned) - lines;
-        this.#budgetAt = now;
-        if (this.#budget >= 0 || this.#isHurried)
-            return;
-        this.#stream.pause();
-        this.#pause = setTimeout(() => this.#stream.resume(), (-this.#budget / LINES_PER_SECOND) * 1000);
-    }
-}
-
-;// CONCATENATED MODULE: ./build/js/app/process/child.js
-// Runs a program in a process group of its own, reads its output line by line, and ends it with all its children. Used
-// by every mode that runs a program, and by the installation of wasmrun.
-
-
-
-
-
-
-
-
-
-
-/** How long to wait for the last lines after the program's end: a grandchild may keep the pipes open. */
-const child_DRAIN_MS = 50;
-/** taskkill ends a program at once, or not at all. */
-const TASKKILL_MS = 1_000;
-/** Starts a program; resolves when it was spawned. Rejects with an AppError that says what is missing. */
-async function startChild(options) {
-    const child = (0,external_node_child_process_namespaceObject.spawn)(options.command, options.args, {
-        cwd: options.cwd,
-        env: { ...options.environment },
-        stdio: ['ignore', 'pipe', 'pipe'],
-        detached: process.platform !== 'win32',
-        windowsHide: true,
-    });
-    const { pid } = child;
-    if (pid === undefined) {
-        const [cause] = await (0,external_node_events_.once)(child, 'error');
-        throw describeSpawnFailure(options, cause);
-    }
-    options.onChild({ pid, role: options.role });
-    // Also emitted if a signal cannot be delivered. The program's end is reported by `ended`.
-    child.on('error', () => undefined);
-    return watchChild(child, pid, options);
-}
-function watchChild(child, pid, { onLine, onKill, stopTimeoutMs = stop_times_DEFAULT_STOP_TIMEOUT_MS }) {
-    const lines = new LastLines();
-    const keepLine = (line) => {
-        lines.add(line);
-        onLine(line);
-    };
-    const splitters = [child.stdout, child.stderr].map(stream => new LineSplitter(stream, keepLine));
-    child.once('exit', () => {
-        for (const splitter of splitters)
-            splitter.hurry();
-    });
-    const group = new ProcessGroup(pid);
-    // If the group is empty now, another process may get its number: the group must notice that at once.
-    child.once('exit', () => group.isRunning());
-    const end = async (graceMs) => {
-        if (process.platform === 'win32')
-            return await stopTree(child, pid);
-        const killed = await group.end(graceMs);
-        if (killed.length > 0)
-            onKill?.(killed);
-    };
-    const ended = child_waitForEnd(child).then(end => {
-        for (const splitter of splitters)
-            splitter.end();
-        return end;
-    });
-    let stopping;
-    return {
-        pid,
-        ended,
-        lastLines: () => lines.list(),
-        stop: (graceMs = stopTimeoutMs) => {
-            stopping ??= end(graceMs);
-            return stopping;
-        },
-    };
-}
-/** The program's end, at most DRAIN_MS late. */
-async function child_waitForEnd(child) {
-    return await new Promise(resolve => {
-        child.once('exit', (code, signal) => {
-            const timer = setTimeout(() => resolve({ code, signal }), child_DRAIN_MS);
-            child.once('close', () => {
-                clearTimeout(timer);
-                resolve({ code, signal });
-            });
-        });
-    });
-}
-/** Windows has no process groups and no SIGTERM: `taskkill /T` ends the program with what it started. */
-async function stopTree(child, pid) {
-    if (child.exitCode !== null || child.signalCode !== null)
-        return;
-    const exited = (0,external_node_events_.once)(child, 'exit');
-    const killer = (0,external_node_child_process_namespaceObject.spawn)('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore', windowsHide: true });
-    killer.on('error', () => child.kill());
-    await Promise.race([exited, (0,promises_namespaceObject.setTimeout)(TASKKILL_MS, undefined, { ref: false })]);
-}
-const REMEDIES = {
-    bash: 'install bash: apt-get install bash, apk add bash, or Git for Windows',
-    wasmrun: 'set wasmrun-version, so that it is installed, or install it in an earlier step',
-    cargo: 'install Rust (https://rustup.rs)',
-    ar: 'install binutils',
-};
-function describeSpawnFailure(options, cause) {
-    const command = sanitise_sanitise(options.command);
-    if (!(0,external_node_fs_namespaceObject.existsSync)(options.cwd))
-        return new errors_AppError(`${options.role} cannot start: its folder ${sanitise_sanitise(options.cwd)} does not exist; check \`path\``, { cause, restartable: false });
-    const remedy = REMEDIES[options.command] ?? 'install it, or put its folder on PATH';
-    const message = errors_hasCode(cause, 'ENOENT')
-        ? `${options.role} cannot start: the program ${command} was not found; ${remedy}`
-        : errors_hasCode(cause, 'EACCES')
-            ? `${options.role} cannot start: ${command} may not be executed; make it executable (chmod +x)`
-            : `${options.role} cannot start: ${command} could not be run`;
-    return new errors_AppError(message, { cause, restartable: false });
-}
-/** How a program ended, in words: `with exit code 1`, `by signal SIGKILL`. */
-function describeEnd(end) {
-    return end.signal === null ? `with exit code ${end.code ?? 'unknown'}` : `by signal ${end.signal}`;
-}
-
-;// CONCATENATED MODULE: ./build/js/app/process/command.js
-// Runs a program to its end, for its output or its effect. Used by the installation of wasmrun.
-
-
-
-
-/**
- * No grace: an aborted command has nothing to finish, and is killed in the same tick. A second Ctrl-C ends this process
- * at once, and would leave behind a command that still had time to end.
- */
-const ABORT_GRACE_MS = 0;
-/** Resolves with the last 20 lines it printed; rejects with an AppError that quotes the last one, or when aborted. */
-async function runCommand(options) {
-    const { signal } = options;
-    signal.throwIfAborted();
-    const role = (0,external_node_path_.basename)(options.command);
-    const child = await startChild({
-        ...options,
-        role,
-        onLine: options.onLine ?? (() => undefined),
-        onChild: options.onChild ?? (() => undefined),
-    });
-    const stop = () => void child.stop(ABORT_GRACE_MS);
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted)
-        stop();
-    const end = await child.ended;
-    signal.removeEventListener('abort', stop);
-    await child.stop();
-    signal.throwIfAborted();
-    const lastLines = child.lastLines();
-    if (end.code === 0)
-        return lastLines;
-    const last = sanitise_sanitise(lastLines.findLast(line => line.trim() !== '') ?? 'it printed nothing');
-    throw new errors_AppError(`${role} ended ${describeEnd(end)} (${last})`, { lastLines });
-}
-
-;// CONCATENATED MODULE: ./build/js/app/wasmrun/kept.js
-// What is kept of an installation of wasmrun between jobs, and what is checked when it comes back. Used by install.ts,
-// and by step/installation-cache.ts, which gives it to the runner's cache service and gets it back from there.
-//
-//   installation.json   the version, and how long the installation took
-//   bin/wasmrun         the program
-//   runtimes/           what wasmrun downloads on first use, flat: NAME.json and NAME.wasm
-
-
-
-
-
-
-
-const NewInstallationSchema = object({
-    version: string(),
-    /** Absolute path of the program. */
-    program: string(),
-    /** Of the program, right after its installation: code that ran later in the job may have changed the file. */
-    digest: string(),
-    /** Whether it was downloaded or compiled, and the milliseconds that took. */
-    way: picklist(['download', 'build']),
-    tookMs: number(),
-});
-const RecordSchema = object({
-    version: string(),
-    way: picklist(['download', 'build']),
-    tookMs: pipe(number(), minValue(0), maxValue(24 * 3_600_000)),
-});
-const PROGRAM = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
-/** The names that wasmrun gives its runtimes and their descriptions. */
-const RUNTIME_FILE = /^[A-Za-z0-9][\w.-]*\.(?:json|wasm)$/;
-/** The names of the entry for a version: what makes a program unusable on another machine is part of them. */
-function kept_nameEntries(version) {
-    const program = `expose-wasmrun-${version}-${describeSystem()}-program`.toLowerCase();
-    // A service that finds no entry of a name takes one that begins with it: so this name begins with the other one.
-    return { program, withRuntimes: `${program}-runtimes` };
-}
-/**
- * `linux-x64-glibc2.39`, `darwin-arm64-24`, `win32-x64`. A program built on one system runs on the same one, and mostly
- * not on one with an older C library.
- */
-function describeSystem() {
-    const { platform, arch } = process;
-    if (platform === 'linux')
-        return `linux-${arch}-${readLibc()}`;
-    return platform === 'darwin' ? `darwin-${arch}-${(0,external_node_os_namespaceObject.release)().split('.')[0]}` : `${platform}-${arch}`;
-}
-function readLibc() {
-    const { header } = parse(ReportSchema, process.report.getReport());
-    return header.glibcVersionRuntime === undefined ? 'musl' : `glibc${header.glibcVersionRuntime}`;
-}
-const ReportSchema = object({ header: object({ glibcVersionRuntime: optional(string()) }) });
-/** Hex SHA-256 of a file. */
-async function digestFile(file) {
-    return (0,external_node_crypto_.createHash)('sha256')
-        .update(await (0,promises_.readFile)(file))
-        .digest('hex');
-}
-/**
- * Fills the folder with the installation and the given runtimes. Throws an AppError if the program is no longer the one
- * that was installed.
- */
-async function kept_packInstallation(folder, { version, program, digest, way, tookMs }, runtimes) {
-    const places = describeFolder(folder);
-    for (const place of [places.bin, places.runtimes])
-        await mkdir(place, { recursive: true });
-    await copyFile(program, places.program);
-    if ((await digestFile(places.program)) !== digest)
-        throw new AppError(`${program} was changed after its installation`);
-    const record = { version, way, tookMs };
-    await writeFile(places.record, JSON.stringify(record));
-    await copyRuntimes(runtimes, places.runtimes);
-}
-/**
- * The program of a kept installation, and how it was made. Throws an AppError if the folder does not hold what
- * `packInstallation` writes: then something else wrote the entry. Whether the program runs is for the caller to see.
- */
-async function openKept(folder, version) {
-    const places = describeFolder(folder);
-    const record = readRecord(places.record);
-    if (record.version !== version)
-        throw new errors_AppError(`it is wasmrun ${record.version}`);
-    if (!isPlainFolder(places.bin) || !isPlainFile(places.program))
-        throw new errors_AppError('it holds no program');
-    await (0,promises_.chmod)(places.program, 0o755);
-    return { program: places.program, record, runtimes: kept_listRuntimes(places.runtimes) };
-}
-function describeFolder(folder) {
-    const bin = (0,external_node_path_.join)(folder, 'bin');
-    return {
-        bin,
-        program: (0,external_node_path_.join)(bin, PROGRAM),
-        record: (0,external_node_path_.join)(folder, 'installation.json'),
-        runtimes: (0,external_node_path_.join)(folder, 'runtimes'),
-    };
-}
-function readRecord(file) {
-    if (!isPlainFile(file))
-        throw new errors_AppError('it is not described');
-    try {
-        return parse(RecordSchema, JSON.parse((0,external_node_fs_namespaceObject.readFileSync)(file, 'utf8')));
-    }
-    catch (cause) {
-        throw new errors_AppError('its description cannot be read', { cause });
-    }
-}
-/** The runtimes in a folder of wasmrun's; none if there is no folder. */
-function kept_listRuntimes(folder) {
-    if (!isPlainFolder(folder))
-        return [];
-    return (0,external_node_fs_namespaceObject.readdirSync)(folder)
-        .filter(name => RUNTIME_FILE.test(name))
-        .map(name => (0,external_node_path_.join)(folder, name))
-        .filter(isPlainFile);
-}
-/** Adds runtimes to a folder of wasmrun's, and leaves those that are there as they are. */
-async function copyRuntimes(files, folder) {
-    await (0,promises_.mkdir)(folder, { recursive: true });
-    // A description last: wasmrun may start at any time, and looks for it first.
-    for (const file of [...files].sort((one, other) => (0,external_node_path_.extname)(other).localeCompare((0,external_node_path_.extname)(one))))
-        await (0,promises_.copyFile)(file, (0,external_node_path_.join)(folder, (0,external_node_path_.basename)(file)), external_node_fs_namespaceObject.constants.COPYFILE_EXCL).catch((error) => {
-            if (!errors_hasCode(error, 'EEXIST'))
-                throw error;
-        });
-}
-// A link could lead anywhere.
-function isPlainFile(path) {
-    return (0,external_node_fs_namespaceObject.lstatSync)(path, { throwIfNoEntry: false })?.isFile() === true;
-}
-function isPlainFolder(path) {
-    return (0,external_node_fs_namespaceObject.lstatSync)(path, { throwIfNoEntry: false })?.isDirectory() === true;
-}
-
-;// CONCATENATED MODULE: ./build/js/app/wasmrun/progress.js
-// Lines for the log while something takes long, so that nobody thinks it hangs. Used by the installation of wasmrun.
-/** Logs what `describe` says every `intervalMs` until the work has ended; nothing if it ends before. */
-async function reportProgress({ logger, intervalMs, describe }, work) {
-    const timer = setInterval(() => logger.info(describe()), intervalMs);
-    try {
-        return await work();
-    }
-    finally {
-        clearInterval(timer);
-    }
-}
-/** `6.1 MB`, decimal, as GitHub shows sizes of downloads. */
-function formatMegabytes(bytes) {
-    return `${(bytes / 1e6).toFixed(1)} MB`;
-}
-/** Counts the crates that cargo compiles, from the lines it prints. */
-class CargoProgress {
-    #compiled = 0;
-    #crate;
-    /** Takes a line of cargo's: `   Compiling serde v1.0.228`. */
-    read(line) {
-        const crate = /^\s*Compiling (\S+)/.exec(line)?.[1];
-        if (crate === undefined)
-            return;
-        this.#compiled += 1;
-        this.#crate = crate;
-    }
-    /** `it compiles serde, crate 12`. How many there are in all, cargo says to terminals only. */
-    describe() {
-        return this.#crate === undefined
-            ? 'it downloads the sources'
-            : `it compiles ${this.#crate}, crate ${this.#compiled}`;
-    }
-}
-
-// EXTERNAL MODULE: external "node:stream"
-var external_node_stream_ = __nccwpck_require__(7075);
-;// CONCATENATED MODULE: external "node:stream/promises"
-const external_node_stream_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/promises");
-;// CONCATENATED MODULE: ./build/js/app/wasmrun/release.js
-// Installs wasmrun from the .deb of its GitHub release: looks it up, downloads, checks and unpacks it, without root.
-// Used by install.ts.
-
-
-
-
-
-
-
-
-
-
-
-
-/** The API refused the request: a bad token, or the rate limit. A request without the token may succeed. */
-class RefusalError extends errors_AppError {
-}
-/** The rate limit is used up. */
-class RateLimitError extends RefusalError {
-}
-/** What was downloaded is not what was published. No other way is tried then: a person should look at it. */
-class DigestError extends errors_AppError {
-}
-/** The .deb needs glibc, whose loader is at a fixed place; names of the architectures as the release has them. */
-const TARGETS = {
-    x64: { name: 'x86_64', loader: '/lib64/ld-linux-x86-64.so.2' },
-    arm64: { name: 'aarch64', loader: '/lib/ld-linux-aarch64.so.1' },
-};
-/** The answer of the API is 30 KB. */
-const MAX_ANSWER_BYTES = 1 << 20;
-/** The .deb of 1.0.0 has a few MB. */
-const MAX_DOWNLOAD_BYTES = 128 << 20;
-const release_ANSWER_TIMEOUT_MS = 30_000;
-const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;
-/** A download that broke off is tried once more. */
-const DOWNLOAD_ATTEMPTS = 2;
-/** On a fast line the download is over before. */
-const PROGRESS_INTERVAL_MS = 5_000;
-const Asset = object({
-    name: string(),
-    browser_download_url: pipe(string(), url()),
-    size: pipe(number(), integer(), maxValue(MAX_DOWNLOAD_BYTES)),
-    digest: pipe(string(), regex(/^sha256:[0-9a-f]{64}$/)),
-});
-/** Assets are checked when one is chosen: those for other systems do not matter. */
-const Release = object({ assets: array(looseObject({ name: string() })) });
-/** Puts the program of the release at `program`; rejects with an AppError that says why this way failed. */
-async function installFromRelease(options) {
-    const name = `wasmrun-v${options.version}-${findTarget()}.deb`;
-    const dispatcher = await createDispatcher(options.environment);
-    try {
-        const asset = await findAsset(name, options, dispatcher);
-        const file = (0,external_node_path_.join)(options.stage, 'download.deb');
-        options.logger.info(`wasmrun ${options.version}: downloading ${name}, ${formatMegabytes(asset.size)}`);
-        await downloadAsset(asset, file, options, dispatcher);
-        options.logger.info(`wasmrun ${options.version}: unpacking`);
-        await unpack(file, options);
-    }
-    finally {
-        await dispatcher.close();
-    }
-}
-/** The name that the release has for this machine's architecture. */
-function findTarget() {
-    const target = TARGETS[process.arch];
-    if (process.platform !== 'linux' || target === undefined)
-        throw new errors_AppError(`there is no ready-made wasmrun for ${process.platform} ${process.arch}`);
-    if ((0,external_node_fs_namespaceObject.existsSync)(target.loader))
-        return target.name;
-    throw new errors_AppError('the ready-made wasmrun needs glibc, which this system (musl, as in Alpine) does not have');
-}
-async function findAsset(name, options, dispatcher) {
-    const url = `${options.releasesUrl}/tags/v${options.version}`;
-    const answer = await fetchRelease(url, options, dispatcher);
-    const release = safeParse(Release, await readJson(answer, url));
-    if (!release.success)
-        throw new errors_AppError(`${url} did not answer with a release`);
-    const listed = release.output.assets.find(asset => asset.name === name);
-    if (listed === undefined)
-        throw new errors_AppError(`the release v${options.version} has no ${name}`);
-    const asset = safeParse(Asset, listed);
-    if (asset.success)
-        return asset.output;
-    throw new errors_AppError(`${name} is published without a usable digest, size or address`);
-}
-/** Sends the token if it may be sent to `url`. If GitHub refuses it, tries again without: the release is public. */
-async function fetchRelease(url, options, dispatcher) {
-    const token = selectToken(url, options.gitHub);
-    const headers = { accept: 'application/vnd.github+json', 'user-agent': 'expose-action' };
-    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(release_ANSWER_TIMEOUT_MS)]);
-    if (token !== undefined) {
-        const authorization = `Bearer ${token}`;
-        try {
-            return await fetchFrom(url, { headers: { ...headers, authorization }, signal, dispatcher });
-        }
-        catch (error) {
-            if (!(error instanceof RefusalError))
-                throw error;
-            options.logger.info(`${error.message}; trying again without the token`);
-        }
-    }
-    return await fetchFrom(url, { headers, signal, dispatcher });
-}
-/** The token if it may be sent to `url`. undici drops it if a redirect leads to another origin (Fetch Standard). */
-function selectToken(url, gitHub) {
-    if (gitHub === undefined || gitHub.token === '')
-        return undefined;
-    const origin = URL.parse(url)?.origin;
-    return origin !== undefined && URL.parse(gitHub.apiUrl)?.origin === origin ? gitHub.token : undefined;
-}
-async function fetchFrom(url, options) {
-    // Loaded late: most jobs install nothing.
-    const { fetch } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
-    const answer = await fetch(url, options).catch((cause) => {
-        throw new errors_AppError(`${url} cannot be reached`, { cause });
-    });
-    if (answer.ok)
-        return answer;
-    await answer.body?.cancel();
-    throw describeRefusal(url, answer, options.headers?.authorization !== undefined);
-}
-function describeRefusal(url, { status, headers }, hasToken) {
-    if (![401, 403, 429].includes(status))
-        return new errors_AppError(`${url} answered ${status}`);
-    const end = readLimitEnd(headers);
-    if (end !== undefined) {
-        const until = `until ${end.toISOString().slice(11, 16)} UTC`;
-        return new RateLimitError(hasToken
-            ? `GitHub's rate limit for \`github-token\` is used up ${until}`
-            : `GitHub's rate limit for requests without a token is used up ${until}; in a job, pass \`github-token\``);
-    }
-    const hint = status === 401 ? '' : ' (the limit of requests may be used up)';
-    return new RefusalError(`${url} answered ${status}${hint}`);
-}
-/** The end of the rate limit that refused the request; undefined if none did (docs.github.com, "Rate limits"). */
-function readLimitEnd(headers) {
-    const reset = headers.get('x-ratelimit-remaining') === '0' ? headers.get('x-ratelimit-reset') : null;
-    const pause = headers.get('retry-after');
-    const end = new Date(reset !== null ? Number(reset) * 1_000 : Date.now() + Number(pause ?? Number.NaN) * 1_000);
-    return Number.isNaN(end.getTime()) ? undefined : end;
-}
-async function readJson(answer, url) {
-    try {
-        const chunks = [];
-        for await (const chunk of limitBytes(answer, MAX_ANSWER_BYTES))
-            chunks.push(chunk);
-        return JSON.parse(Buffer.concat(chunks).toString('utf8'));
-    }
-    catch (cause) {
-        throw new errors_AppError(`${url} did not answer with JSON`, { cause });
-    }
-}
-async function* limitBytes(answer, limit) {
-    let total = 0;
-    for await (const chunk of answer.body ?? external_node_stream_.Readable.from([])) {
-        total += chunk.length;
-        if (total > limit)
-            throw new errors_AppError(`more than ${limit} bytes arrived`);
-        yield chunk;
-    }
-}
-async function downloadAsset(asset, file, options, dispatcher) {
-    for (let attempt = 1;; attempt += 1) {
-        try {
-            await downloadOnce(asset, file, options, dispatcher);
-            return;
-        }
-        catch (error) {
-            options.signal.throwIfAborted();
-            if (error instanceof DigestError || attempt === DOWNLOAD_ATTEMPTS)
-                throw error;
-        }
-    }
-}
-async function downloadOnce(asset, file, { version, logger, progressIntervalMs = PROGRESS_INTERVAL_MS, signal: outer }, dispatcher) {
-    const signal = AbortSignal.any([outer, AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS)]);
-    const answer = await fetchFrom(asset.browser_download_url, { signal, dispatcher });
-    const hash = (0,external_node_crypto_.createHash)('sha256');
-    let size = 0;
-    const observe = async function* (chunks) {
-        for await (const chunk of chunks) {
-            hash.update(chunk);
-            size += chunk.length;
-            yield chunk;
-        }
-    };
-    const describe = () => `wasmrun ${version}: ${formatMegabytes(size)} of ${formatMegabytes(asset.size)} downloaded, ` +
-        `${Math.floor((100 * size) / asset.size)} %`;
-    const write = () => (0,external_node_stream_promises_namespaceObject.pipeline)(limitBytes(answer, asset.size), observe, (0,external_node_fs_namespaceObject.createWriteStream)(file), { signal });
-    try {
-        await reportProgress({ logger, intervalMs: progressIntervalMs, describe }, write);
-    }
-    catch (cause) {
-        throw new errors_AppError(`the download of ${asset.name} broke off after ${size} of ${asset.size} bytes`, {
-            cause,
-        });
-    }
-    if (size < asset.size)
-        throw new errors_AppError(`the download of ${asset.name} ended after ${size} of ${asset.size} bytes`);
-    const digest = `sha256:${hash.digest('hex')}`;
-    if (digest !== asset.digest)
-        throw new DigestError(`${asset.name} is not what was published: its digest is ${digest}, and should be ${asset.digest}. ` +
-            'Nothing was installed. Run the job again; if it happens again, report it to the maintainers of wasmrun', { restartable: false });
-}
-/** Keeps only the program. Debian and Ubuntu have dpkg-deb; more systems have ar and tar. */
-async function unpack(file, options) {
-    const folder = (0,external_node_path_.join)(options.stage, 'unpacked');
-    const { environment, signal, onChild } = options;
-    const run = (command, ...args) => runCommand({ command, args, cwd: folder, environment, signal, ...(onChild && { onChild }) });
-    await (0,promises_.mkdir)(folder);
-    await run('dpkg-deb', '-x', file, folder).catch(async (error) => {
-        if (!(error instanceof errors_AppError && errors_hasCode(error.cause, 'ENOENT')))
-            throw error;
-        await unpackWithAr(file, run);
-    });
-    try {
-        await (0,promises_.copyFile)((0,external_node_path_.join)(folder, 'usr', 'bin', 'wasmrun'), options.program);
-        await (0,promises_.chmod)(options.program, 0o755);
-    }
-    catch (cause) {
-        throw new errors_AppError('the .deb holds no usr/bin/wasmrun', { cause });
-    }
-    await Promise.all([folder, file].map(path => (0,promises_.rm)(path, { recursive: true, force: true })));
-}
-/** deb(5): an ar archive whose member data.tar, in whatever compression, holds the files. */
-async function unpackWithAr(file, run) {
-    try {
-        const members = await run('ar', 't', file);
-        const data = members.find(name => name.startsWith('data.tar')) ?? 'data.tar';
-        await run('ar', 'x', file, data);
-        await run('tar', '-xf', data);
-    }
-    catch (cause) {
-        throw new errors_AppError(`the .deb cannot be unpacked (that needs dpkg-deb, or ar and tar): ${sanitise_sanitise(errors_describeError(cause))}`, { cause });
-    }
-}
-
-;// CONCATENATED MODULE: ./build/js/app/wasmrun/version.js
-// Which versions of wasmrun work. Used by install.ts, and by inputs before anything is started.
-
-
-/** `1.0.0` or `v1.0.0`, from 1.0.0 on. Throws an InputError. */
-function parseWasmrunVersion(text) {
-    const version = /^v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)$/.exec(text.trim())?.[1];
-    const problem = `\`wasmrun-version\` is '${sanitise_sanitise(text)}'`;
-    if (version === undefined)
-        throw new errors_InputError(`${problem}: write an exact version like 1.0.0, or leave it out`);
-    if (isTooOld(version))
-        throw new errors_InputError(`${problem}, which is too old: 1.0.0 is the first that works; leave it out`);
-    return version;
-}
-/** Takes a version as the wasmrun on PATH prints it, or as `parseWasmrunVersion` returns it. */
-function isTooOld(version) {
-    return version.startsWith('0.') || version.startsWith('1.0.0-');
-}
-
-;// CONCATENATED MODULE: ./build/js/app/wasmrun/install.js
-// Finds wasmrun, or installs it: PATH, tool cache, the release's .deb, cargo. Used by supervisor/plan.ts.
-
-
-
-
-
-
-
-
-
-
-
-/** The version this action was tested with. */
-const PINNED_VERSION = '1.0.0';
-const MODES_WITHOUT = 'or use `mode: web` or `mode: port`, which need no wasmrun';
-/** `wasmrun --version` prints and exits; from a cold disk that may take seconds. */
-const VERSION_TIMEOUT_MS = 20_000;
-/** cargo takes minutes. */
-const CARGO_PROGRESS_INTERVAL_MS = 30_000;
-const install_PROGRAM = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
-/**
- * The absolute path of a wasmrun that runs. Throws an InputError for an impossible version, and an AppError that says
- * what was tried.
- */
-async function findOrInstallWasmrun(options) {
-    const version = options.version === undefined ? undefined : parseWasmrunVersion(options.version);
-    const found = await findOnPath(options, version);
-    if (found !== undefined)
-        return found;
-    const wanted = version ?? PINNED_VERSION;
-    const cached = (0,external_node_path_.join)(options.toolCache, 'wasmrun', wanted, process.arch);
-    if ((0,external_node_fs_namespaceObject.existsSync)(`${cached}.complete`) && isExecutable((0,external_node_path_.join)(cached, 'bin', install_PROGRAM))) {
-        options.logger.info(`wasmrun ${wanted}: from the tool cache`);
-        return (0,external_node_path_.join)(cached, 'bin', install_PROGRAM);
-    }
-    return (await restoreKept(wanted, options)) ?? (await installInto(cached, wanted, options));
-}
-/**
- * The program of an installation that an earlier job kept; undefined if there is none that runs. It stays in a folder
- * of this job's: it is never put into the tool cache, which on a runner of your own serves other jobs, too.
- */
-async function restoreKept(version, options) {
-    const { store, logger, signal } = options;
-    const began = performance.now();
-    const kept = await store?.restore(version, signal);
-    if (store === undefined || kept === undefined)
-        return undefined;
-    try {
-        const { program, record, runtimes } = await openKept(kept.folder, version);
-        const found = await readVersion(program, options);
-        if (found !== version)
-            throw new errors_AppError(`it says that it is version ${found}`);
-        if (store.runtimesFolder !== undefined)
-            await copyRuntimes(runtimes, store.runtimesFolder);
-        const before = `${record.way === 'build' ? 'building' : 'installing'} it took ${describeTime(record.tookMs)}`;
-        logger.info(`wasmrun ${version}: from the cache, in ${describeTime(performance.now() - began)} (${before})`);
-        return program;
-    }
-    catch (error) {
-        signal.throwIfAborted();
-        logger.warn(`wasmrun ${version} from the cache cannot be used (${errors_describeError(error)}), so it is installed; ` +
-            `delete the cache entry ${kept.name}: entries are never replaced`);
-        return undefined;
-    }
-}
-/** `1.4 s`, `6m 12s`. */
-function describeTime(ms) {
-    return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : formatDuration(ms);
-}
-/** Without a wanted version, the first on PATH is used. If that is too old, throws, because the job chose it. */
-async function findOnPath(options, wanted) {
-    const path = findProgram(install_PROGRAM, options.pathVariable);
-    if (path === undefined)
-        return undefined;
-    const version = await readVersion(path, options).catch((error) => {
-        options.signal.throwIfAborted();
-        options.logger.warn(`${path} does not run (${errors_describeError(error)}), so wasmrun is installed`);
-        return undefined;
-    });
-    if (version === undefined || (wanted !== undefined && version !== wanted))
-        return undefined;
-    if (isTooOld(version))
-        throw new errors_AppError(`wasmrun ${version} at ${path} is too old, 1.0.0 is the first that works; ` +
-            `update it, set wasmrun-version: ${PINNED_VERSION} to have that installed, ${MODES_WITHOUT}`, { restartable: false });
-    options.logger.info(`wasmrun ${version}: ${path}`);
-    return path;
-}
-/** The program's path, absolute, as a shell would find it. */
-function findProgram(name, pathVariable) {
-    const folders = pathVariable.split(external_node_path_.delimiter).filter(folder => (0,external_node_path_.isAbsolute)(folder));
-    return folders.map(folder => (0,external_node_path_.join)(folder, name)).find(isExecutable);
-}
-function isExecutable(path) {
-    try {
-        (0,external_node_fs_namespaceObject.accessSync)(path, external_node_fs_namespaceObject.constants.X_OK);
-        return (0,external_node_fs_namespaceObject.statSync)(path).isFile();
-    }
-    catch {
-        return false;
-    }
-}
-/** The version that `--version` prints among colours and a frame. */
-async function readVersion(path, options) {
-    const lines = await runCommand({
-        command: path,
-        args: ['--version'],
-        cwd: options.tempFolder,
-        environment: options.environment,
-        signal: AbortSignal.any([options.signal, AbortSignal.timeout(VERSION_TIMEOUT_MS)]),
-    });
-    const version = /wasmrun v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.]+)?)/.exec(lines.join('\n'))?.[1];
-    if (version === undefined)
-        throw new errors_AppError(`${path} --version names no version`);
-    return version;
-}
-/**
- * Installs into a folder beside the cached one and renames it when it runs: a cache folder is complete or absent.
- * The layout and the `.complete` file are those of @actions/tool-cache. Resolves with the program's path.
- */
-async function installInto(cached, version, options) {
-    const stage = await createStage(cached, options);
-    const began = performance.now();
-    try {
-        const way = await install(stage, version, options);
-        const tookMs = Math.round(performance.now() - began);
-        const digest = await digestFile((0,external_node_path_.join)(stage, 'bin', install_PROGRAM));
-        const folder = await publishStage(stage, stage.startsWith(cached) ? cached : `${stage}-installed`);
-        const program = (0,external_node_path_.join)(folder, 'bin', install_PROGRAM);
-        options.store?.noteInstalled({ version, program, digest, way, tookMs });
-        return program;
-    }
-    finally {
-        await (0,promises_.rm)(stage, { recursive: true, force: true, maxRetries: 3 });
-    }
-}
-/** A tool cache that cannot be written to (a read-only image) is skipped. */
-async function createStage(cached, options) {
-    const suffix = `-installing-${(0,external_node_crypto_.randomBytes)(6).toString('hex')}`;
-    const stages = [cached + suffix, (0,external_node_path_.join)(options.tempFolder, `wasmrun${suffix}`)];
-    const failures = [];
-    for (const stage of stages) {
-        try {
-            options.onFolder?.(stage);
-            await (0,promises_.mkdir)((0,external_node_path_.join)(stage, 'bin'), { recursive: true });
-            return stage;
-        }
-        catch (error) {
-            failures.push(error);
-        }
-    }
-    const [first] = failures;
-    throw new errors_AppError(`wasmrun cannot be installed: neither ${options.toolCache} nor ${options.tempFolder} can be written to`, {
-        cause: first,
-        restartable: false,
-    });
-}
-/** Another job on this machine may have been faster: then its folder stays, because it may be in use. */
-async function publishStage(stage, target) {
-    const marker = `${target}.complete`;
-    if ((0,external_node_fs_namespaceObject.existsSync)(marker) && (0,external_node_fs_namespaceObject.existsSync)(target))
-        return target;
-    await (0,promises_.rm)(target, { recursive: true, force: true, maxRetries: 3 });
-    await (0,promises_.rename)(stage, target).catch((error) => {
-        if (!(0,external_node_fs_namespaceObject.existsSync)(target))
-            throw error;
-    });
-    await (0,promises_.writeFile)(marker, '');
-    return target;
-}
-/** The .deb, then cargo. If both fail, the error gives both reasons. */
-async function install(stage, version, options) {
-    const program = (0,external_node_path_.join)(stage, 'bin', install_PROGRAM);
-    const check = async () => {
-        const installed = await readVersion(program, options);
-        if (installed !== version)
-            throw new errors_AppError(`version ${installed} was installed instead`);
-    };
-    const failures = [];
-    for (const [way, attempt] of WAYS) {
-        try {
-            await attempt({ ...options, stage, program, version, failure: failures[0] });
-            await check();
-            options.logger.info(`wasmrun ${version}: installed`);
-            return way;
-        }
-        catch (error) {
-            options.signal.throwIfAborted();
-            if (error instanceof DigestError)
-                throw error;
-            failures.push(error);
-        }
-    }
-    throw new errors_AppError(`wasmrun ${version} was not found and could not be installed: ${failures.map(errors_describeError).join('; and ')}. ` +
-        `Install it in an earlier step (cargo install wasmrun), ${MODES_WITHOUT}`, { restartable: false });
-}
-const WAYS = [
-    ['download', installFromRelease],
-    ['build', installWithCargo],
-];
-async function installWithCargo(options) {
-    const { stage, version, failure, environment, signal, logger } = options;
-    const cargo = findProgram(process.platform === 'win32' ? 'cargo.exe' : 'cargo', options.pathVariable);
-    if (cargo === undefined)
-        throw new errors_AppError('cargo is not on PATH (https://rustup.rs)');
-    const notice = `wasmrun ${version} is built with cargo, which takes 5 to 10 minutes (${errors_describeError(failure)})`;
-    // A token would save these minutes, and the message says so: a warning is seen.
-    if (failure instanceof RateLimitError)
-        logger.warn(notice);
-    else
-        logger.info(notice);
-    // Beside the program, not in the system's temp folder, where a killed cargo would leave its files.
-    const build = (0,external_node_path_.join)(stage, 'build');
-    const progress = new CargoProgress();
-    const began = performance.now();
-    const describe = () => `wasmrun ${version}: cargo has run for ${formatDuration(performance.now() - began)}, ${progress.describe()}`;
-    const run = () => runCommand({
-        command: cargo,
-        args: ['install', 'wasmrun', '--version', version, '--locked', '--root', stage],
-        cwd: stage,
-        environment: { ...environment, CARGO_TARGET_DIR: build },
-        signal,
-        onLine: line => {
-            logger.debug(`cargo: ${line}`);
-            progress.read(line);
-        },
-        ...(options.onChild && { onChild: options.onChild }),
-    });
-    const { progressIntervalMs: intervalMs = CARGO_PROGRESS_INTERVAL_MS } = options;
-    await reportProgress({ logger, intervalMs, describe }, run);
-    await (0,promises_.rm)(build, { recursive: true, force: true, maxRetries: 3 });
-}
-
-;// CONCATENATED MODULE: ./build/js/supervisor/plan.js
-// Turns checked inputs into the document that a supervisor is started with. Used by step and by the `expose` command.
-
-
-
-
-
-
-/** Compiling wasmrun takes minutes; it does not count towards `startup-timeout`. */
-const INSTALL_TIMEOUT_MS = 15 * 60_000;
-/** Characters of a list of names: a workflow has a few, a laptop many. */
-const MAX_LEFT_OUT = 500;
-/** 256 bits. */
-const TOKEN_BYTES = 32;
-/** 192 bits. */
-const INSPECTOR_KEY_BYTES = 24;
-/** The bundle or source file of another program, beside the one that runs now. */
-function resolveBundle(name) {
-    const running = (0,external_node_fs_namespaceObject.realpathSync)(process.argv[1] ?? '');
-    return running.endsWith('.ts')
-        ? (0,external_node_path_.join)((0,external_node_path_.dirname)(running), `${name}.ts`)
-        : (0,external_node_path_.join)((0,external_node_path_.dirname)((0,external_node_path_.dirname)(running)), name, 'index.js');
-}
-/** The whole document, with a control token of its own. */
-function planSupervisor(plan) {
-    const { inputs, host, wasmrun, folder, name, identity, access } = plan;
-    const { protocol, app, gateway, webhooks, tunnel, tls } = inputs;
-    return {
-        folder,
-        name,
-        controlToken: (0,external_node_crypto_.randomBytes)(TOKEN_BYTES).toString('hex'),
-        logLevel: inputs.logLevel,
-        exposure: {
-            protocol,
-            spec: describeSpec(inputs, wasmrun),
-            env: app.env,
-            baseEnvironment: chooseEnvironment(app, host),
-            healthPath: app.healthPath,
-            hostHeader: app.hostHeader,
-            startupTimeoutMs: app.startupTimeoutMs,
-            stopTimeoutMs: app.stopTimeoutMs,
-            durationMs: inputs.durationMs,
-            gateway: { ...gateway, ...webhooks, access },
-            tls: tls && { cert: tls.cert, key: tls.key },
-            inspector: planInspector(inputs, access),
-            tunnel: {
-                servers: [...tunnel.servers],
-                identity,
-                remotePort: tunnel.remotePort,
-                publicUrl: tunnel.publicUrl,
-                spareConnections: host.spareConnections,
-                threadScript: protocol === 'tcp' ? resolveBundle('visitor-thread') : undefined,
-            },
-        },
-        ends: plan.ends,
-        github: plan.github,
-        report: plan.report,
-    };
-}
-/**
- * The public inspector, with a key of its own. Its link is shown where the preview's own link is enough to get in; with
- * a given key or a password, that is nowhere.
- */
-function planInspector({ inspector, tunnel }, access) {
-    if (!inspector)
-        return undefined;
-    return {
-        key: (0,external_node_crypto_.randomBytes)(INSPECTOR_KEY_BYTES).toString('base64url'),
-        isPublished: access.kind === 'open' || (access.kind === 'link' && access.isGenerated),
-        remotePort: tunnel.inspectorPort,
-    };
-}
-/**
- * Finds or installs wasmrun and resolves with its program file; '' if the app needs none. Rejects with an InputError,
- * an AppError, or the reason of the context's signal.
- */
-async function locateWasmrun(app, host, logger, context) {
-    if (!needsWasmrun(app.mode))
-        return '';
-    const limit = AbortSignal.timeout(INSTALL_TIMEOUT_MS);
-    return findOrInstallWasmrun({
-        ...context,
-        version: app.wasmrunVersion,
-        pathVariable: host.pathVariable,
-        // Read only now: without HOME and without an entry in passwd, there is no home folder.
-        toolCache: host.toolCache ?? (0,external_node_path_.join)((0,external_node_os_namespaceObject.homedir)(), '.cache', 'expose-action', 'tools'),
-        tempFolder: host.tempFolder,
-        releasesUrl: host.releasesUrl,
-        environment: host.childEnvironments.installation,
-        logger,
-        signal: AbortSignal.any([context.signal, limit]),
-    });
-}
-function chooseEnvironment({ mode, command }, { childEnvironments, commandEnvironment }) {
-    if (needsWasmrun(mode))
-        return childEnvironments.wasmrun;
-    return command === undefined ? childEnvironments.program : commandEnvironment.passed;
-}
-/**
- * A line for the log about the variables of the job that the command does not see; undefined if there are none. A
- * command that misses one may fail in any way, and its author looks here.
- */
-function describeLeftOut({ command, env }, { commandEnvironment }) {
-    const names = commandEnvironment.leftOut.filter(name => !(name in env));
-    if (command === undefined || names.length === 0)
-        return undefined;
-    return `variables of the job that \`command\` does not see, unless you name them in \`env\`: ${sanitise_sanitise(names.join(', '), MAX_LEFT_OUT)}`;
-}
-function needsWasmrun(mode) {
-    return mode === 'os' || mode === 'exec';
-}
-function describeSpec({ app, gateway }, wasmrun) {
-    const { mode, path } = app;
-    switch (mode) {
-        case 'os':
-            return {
-                mode,
-                path,
-                wasmrun,
-                vm: app.vm,
-                browser: app.browser,
-                pageHostScript: resolveBundle('page-host'),
-            };
-        case 'exec':
-            return { mode, path, wasmrun, args: app.args };
-        case 'web':
-            return {
-                mode,
-                path,
-                spa: app.spa,
-                crossOriginIsolation: app.crossOriginIsolation,
-                basePath: app.basePath,
-                compress: gateway.compress,
-            };
-        case 'port':
-            return { mode, path, port: app.port, service: app.service, command: app.command };
-    }
-}
-
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
 ;// CONCATENATED MODULE: ./build/js/shared/secrets.js
 // Compares secrets in constant time, and hides them in logs and pages. Used by gateway, control, tunnel, exposure,
 // supervisor and step.
@@ -15696,7 +11486,7 @@ const LOG_LEVELS = ['quiet', 'info', 'debug'];
  * A logger that passes finished lines (no line break) to `write`. Every line goes through the sanitiser without its
  * length limit, and each of the `hidden` texts is replaced by `***`.
  */
-function log_createLogger(options) {
+function createLogger(options) {
     const mask = createMask(options.hidden ?? []);
     const logAt = (level) => (message) => {
         if (level === 'debug' && options.level !== 'debug')
@@ -15711,6 +11501,53 @@ function log_createLogger(options) {
     return { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') };
 }
 const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
+
+;// CONCATENATED MODULE: ./build/js/shared/public-url.js
+// How the public address is written: the templates of `public-url`, IPv6 brackets, and the command to paste for TCP.
+// Used wherever an address is parsed, printed or dialled.
+/** The bore server's own address, without a proxy in front. */
+const PLAIN_PUBLIC_URLS = { http: 'http://{host}:{port}', tcp: 'tcp://{host}:{port}' };
+/** The bore server's own address if TLS ends on the runner. */
+const TLS_PUBLIC_URL = 'https://{host}:{port}';
+/** Whether this is the bore server's own address, without a proxy in front; `endsTls`: TLS ends on the runner. */
+function isPlainPublicUrl(template, endsTls) {
+    return endsTls ? template === TLS_PUBLIC_URL : Object.values(PLAIN_PUBLIC_URLS).includes(template);
+}
+/** Fills `{host}` and `{port}`; an IPv6 address gets its brackets (RFC 3986, 3.2.2). */
+function renderPublicUrl(template, host, port) {
+    return template.replaceAll('{host}', addBrackets(host)).replaceAll('{port}', String(port));
+}
+/** An IPv6 address as it stands in a URL (RFC 3986, 3.2.2); names and IPv4 addresses as they are. */
+function addBrackets(host) {
+    return host.includes(':') ? `[${host}]` : host;
+}
+/** The `hostname` of a URL as sockets and certificates want it: an IPv6 address without its brackets. */
+function stripBrackets(hostname) {
+    return hostname.replace(/^\[|\]$/g, '');
+}
+/**
+ * The link to an inspector: its key is in the fragment, which browsers send to nobody. `url` is without a trailing
+ * slash.
+ */
+function renderKeyFragment(url, key) {
+    return `${url}/#key=${key}`;
+}
+/** The command to paste for `tcp://host:port`; undefined for an http(s) URL. */
+function public_url_renderClientLine(url) {
+    const parsed = URL.parse(url);
+    if (parsed?.protocol !== 'tcp:')
+        return undefined;
+    return `nc ${stripBrackets(parsed.hostname)} ${parsed.port}`;
+}
+/** Whether the `hostname` of a URL is a name of the machine itself: secure contexts in browsers, even over http. */
+function isLoopbackName(hostname) {
+    return /^(?:localhost|.*\.localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
+}
+/** The client line, indented by two and with a newline; '' for http(s). */
+function renderClientRow(url) {
+    const line = public_url_renderClientLine(url);
+    return line === undefined ? '' : `  ${line}\n`;
+}
 
 ;// CONCATENATED MODULE: ./build/js/app/program.js
 // The types that all modes share: what to run, what it is started with, and the running program. Used by app.ts and the
@@ -17721,12 +13558,12 @@ function readPageText(path) {
 }
 /** The folder below `project` (`dist`, `dist/app/browser`) that has a built page; undefined if none has. */
 function findBuiltFolder(project) {
-    return BUILT_FOLDERS.flatMap(folder => start_page_expand(project, folder)).find(folder => {
+    return BUILT_FOLDERS.flatMap(folder => expand(project, folder)).find(folder => {
         const page = findStartPage((0,external_node_path_.join)(project, folder));
         return page !== undefined && !SOURCE_MARK.test(readPageText((0,external_node_path_.join)(project, folder, page)));
     });
 }
-function start_page_expand(project, folder) {
+function expand(project, folder) {
     const [before, after] = folder.split('*');
     if (before === undefined || after === undefined)
         return [folder];
@@ -17775,7 +13612,7 @@ function findMode(path, found) {
         checkOtherName(path, found);
         throw new errors_InputError(`path: ${sanitise_sanitise(path)} is neither a folder nor a .wasm file; give one of them`);
     }
-    const program = mode_findProgram(path);
+    const program = findProgram(path);
     if (program !== undefined)
         return { mode: 'os', reason: program };
     const page = findStartPage(path);
@@ -17799,7 +13636,7 @@ function listWasmFiles(folder) {
     return names.length === 0 ? '' : ` (${sanitise_sanitise(names.sort().join(', '))})`;
 }
 /** Why OS mode can run the folder; undefined if it cannot. */
-function mode_findProgram(folder) {
+function findProgram(folder) {
     if (readProjectConfig(folder).os !== undefined)
         return 'wasmrun.toml has an [os] table';
     const { main } = readPackage(folder);
@@ -17843,6 +13680,27 @@ function checkProjectFiles(mode, path) {
         readProjectFile((0,external_node_path_.dirname)(path), '.gitignore');
 }
 
+;// CONCATENATED MODULE: ./build/js/app/wasmrun/version.js
+// Which versions of wasmrun work. Used by install.ts, and by inputs before anything is started.
+
+
+/** `1.0.0` or `v1.0.0`, from 1.0.0 on. Throws an InputError. */
+function parseWasmrunVersion(text) {
+    const version = /^v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)$/.exec(text.trim())?.[1];
+    const problem = `\`wasmrun-version\` is '${sanitise_sanitise(text)}'`;
+    if (version === undefined)
+        throw new errors_InputError(`${problem}: write an exact version like 1.0.0, or leave it out`);
+    if (isTooOld(version))
+        throw new errors_InputError(`${problem}, which is too old: 1.0.0 is the first that works; leave it out`);
+    return version;
+}
+/** Takes a version as the wasmrun on PATH prints it, or as `parseWasmrunVersion` returns it. */
+function isTooOld(version) {
+    return version.startsWith('0.') || version.startsWith('1.0.0-');
+}
+
+// EXTERNAL MODULE: external "node:fs/promises"
+var promises_ = __nccwpck_require__(1455);
 ;// CONCATENATED MODULE: ./build/js/app/web/files.js
 // Finds the file of a folder that a URL path names, and refuses those that visitors must not see. Used by the other
 // files of this folder, for every request and for the checks before the start.
@@ -21698,6 +17556,41 @@ function describeRemedy({ root }, missing, { found, basePath }) {
     return 'Check the build and `path`; if a server adds a path in front of these files, give it as `base-path`';
 }
 
+;// CONCATENATED MODULE: ./build/js/shared/duration.js
+// Durations as people write them in workflows: `90s`, `45m`, `1h30m`. Used by inputs, log lines and reports.
+
+/**
+ * 24 days: the longest duration of any input. Node's timers take 2^31 - 1 ms (24.8 days) and turn longer ones into 1
+ * ms; the difference is room for what the code adds to a duration.
+ */
+const MAX_DURATION_MS = 24 * 24 * 3_600_000;
+const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1_000 };
+/** Milliseconds of `1h30m`, `45m` or `90s`; `input` names the input in the InputError. */
+function parseDuration(text, input) {
+    const match = /^(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?$/.exec(text.trim().toLowerCase());
+    const [hours, minutes, seconds] = (match ?? []).slice(1).map(part => Number(part ?? 0));
+    const total = (hours ?? 0) * UNITS_MS.h + (minutes ?? 0) * UNITS_MS.m + (seconds ?? 0) * UNITS_MS.s;
+    if (match === null || total === 0)
+        throw new errors_InputError(`\`${input}\` is '${text}', which is not a duration: write it like 90s, 45m or 1h30m`);
+    if (total > MAX_DURATION_MS)
+        throw new errors_InputError(`\`${input}\` is '${text}': no duration is longer than ${MAX_DURATION_MS / UNITS_MS.h}h (24 days)`);
+    return total;
+}
+/** `1h 30m`, `45m`, `12s`: the two largest units, rounded down. */
+function formatDuration(ms) {
+    const seconds = Math.max(0, Math.floor(ms / 1000));
+    const parts = [
+        [Math.floor(seconds / 3600), 'h'],
+        [Math.floor((seconds % 3600) / 60), 'm'],
+        [seconds % 60, 's'],
+    ];
+    const first = parts.findIndex(([count]) => count > 0);
+    if (first < 0)
+        return '0s';
+    const shown = parts.slice(first, first + 2).filter(([count]) => count > 0);
+    return shown.map(([count, unit]) => `${count}${unit}`).join(' ');
+}
+
 ;// CONCATENATED MODULE: ./build/js/shared/host-rule.js
 // Under which name the app is addressed: the two rules behind the input `host-header`. Used by inputs/, app/ (which
 // chooses a rule at each start) and gateway/ (which follows it).
@@ -22068,6 +17961,62 @@ function checkTcpPages({ spa, isolation, basePath, }) {
         problems.push('`base-path` cannot be used with `protocol: tcp`: no page is served for the app; leave it out');
     if (problems.length > 0)
         throw new errors_InputError(problems);
+}
+
+;// CONCATENATED MODULE: ./build/js/shared/lines.js
+// Splits text into lines: text that arrives in pieces, for the consoles of programs (app) and the log file (step), and
+// lists that people have written (inputs and control).
+/** A program that never ends its line must not fill our memory; longer lines are passed on in pieces. */
+const MAX_LINE_LENGTH = 16_384;
+/** How many lines an error carries: more would not be read. */
+const LAST_LINES = 20;
+/** Cuts text at line ends, LF or CRLF. */
+class LineBuffer {
+    #rest = '';
+    /** The unfinished last line. */
+    get rest() {
+        return this.#rest;
+    }
+    /** Returns the lines that end in `text`, without their line ends, and the pieces of a line that is too long. */
+    add(text) {
+        const parts = (this.#rest + text).split('\n');
+        let rest = parts.pop() ?? '';
+        const lines = parts.map(line => (line.endsWith('\r') ? line.slice(0, -1) : line));
+        for (; rest.length > MAX_LINE_LENGTH; rest = rest.slice(MAX_LINE_LENGTH))
+            lines.push(rest.slice(0, MAX_LINE_LENGTH));
+        this.#rest = rest;
+        return lines;
+    }
+    /** Returns the unfinished last line, if there is one; later text begins a new line. */
+    end() {
+        const rest = this.#rest;
+        this.#rest = '';
+        return rest === '' ? [] : [rest];
+    }
+}
+/** The last lines of a console, oldest first. */
+class LastLines {
+    #limit;
+    #lines = [];
+    constructor(limit = LAST_LINES) {
+        this.#limit = limit;
+    }
+    add(line) {
+        this.#lines.push(line);
+        if (this.#lines.length > this.#limit)
+            this.#lines.shift();
+    }
+    /** All that are kept, or only the last `count` of them. */
+    list(count = this.#limit) {
+        return this.#lines.slice(-count);
+    }
+}
+/** The items of a list that a person has written: one per line, or with commas between them. */
+function splitItems(text) {
+    return text
+        .split(/[\n,]/)
+        .map(item => item.trim())
+        .filter(item => item !== '');
 }
 
 ;// CONCATENATED MODULE: ./build/js/shared/path-patterns.js
@@ -24156,6 +20105,7 @@ const INPUT_DEFAULTS = {
     'idle-timeout': '',
     'github-token': '',
     comment: 'true',
+    deployment: 'false',
     name: '',
     'pr-number': '',
     'allow-untrusted-head': 'false',
@@ -24181,6 +20131,7 @@ function parseInputs(read, environment, base, { inForeground = false } = {}) {
     const lifetime = problems.check(() => parseLifetime(read, inForeground));
     const prNumber = problems.check(() => parseWholeNumber(text('pr-number') || undefined, 'pr-number', 1, 2 ** 31));
     const comment = boolean('comment', true);
+    const deployment = boolean('deployment', false);
     const cache = boolean('cache', true);
     const failOnError = boolean('fail-on-error', true);
     // The fork rules have read this input before; only here is a wrong word reported.
@@ -24199,6 +20150,7 @@ function parseInputs(read, environment, base, { inForeground = false } = {}) {
         ...lifetime.value,
         prNumber: prNumber.value,
         comment: comment.value,
+        deployment: deployment.value,
         cache: cache.value,
         failOnError: failOnError.value,
         name: text('name') || undefined,
@@ -24312,6 +20264,6129 @@ function readUntrimmed(name) {
     return getInput(name, { trimWhitespace: false });
 }
 
+;// CONCATENATED MODULE: ./build/js/shared/count.js
+// Counts as people read them. Used by comment, summary and commands.
+/** `1 visit`, `2 visits`. */
+function renderCount(count, noun) {
+    return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+;// CONCATENATED MODULE: ./build/js/step/hold.js
+// The hold: main follows the preview to its end, and says once a minute how it is. Used by preview.
+
+
+
+/** How often a hold says how the preview is; annotations, with the link, are shown only after the step. */
+const PROGRESS_MS = 60_000;
+/** The next state that is wanted; undefined if there is none. */
+async function awaitState(states, isWanted) {
+    for (let next = await states.next(); !next.done; next = await states.next())
+        if (isWanted(next.value))
+            return next.value;
+    return undefined;
+}
+function isOver({ exposure: { phase } }) {
+    return phase === 'ended' || phase === 'failed';
+}
+/** Resolves with the last state; undefined if the end is overdue, or its process gone. */
+async function hold(states, live, { session, log, over, endGraceMs }) {
+    const endsAt = live.exposure.phase === 'live' ? live.exposure.expires_at : null;
+    const progress = new Progress(live);
+    const timer = setInterval(() => void progress.tell(session, log), PROGRESS_MS);
+    const leftMs = endsAt === null ? undefined : Math.min(Date.parse(endsAt) - Date.now(), MAX_DURATION_MS);
+    const deadline = leftMs === undefined ? undefined : setTimeout(() => over.abort(), leftMs + endGraceMs);
+    try {
+        // The supervisor itself logs what happens to tunnel and app.
+        return await awaitState(states, isOver);
+    }
+    finally {
+        clearInterval(timer);
+        clearTimeout(deadline);
+    }
+}
+/** The line a minute. */
+class Progress {
+    #last;
+    constructor(live) {
+        this.#last = live;
+    }
+    /** Never rejects: if the supervisor does not answer, the hold itself ends soon. */
+    async tell(session, log) {
+        const now = await readState(session).catch(() => undefined);
+        if (now?.exposure.phase === 'live')
+            log.logger.info(this.render(now, new Date()));
+    }
+    /** `Preview: http://… · 24m left · 12 visits, 3 of them in the last minute · 2 reconnects` */
+    render(now, at) {
+        const { exposure } = now;
+        const url = now.preview_url ?? this.#last.preview_url ?? '';
+        const endsAt = exposure.phase === 'live' ? exposure.expires_at : null;
+        const parts = [
+            `Preview: ${url}`,
+            ...(endsAt === null ? [] : [`${formatDuration(Date.parse(endsAt) - at.getTime())} left`]),
+            describeVisits(now.visits, now.visits - this.#last.visits),
+            ...describeAway(now),
+            ...(now.reconnects > 0 ? [renderCount(now.reconnects, 'reconnect')] : []),
+            ...(now.restarts > 0 ? [renderCount(now.restarts, 'app restart')] : []),
+        ];
+        this.#last = { ...now, preview_url: url };
+        return parts.join(' · ');
+    }
+}
+function describeVisits(all, recent) {
+    if (all === 0)
+        return 'no visit yet';
+    const visits = renderCount(all, 'visit');
+    return recent === 0 ? `${visits}, none in the last minute` : `${visits}, ${recent} in the last minute`;
+}
+/** What a visitor would miss at the moment. */
+function describeAway({ status, tunnel_reason: reason, app }) {
+    const tunnel = status === 'Connected'
+        ? []
+        : [`the tunnel is ${status.toLowerCase()}${reason === null ? '' : ` (${reason})`}`];
+    return app.status === 'running' ? tunnel : [...tunnel, `the app is ${app.status}`];
+}
+
+;// CONCATENATED MODULE: external "node:os"
+const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
+;// CONCATENATED MODULE: ./build/js/step/job-environment.js
+// The only reader of the job's environment. Also reads the inputs that are needed before all others: those of the fork
+// rules, and those of the `stop` and `wait` actions. These need nothing else, so this file imports little; machine.ts
+// has the rest. Secrets are masked when they are read.
+
+
+
+
+
+/** The inputs of the fork rules. Masks the token. */
+function readForkRuleInputs() {
+    const token = getInput('github-token');
+    if (token)
+        core_setSecret(token);
+    return {
+        path: (0,external_node_path_.resolve)(readWorkspace(), getInput('path') || '.'),
+        token,
+        allowUntrustedHead: getInput('allow-untrusted-head').toLowerCase() === 'true',
+    };
+}
+/** Which session the `stop` action must end; undefined means the only one. */
+function readStopInputs() {
+    return { session: core.getInput('session') || undefined };
+}
+function readWaitInputs() {
+    const read = (name) => core.getInput(name) || undefined;
+    return {
+        session: read('session'),
+        path: read('path'),
+        method: read('method'),
+        count: read('count'),
+        timeout: read('timeout'),
+        since: read('since'),
+        match: core.getMultilineInput('match'),
+    };
+}
+/** The job as the runner describes it, for the fork rules and the comment. Throws if the payload cannot be read. */
+function readJob() {
+    return describeJob(process.env, getInput('matrix'));
+}
+/** The whole environment, for machine.ts. */
+function readVariables() {
+    return process.env;
+}
+/** Where the session folders of this job are. */
+function readTempFolder() {
+    return process.env.RUNNER_TEMP || (0,external_node_os_namespaceObject.tmpdir)();
+}
+/** Where the job's checkout is; relative paths in inputs start here. */
+function readWorkspace() {
+    return process.env.GITHUB_WORKSPACE || process.cwd();
+}
+/** `matrix` is the leg's values as JSON. Throws if the event's payload cannot be read. */
+function describeJob(environment, matrix) {
+    const [owner = '', name = ''] = (environment.GITHUB_REPOSITORY ?? '').split('/');
+    return {
+        eventName: environment.GITHUB_EVENT_NAME ?? '',
+        event: readEvent(environment.GITHUB_EVENT_PATH),
+        repository: { owner, name },
+        sha: environment.GITHUB_SHA ?? '',
+        ref: environment.GITHUB_REF ?? '',
+        runId: environment.GITHUB_RUN_ID ?? '',
+        runAttempt: Number(environment.GITHUB_RUN_ATTEMPT ?? 1) || 1,
+        serverUrl: environment.GITHUB_SERVER_URL || 'https://github.com',
+        apiUrl: environment.GITHUB_API_URL || 'https://api.github.com',
+        workflowRef: environment.GITHUB_WORKFLOW_REF || environment.GITHUB_WORKFLOW || '',
+        jobId: environment.GITHUB_JOB ?? '',
+        stepId: environment.GITHUB_ACTION ?? '',
+        matrix: parseMatrix(matrix),
+        actor: environment.GITHUB_ACTOR ?? '',
+    };
+}
+function readEvent(file) {
+    if (!file)
+        return {};
+    try {
+        return JSON.parse((0,external_node_fs_namespaceObject.readFileSync)(file, 'utf8'));
+    }
+    catch (error) {
+        throw new Error(`the event's payload ${file} cannot be read: ${errors_describeError(error)}`, { cause: error });
+    }
+}
+function parseMatrix(text) {
+    try {
+        return JSON.parse(text || 'null');
+    }
+    catch {
+        return text;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/shared/log-line.js
+// One line of the log file of a preview: `2026-05-04T10:02:11Z warning: text`, in UTC. The supervisor writes them, and the
+// step shows them.
+const PREFIXES = { debug: 'debug: ', info: '', warn: 'warning: ', error: 'error: ' };
+/** How a line begins that the app has printed. */
+const CONSOLE_PREFIX = 'app | ';
+function renderLogLine(text, level, at) {
+    return `${at.toISOString().slice(0, 19)}Z ${PREFIXES[level]}${text}`;
+}
+/** Undefined for a line that no logger wrote, such as one of a crash. */
+function parseLogLine(line) {
+    const [, time, prefix, text] = /^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)Z (debug: |warning: |error: |)(.*)$/.exec(line) ?? [];
+    if (time === undefined || text === undefined)
+        return undefined;
+    const level = prefix === 'debug: ' ? 'debug' : prefix === 'warning: ' ? 'warn' : prefix === '' ? 'info' : 'error';
+    return { level, text, isConsole: level === 'info' && text.startsWith(CONSOLE_PREFIX), time };
+}
+/** The line as it stands in the file, without the date. */
+function log_line_cutDate(line) {
+    return line.replace(/^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)Z /, '$1 ');
+}
+
+;// CONCATENATED MODULE: ./build/js/step/log-tail.js
+// Reads the supervisor's log file: main follows it while it grows, and post reads its last lines. Used by log.ts.
+
+
+const log_tail_POLL_MS = 200;
+const log_tail_CHUNK_BYTES = 64 * 1024;
+/** Calls `onLine` with every whole line of the file from byte `from` on, as the file grows. */
+function followLog(file, onLine, from = 0) {
+    const reader = new LineReader(file, from);
+    const readAll = () => {
+        for (const line of reader.read())
+            onLine(line);
+    };
+    const timer = setInterval(readAll, log_tail_POLL_MS);
+    return {
+        readOn: readAll,
+        stop: () => {
+            clearInterval(timer);
+            readAll();
+            return reader.passedOn;
+        },
+    };
+}
+/** The last `count` lines of a file from byte `from` on, and how many came before them. */
+function log_tail_readTail(file, count, from = 0) {
+    const lines = [...new LineReader(file, from).read()];
+    return { lines: lines.slice(-count), skipped: Math.max(0, lines.length - count) };
+}
+class LineReader {
+    #file;
+    #decoder = new TextDecoder();
+    #buffer = new LineBuffer();
+    #position;
+    constructor(file, position) {
+        this.#file = file;
+        this.#position = position;
+    }
+    get passedOn() {
+        return this.#position - Buffer.byteLength(this.#buffer.rest);
+    }
+    *read() {
+        for (let chunk = this.#readChunk(); chunk.length > 0; chunk = this.#readChunk())
+            yield* this.#buffer.add(this.#decoder.decode(chunk, { stream: true }));
+    }
+    #readChunk() {
+        let handle;
+        try {
+            handle = (0,external_node_fs_namespaceObject.openSync)(this.#file, 'r');
+        }
+        catch {
+            return new Uint8Array(); // not written yet, or removed at the end
+        }
+        const buffer = Buffer.alloc(log_tail_CHUNK_BYTES);
+        try {
+            const bytes = (0,external_node_fs_namespaceObject.readSync)(handle, buffer, 0, buffer.length, this.#position);
+            this.#position += bytes;
+            return buffer.subarray(0, bytes);
+        }
+        catch {
+            return new Uint8Array(); // the disk cannot be read; this is only a copy of the log, so it may lack lines
+        }
+        finally {
+            (0,external_node_fs_namespaceObject.closeSync)(handle);
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/step/print.js
+// All output of main, post, stop and wait goes through this file, which sanitises it: names, paths and messages contain
+// untrusted text, and the runner executes commands that it finds in the log. Nothing else in step/ and these
+// programs prints.
+
+
+
+const print_print = {
+    debug: (text) => core_debug(sanitiseLines(text)),
+    /** A plain line; also for use while the runner's command parser is off. */
+    info: (text) => void process.stdout.write(`${sanitiseLines(text)}\n`),
+    /** An annotation, like `warning` and `error`. */
+    notice: (text) => notice(sanitiseLines(text)),
+    warning: (text) => warning(sanitiseLines(text)),
+    error: (text) => error(sanitiseLines(text)),
+    /** An error that makes the step red. */
+    failure: (text) => setFailed(sanitiseLines(text)),
+    /** Lines in a folded group; the runner obeys no command in them. */
+    group: (title, lines) => {
+        const end = openGroup(title);
+        const resume = suspendCommands();
+        for (const line of lines)
+            print_print.info(line);
+        resume();
+        end();
+    },
+};
+/** Begins a folded group, which ends when the returned function is called. The runner does not nest groups. */
+function openGroup(title) {
+    startGroup(sanitiseLines(title));
+    return endGroup;
+}
+/** From now on the runner obeys no command in the output, until the returned function is called. */
+function suspendCommands() {
+    const token = (0,external_node_crypto_.randomBytes)(16).toString('hex');
+    process.stdout.write(`::stop-commands::${token}\n`);
+    return () => process.stdout.write(`::${token}::\n`);
+}
+
+;// CONCATENATED MODULE: ./build/js/step/log.js
+// The step's log. What people must see stands outside of groups: the link, warnings, errors, and in a hold what happens
+// to the preview. The details are in folded groups: the start, and what the app prints. Used by main's part of the step,
+// report-target and teardown.
+
+
+
+
+
+
+
+/** The group of everything up to the link. */
+const START_SECTION = 'Start of the preview';
+/** More of the app's console is in the output `log-file`. */
+const CONSOLE_LINES = 200;
+/** A logger that prints to the step's log; warnings and errors become annotations. */
+function createStepLogger(level = 'info') {
+    return createLogger({
+        level,
+        write: (line, kind) => {
+            if (kind === 'warn')
+                print_print.warning(line);
+            else if (kind === 'error')
+                print_print.error(line);
+            else
+                print_print.info(line);
+        },
+    });
+}
+/**
+ * main's log: until `endStart` all details go into groups, and afterwards the app's console is left out, but at
+ * `log-level: debug`. While the app's own lines are printed, the runner obeys no command, not even ours.
+ */
+class StepLog {
+    level;
+    /** For main's own lines. */
+    logger;
+    #title = START_SECTION;
+    #shownTitles = new Set();
+    #endGroup;
+    #resume;
+    #isStarting = true;
+    #tail;
+    #annotated = new Set();
+    #console = new LastLines(CONSOLE_LINES);
+    #consoleLines = 0;
+    constructor(level) {
+        this.level = level;
+        this.logger = createLogger({ level, write: (line, kind) => this.#write(line, kind) });
+    }
+    /** The next lines of the start belong to a group with this title. */
+    beginSection(title) {
+        this.#close();
+        this.#title = title;
+    }
+    /** Shows the lines of the supervisor's log file as the file grows. */
+    follow(file) {
+        this.#tail = followLog(file, line => this.#relay(line));
+    }
+    /** The start is over: from now on lines stand outside of groups. */
+    endStart() {
+        this.#tail?.readOn();
+        this.#close();
+        this.#isStarting = false;
+    }
+    /** A line that is shown at every level, outside of groups. */
+    tell(text) {
+        this.#close();
+        print_print.info(text);
+    }
+    /** An annotation outside of groups; none if the text was one already. */
+    warn(text) {
+        const line = sanitiseLines(text);
+        if (!this.#annotated.has(line))
+            this.#annotate(line, 'warn');
+    }
+    /**
+     * Stops following, ends the group, and shows what the app has printed last, if that was left out. Returns how many bytes
+     * of the file were read. May be called twice.
+     */
+    stop() {
+        const tail = this.#tail;
+        this.#tail = undefined;
+        const read = tail?.stop() ?? 0;
+        this.#close();
+        this.#isStarting = false;
+        const lines = this.#console.list();
+        const skipped = this.#consoleLines - lines.length;
+        if (tail !== undefined && lines.length > 0)
+            print_print.group('Console of the app', withSkipped(lines, skipped));
+        return read;
+    }
+    #relay(line) {
+        const parsed = parseLogLine(line);
+        // Only a crash of the supervisor prints lines that no logger has sanitised.
+        if (parsed === undefined)
+            this.#detail(line, true);
+        else if (!parsed.isConsole)
+            this.#write(parsed.text, parsed.level);
+        else if (this.#isStarting || this.level === 'debug')
+            this.#detail(parsed.text, true);
+        else
+            this.#keep(`${parsed.time} ${parsed.text.slice(CONSOLE_PREFIX.length)}`);
+    }
+    #keep(line) {
+        this.#console.add(line);
+        this.#consoleLines += 1;
+    }
+    #write(line, level) {
+        if (level === 'warn' || level === 'error')
+            this.#annotate(line, level);
+        else
+            this.#detail(level === 'debug' ? `debug: ${line}` : line, false);
+    }
+    /** A repeated text is only a line: each annotation costs one of the ten that GitHub shows for a step. */
+    #annotate(line, level) {
+        if (this.#annotated.has(line)) {
+            this.#detail(`${level === 'warn' ? 'warning' : 'error'}: ${line}`, false);
+            return;
+        }
+        this.#annotated.add(line);
+        this.#close();
+        if (level === 'warn')
+            print_print.warning(line);
+        else
+            print_print.error(line);
+    }
+    #detail(line, isForeign) {
+        if (this.#isStarting)
+            this.#endGroup ??= this.#openGroup();
+        if (isForeign)
+            this.#resume ??= suspendCommands();
+        print_print.info(line);
+    }
+    #openGroup() {
+        const isContinued = this.#shownTitles.has(this.#title);
+        this.#shownTitles.add(this.#title);
+        return openGroup(isContinued ? `${this.#title}, continued` : this.#title);
+    }
+    /** The runner obeys commands again, and the next line stands outside of a group. */
+    #close() {
+        this.#resume?.();
+        this.#resume = undefined;
+        this.#endGroup?.();
+        this.#endGroup = undefined;
+    }
+}
+/** Prints the last lines of the file, from byte `from` on, as one group. */
+function printTail(file, title, count, from = 0) {
+    const { lines, skipped } = readTail(file, count, from);
+    if (lines.length > 0)
+        print.group(title, withSkipped(lines.map(cutDate), skipped));
+}
+function withSkipped(lines, skipped) {
+    return skipped > 0 ? [`… ${renderCount(skipped, 'earlier line')}`, ...lines] : lines;
+}
+
+;// CONCATENATED MODULE: ./build/js/app/environment.js
+// Which of the job's environment variables a program may see: allow-lists. Used by supervisor/host.ts, and by
+// command-environment.ts, which adds to them.
+
+/** Needed to run at all, to speak the user's language, and to be cleaned up by the runner (RUNNER_TRACKING_ID). */
+const SYSTEM = 'PATH HOME USER SHELL LANG TZ TMPDIR TERM CI RUNNER_TRACKING_ID';
+/** Without these nothing reaches the network behind a company proxy; tools read both spellings. */
+const NETWORK = 'HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy ' +
+    'SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS NODE_USE_SYSTEM_CA CURL_CA_BUNDLE REQUESTS_CA_BUNDLE GIT_SSL_CAINFO';
+/** Windows programs do not start without their system folders; names are case-insensitive there. */
+const WINDOWS = 'SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT TEMP TMP OS USERNAME USERPROFILE USERDOMAIN HOMEDRIVE HOMEPATH ' +
+    'APPDATA LOCALAPPDATA ALLUSERSPROFILE PROGRAMDATA PROGRAMFILES PROGRAMFILES(X86) PROGRAMW6432 ' +
+    'COMMONPROGRAMFILES COMMONPROGRAMFILES(X86) COMMONPROGRAMW6432 NUMBER_OF_PROCESSORS PROCESSOR_ARCHITECTURE';
+/** Where Rust is installed. Not all of CARGO_*: CARGO_REGISTRY_TOKEN is one of them. */
+const RUST = 'CARGO_HOME RUSTUP_HOME RUSTUP_TOOLCHAIN CARGO_HTTP_CAINFO CARGO_HTTP_PROXY';
+/** Each names a file with the certificates of a company's own authority. */
+const CERTIFICATE_FILES = [
+    'SSL_CERT_FILE',
+    'NODE_EXTRA_CA_CERTS',
+    'CURL_CA_BUNDLE',
+    'REQUESTS_CA_BUNDLE',
+    'GIT_SSL_CAINFO',
+    'CARGO_HTTP_CAINFO',
+];
+const ALLOWED = new Set(`${SYSTEM} ${NETWORK}`.split(' '));
+const ALLOWED_ON_WINDOWS = new Set(`${SYSTEM} ${NETWORK} ${WINDOWS}`.toUpperCase().split(' '));
+const ALLOWED_FOR_INSTALLATION = new Set(RUST.split(' '));
+/**
+ * The environment with absolute paths of certificates, because the programs start in other folders than the step. A
+ * program that does not find the file trusts fewer servers than the step does.
+ */
+function anchorCertificates(job, folder) {
+    const anchored = CERTIFICATE_FILES.flatMap(name => {
+        const file = job[name];
+        return file ? [[name, (0,external_node_path_.resolve)(folder, file)]] : [];
+    });
+    return { ...job, ...Object.fromEntries(anchored) };
+}
+/** The variables that any program may see: for the supervisor, and for the app in `mode: web`. */
+function selectEnvironment(job, platform = process.platform) {
+    return environment_pick(job, name => isAllowed(name, platform));
+}
+/** These variables and `WASMRUN_*`, without the secret of wasmrun's own tunnel: for `mode: os` and `exec`. */
+function selectWasmrunEnvironment(job, platform = process.platform) {
+    return environment_pick(job, name => isAllowed(name, platform) || (name.startsWith('WASMRUN_') && name !== 'WASMRUN_TUNNEL_SECRET'));
+}
+/** The variables that any program may see, and those of Rust: for the installation of wasmrun. */
+function selectInstallEnvironment(job, platform = process.platform) {
+    return environment_pick(job, name => isAllowed(name, platform) || ALLOWED_FOR_INSTALLATION.has(name));
+}
+function isAllowed(name, platform) {
+    if (platform === 'win32')
+        return ALLOWED_ON_WINDOWS.has(name.toUpperCase()) || /^LC_/i.test(name);
+    return ALLOWED.has(name) || name.startsWith('LC_');
+}
+function environment_pick(job, keep) {
+    const picked = {};
+    for (const [name, value] of Object.entries(job))
+        if (value !== undefined && keep(name))
+            picked[name] = value;
+    return picked;
+}
+
+;// CONCATENATED MODULE: ./build/js/app/command-environment.js
+// Which of the job's environment variables a `command` sees: what tells it where the tools of the job are and how they
+// are set, as in any other step, and nothing that is or points at a credential. Used by supervisor/host.ts.
+//
+// Not simply everything that a `run:` step gets: the command's answers are public, and error pages and debug routes of
+// many frameworks show their whole environment. So it is still a list of what passes, but one of kinds, not of names:
+// the settings of known tools, and the folders of any tool. `env` passes the rest, by name.
+
+
+
+/** What describes the machine; RUNNER_TOOL_CACHE is where setup-actions put their tools. */
+const OF_THE_RUNNER = /^RUNNER_/;
+/**
+ * Of the run, not of its tools: the token, the files through which a step gives the runner orders, and the folder with
+ * the files of all steps.
+ */
+const OF_THE_RUN = /^(GITHUB_|RUNNER_TEMP$)/;
+/** Settings of compilers, package managers and runtimes, by the first word of their name. */
+const TOOLS = new Set(('ANDROID BUN CARGO CGO CMAKE COMPOSE CONAN CONDA COREPACK CPLUS DENO DOTNET DYLD ELECTRON ERL ERLANG FLUTTER ' +
+    'GEM GO GRADLE HEX JAVA JDK JRE KOTLIN LD LIBRARY MAMBA MAVEN MESON MIX NEXT NIX NODE NPM NUGET NUXT NVM OPAM ' +
+    'PERL PERL5 PHP PIP PIPX PIXI PKG PLAYWRIGHT PNPM POETRY PUB PUPPETEER PYENV PYTHON R RACK RAILS RBENV RUBY ' +
+    'RUBYLIB RUBYOPT RUST RUSTC RUSTUP SDKMAN STACK SWIFT TESTCONTAINERS TURBO UV VCPKG VIRTUAL VITE VOLTA XDG YARN ZIG').split(' '));
+const TOOL_NAMES = new Set(('AR CC CFLAGS CLASSPATH CONTAINER_HOST CPATH CPP CPPFLAGS CXX CXXFLAGS DEBIAN_FRONTEND DISPLAY DJANGO_SETTINGS_MODULE ' +
+    'DOCKER_BUILDKIT DOCKER_CONTEXT DOCKER_DEFAULT_PLATFORM DOCKER_HOST FLASK_APP FLASK_ENV FORCE_COLOR BUNDLE_GEMFILE ' +
+    'IMAGEOS IMAGEVERSION LDFLAGS MAKEFLAGS MANPATH NM NO_COLOR RANLIB RUSTFLAGS').split(' '));
+/** A tool's folder, or a list of folders: `LLVM_ROOT`, `NVM_DIR`, `JAVA_HOME_17_X64`. */
+const FOLDER_WORDS = /(^|_)(HOME|ROOT|DIR|DIRS|PATH|PATHS|PREFIX|BIN|LIB|SDK|LOCATION|INSTALL|INSTALLATION)(_|$)/;
+/** The name of a credential: a word of it, or a part that is part of no other word. */
+const CREDENTIAL_WORDS = /(^|_)(AUTH|CERT|CERTIFICATE|COOKIE|CRED|CREDS|DSN|IDENTITY|JWT|KEY|KEYCHAIN|KEYRING|KEYS|KEYSTORE|LOGIN|OAUTH|PASS|PASSFILE|PAT|PWD|SALT|SAS|SESSION|SIGNING|SSH|WEBHOOK)(_|$)/;
+const CREDENTIAL_PARTS = /TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|PRIVATE|ACCESS_?KEY|ASKPASS|XAUTHORITY|AUTHTOKEN|_AUTH$/;
+/** Where tools keep credentials, and the variables of clouds, which point at theirs. */
+const CREDENTIAL_PLACES = /^(ACTIONS|ALIYUN|ARM|AWS|AZURE|BORE|CLOUDSDK|DOCKER_CONFIG|EXPOSE|GCLOUD|GCP|GIT_CONFIG|GNUPGHOME|GOOGLE|GPG|HELM|INPUT|KUBE|NETRC|NPM_CONFIG_(GLOBAL|USER)CONFIG|OCI|PGSERVICEFILE|PIP_CONFIG_FILE|STATE|VAULT|WASMRUN_TUNNEL)/;
+/** `https://user:password@host`, and the beginnings of well-known tokens and keys. */
+const CREDENTIAL_VALUES = /\/\/[^/@\s]*:[^/@\s]+@|\b(gh[a-z]_|github_pat_|glpat-|npm_[A-Za-z0-9]{30}|sk_(live|test)_|xox[a-z]-|AKIA|eyJ[A-Za-z0-9])|-----BEGIN /;
+/** What the runner gives every step, and what bash sets by itself: nobody misses these. */
+const NOT_WORTH_A_WORD = /^((ACTIONS|GITHUB|INPUT|STATE)_.*|RUNNER_TEMP|_|OLDPWD|PWD|SHLVL|BASH.*|COLUMNS|LINES)$/;
+function selectCommandEnvironment(job, platform = process.platform) {
+    const passed = selectEnvironment(job, platform);
+    const leftOut = [];
+    for (const [name, value] of Object.entries(job)) {
+        if (value === undefined || name in passed)
+            continue;
+        const key = name.toUpperCase();
+        if (isForCommand(key, value, platform))
+            passed[name] = value;
+        else if (!NOT_WORTH_A_WORD.test(key))
+            leftOut.push(name);
+    }
+    return { passed, leftOut: leftOut.sort() };
+}
+function isForCommand(name, value, platform) {
+    if (isCredential(name, value) || OF_THE_RUN.test(name))
+        return false;
+    const [word = ''] = name.split('_');
+    return (OF_THE_RUNNER.test(name) ||
+        TOOL_NAMES.has(name) ||
+        TOOLS.has(word) ||
+        // setup-python's pythonLocation; GOROOT, GOPATH and GOFLAGS.
+        /^(PYTHON|GO(ROOT|PATH|FLAGS|PROXY|BIN|CACHE|MODCACHE|TOOLCHAIN|OS|ARCH|ENV|NOPROXY|NOSUMDB|SUMDB|EXPERIMENT))/.test(name) ||
+        isFolder(name, value, platform));
+}
+function isCredential(name, value) {
+    return (CREDENTIAL_PLACES.test(name) ||
+        CREDENTIAL_WORDS.test(name) ||
+        CREDENTIAL_PARTS.test(name) ||
+        CREDENTIAL_VALUES.test(value));
+}
+/** An absolute path, or a list of them: by the variable's name, or because the first one is there. */
+function isFolder(name, value, platform) {
+    const { isAbsolute, delimiter } = platform === 'win32' ? external_node_path_.win32 : external_node_path_.posix;
+    const entries = value.split(delimiter).filter(entry => entry !== '');
+    const [first] = entries;
+    if (first === undefined || !entries.every(entry => isAbsolute(entry)))
+        return false;
+    return FOLDER_WORDS.test(name) || (0,external_node_fs_namespaceObject.existsSync)(first);
+}
+
+;// CONCATENATED MODULE: ./build/js/shared/proxy.js
+// Requests to GitHub, which go through the job's proxy if one is set. Used by github and app/wasmrun/release;
+// supervisor passes the variables on. Requests to this machine never go through it: see loopback.ts.
+const VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
+/** The variables of an environment that name a proxy. */
+function selectProxyVariables(environment) {
+    const names = VARIABLES.flatMap(name => [name, name.toLowerCase()]);
+    return Object.fromEntries(names.flatMap(name => (environment[name] === undefined ? [] : [[name, environment[name]]])));
+}
+/** A proxy variable is not the address of a proxy. The message leaves out its value, which may contain a password. */
+class ProxyError extends Error {
+    constructor(variable) {
+        super(`${variable} is not the address of a proxy (its value is not shown, it may hold a password): ` +
+            'write http://host:port or http://user:password@host:port, special characters as %XX');
+        this.name = 'ProxyError';
+    }
+}
+/** The schemes of proxies that undici supports. */
+const SCHEMES = new Set(['http:', 'https:', 'socks5:', 'socks:']);
+/**
+ * A `fetch` that honours the proxy variables; rejects with a ProxyError if one of them cannot be used. Its idle
+ * connections keep no process alive, so it need not be closed.
+ */
+async function createFetch(environment) {
+    const isProxied = ['HTTP_PROXY', 'HTTPS_PROXY'].some(name => readVariable(environment, name).value !== '');
+    if (!isProxied)
+        return fetch;
+    const dispatcher = await createDispatcher(environment);
+    const { fetch: fetchThrough } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
+    return (url, options) => fetchThrough(url, { ...options, dispatcher });
+}
+/** Uses only the given variables; left alone, undici would read the environment. Rejects with a ProxyError. */
+async function createDispatcher(environment) {
+    const proxies = {
+        httpProxy: readProxy(environment, 'HTTP_PROXY'),
+        httpsProxy: readProxy(environment, 'HTTPS_PROXY'),
+        noProxy: readVariable(environment, 'NO_PROXY').value,
+    };
+    // Loaded late: it takes 14 MB, and most supervisors have no proxy.
+    const { EnvHttpProxyAgent } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
+    return new EnvHttpProxyAgent(proxies);
+}
+/** The proxy's URL; '' if there is none. */
+function readProxy(environment, name) {
+    const { variable, value } = readVariable(environment, name);
+    if (value === '')
+        return '';
+    // Like curl, which takes `proxy:3128` too.
+    const url = URL.parse(value.includes('://') ? value : `http://${value}`);
+    if (url === null || !isProxy(url))
+        throw new ProxyError(variable);
+    return url.href;
+}
+function readVariable(environment, name) {
+    const lower = name.toLowerCase();
+    const variable = environment[lower] === undefined ? name : lower;
+    return { variable, value: environment[variable]?.trim() ?? '' };
+}
+/** False if there is a path: then the password contains a `/`, and the host is only a part of it. */
+function isProxy({ protocol, hostname, pathname, search, hash, username, password }) {
+    if (!SCHEMES.has(protocol) || hostname === '' || pathname.length > 1 || search !== '' || hash !== '')
+        return false;
+    try {
+        // undici decodes them later, and its error would not name the variable.
+        for (const part of [username, password])
+            decodeURIComponent(part);
+        return true;
+    }
+    catch {
+        return false;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/supervisor/host.js
+// The machine that a preview runs on, read from its environment once: by step/machine.ts in a job, by
+// commands/shell.ts in a shell. All other code gets this object, not the environment.
+
+
+
+const RELEASES_URL = 'https://api.github.com/repos/anistark/wasmrun/releases';
+/** Reads everything of the environment that a preview needs. */
+function readHost(variables, tempFolder) {
+    const environment = anchorCertificates(variables, process.cwd());
+    return {
+        tempFolder,
+        pathVariable: environment.PATH ?? '',
+        toolCache: environment.RUNNER_TOOL_CACHE || undefined,
+        releasesUrl: environment.EXPOSE_WASMRUN_RELEASES_URL || RELEASES_URL,
+        spareConnections: !/^(off|false|0)$/i.test(environment.EXPOSE_WARM_CONNECTIONS?.trim() ?? ''),
+        proxy: selectProxyVariables(environment),
+        childEnvironments: {
+            program: selectEnvironment(environment),
+            wasmrun: selectWasmrunEnvironment(environment),
+            installation: selectInstallEnvironment(environment),
+        },
+        commandEnvironment: selectCommandEnvironment(environment),
+    };
+}
+
+;// CONCATENATED MODULE: ./build/js/step/machine.js
+// The machine and the job's folders, as the runner describes them. Used by preview and teardown.
+
+
+
+
+/** Reads it from the job's environment. */
+function readMachine() {
+    const [variables, workspace] = [readVariables(), readWorkspace()];
+    return {
+        ...readHost(variables, readTempFolder()),
+        workspace,
+        continueFile: (0,external_node_path_.join)(workspace, 'continue'),
+        isHosted: variables.RUNNER_ENVIRONMENT === 'github-hosted',
+        jobStartedAt: readJobStart(variables.GITHUB_EVENT_PATH),
+        isDebug: variables.RUNNER_DEBUG === '1',
+        variables,
+    };
+}
+/** The runner writes the event's payload when the job starts, and never again. */
+function readJobStart(eventFile) {
+    return eventFile ? (0,external_node_fs_namespaceObject.statSync)(eventFile, { throwIfNoEntry: false })?.mtime : undefined;
+}
+
+// EXTERNAL MODULE: external "node:events"
+var external_node_events_ = __nccwpck_require__(8474);
+;// CONCATENATED MODULE: external "node:string_decoder"
+const external_node_string_decoder_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:string_decoder");
+;// CONCATENATED MODULE: ./build/js/app/process/lines.js
+// A program's console as lines, read no faster than they can be handled. Used by child.ts.
+
+
+/**
+ * How many lines are read from one stream: a burst, then so many per second. A program that prints without pause is
+ * slowed down by its pipe, as on a slow terminal; sanitising every line of `yes` would keep visitors waiting instead.
+ */
+const BURST_LINES = 20_000;
+const LINES_PER_SECOND = 5_000;
+/** A longer line counts as several. */
+const LINE_BYTES = 512;
+/** Passes on every line of a stream without its line end (LF or CRLF), and after `end()` the unfinished last one. */
+class LineSplitter {
+    #stream;
+    #decoder = new external_node_string_decoder_namespaceObject.StringDecoder('utf8');
+    #onLine;
+    #buffer = new LineBuffer();
+    #budget = BURST_LINES;
+    /** When `#budget` was computed, by performance.now(). */
+    #budgetAt = performance.now();
+    #pause;
+    #isHurried = false;
+    constructor(stream, onLine) {
+        this.#stream = stream;
+        this.#onLine = onLine;
+        stream.on('data', (chunk) => {
+            const lines = this.#buffer.add(this.#decoder.write(chunk));
+            for (const line of lines)
+                onLine(line);
+            this.#spend(Math.max(lines.length, chunk.length / LINE_BYTES));
+        });
+        // The pipe may break when the process ends, which is reported elsewhere.
+        stream.on('error', () => undefined);
+    }
+    /** The program has ended: from now on, what it left in the pipe is read without delay. */
+    hurry() {
+        this.#isHurried = true;
+        clearTimeout(this.#pause);
+        this.#stream.resume();
+    }
+    /** The program's output is over: passes on the unfinished line. Bytes that still arrive begin a new line. */
+    end() {
+        this.hurry();
+        for (const line of this.#buffer.add(this.#decoder.end()))
+            this.#onLine(line);
+        for (const line of this.#buffer.end())
+            this.#onLine(line);
+        // Later output comes from a process that outlives the program, and may be as noisy.
+        this.#isHurried = false;
+    }
+    #spend(lines) {
+        const now = performance.now();
+        const earned = ((now - this.#budgetAt) / 1000) * LINES_PER_SECOND;
+        this.#budget = Math.min(BURST_LINES, this.#budget + earned) - lines;
+        this.#budgetAt = now;
+        if (this.#budget >= 0 || this.#isHurried)
+            return;
+        this.#stream.pause();
+        this.#pause = setTimeout(() => this.#stream.resume(), (-this.#budget / LINES_PER_SECOND) * 1000);
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/app/process/child.js
+// Runs a program in a process group of its own, reads its output line by line, and ends it with all its children. Used
+// by every mode that runs a program, and by the installation of wasmrun.
+
+
+
+
+
+
+
+
+
+
+/** How long to wait for the last lines after the program's end: a grandchild may keep the pipes open. */
+const child_DRAIN_MS = 50;
+/** taskkill ends a program at once, or not at all. */
+const TASKKILL_MS = 1_000;
+/** Starts a program; resolves when it was spawned. Rejects with an AppError that says what is missing. */
+async function startChild(options) {
+    const child = (0,external_node_child_process_namespaceObject.spawn)(options.command, options.args, {
+        cwd: options.cwd,
+        env: { ...options.environment },
+        stdio: ['ignore', 'pipe', 'pipe'],
+        detached: process.platform !== 'win32',
+        windowsHide: true,
+    });
+    const { pid } = child;
+    if (pid === undefined) {
+        const [cause] = await (0,external_node_events_.once)(child, 'error');
+        throw describeSpawnFailure(options, cause);
+    }
+    options.onChild({ pid, role: options.role });
+    // Also emitted if a signal cannot be delivered. The program's end is reported by `ended`.
+    child.on('error', () => undefined);
+    return watchChild(child, pid, options);
+}
+function watchChild(child, pid, { onLine, onKill, stopTimeoutMs = stop_times_DEFAULT_STOP_TIMEOUT_MS }) {
+    const lines = new LastLines();
+    const keepLine = (line) => {
+        lines.add(line);
+        onLine(line);
+    };
+    const splitters = [child.stdout, child.stderr].map(stream => new LineSplitter(stream, keepLine));
+    child.once('exit', () => {
+        for (const splitter of splitters)
+            splitter.hurry();
+    });
+    const group = new ProcessGroup(pid);
+    // If the group is empty now, another process may get its number: the group must notice that at once.
+    child.once('exit', () => group.isRunning());
+    const end = async (graceMs) => {
+        if (process.platform === 'win32')
+            return await stopTree(child, pid);
+        const killed = await group.end(graceMs);
+        if (killed.length > 0)
+            onKill?.(killed);
+    };
+    const ended = child_waitForEnd(child).then(end => {
+        for (const splitter of splitters)
+            splitter.end();
+        return end;
+    });
+    let stopping;
+    return {
+        pid,
+        ended,
+        lastLines: () => lines.list(),
+        stop: (graceMs = stopTimeoutMs) => {
+            stopping ??= end(graceMs);
+            return stopping;
+        },
+    };
+}
+/** The program's end, at most DRAIN_MS late. */
+async function child_waitForEnd(child) {
+    return await new Promise(resolve => {
+        child.once('exit', (code, signal) => {
+            const timer = setTimeout(() => resolve({ code, signal }), child_DRAIN_MS);
+            child.once('close', () => {
+                clearTimeout(timer);
+                resolve({ code, signal });
+            });
+        });
+    });
+}
+/** Windows has no process groups and no SIGTERM: `taskkill /T` ends the program with what it started. */
+async function stopTree(child, pid) {
+    if (child.exitCode !== null || child.signalCode !== null)
+        return;
+    const exited = (0,external_node_events_.once)(child, 'exit');
+    const killer = (0,external_node_child_process_namespaceObject.spawn)('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore', windowsHide: true });
+    killer.on('error', () => child.kill());
+    await Promise.race([exited, (0,promises_namespaceObject.setTimeout)(TASKKILL_MS, undefined, { ref: false })]);
+}
+const REMEDIES = {
+    bash: 'install bash: apt-get install bash, apk add bash, or Git for Windows',
+    wasmrun: 'set wasmrun-version, so that it is installed, or install it in an earlier step',
+    cargo: 'install Rust (https://rustup.rs)',
+    ar: 'install binutils',
+};
+function describeSpawnFailure(options, cause) {
+    const command = sanitise_sanitise(options.command);
+    if (!(0,external_node_fs_namespaceObject.existsSync)(options.cwd))
+        return new errors_AppError(`${options.role} cannot start: its folder ${sanitise_sanitise(options.cwd)} does not exist; check \`path\``, { cause, restartable: false });
+    const remedy = REMEDIES[options.command] ?? 'install it, or put its folder on PATH';
+    const message = errors_hasCode(cause, 'ENOENT')
+        ? `${options.role} cannot start: the program ${command} was not found; ${remedy}`
+        : errors_hasCode(cause, 'EACCES')
+            ? `${options.role} cannot start: ${command} may not be executed; make it executable (chmod +x)`
+            : `${options.role} cannot start: ${command} could not be run`;
+    return new errors_AppError(message, { cause, restartable: false });
+}
+/** How a program ended, in words: `with exit code 1`, `by signal SIGKILL`. */
+function describeEnd(end) {
+    return end.signal === null ? `with exit code ${end.code ?? 'unknown'}` : `by signal ${end.signal}`;
+}
+
+;// CONCATENATED MODULE: ./build/js/app/process/command.js
+// Runs a program to its end, for its output or its effect. Used by the installation of wasmrun.
+
+
+
+
+/**
+ * No grace: an aborted command has nothing to finish, and is killed in the same tick. A second Ctrl-C ends this process
+ * at once, and would leave behind a command that still had time to end.
+ */
+const ABORT_GRACE_MS = 0;
+/** Resolves with the last 20 lines it printed; rejects with an AppError that quotes the last one, or when aborted. */
+async function runCommand(options) {
+    const { signal } = options;
+    signal.throwIfAborted();
+    const role = (0,external_node_path_.basename)(options.command);
+    const child = await startChild({
+        ...options,
+        role,
+        onLine: options.onLine ?? (() => undefined),
+        onChild: options.onChild ?? (() => undefined),
+    });
+    const stop = () => void child.stop(ABORT_GRACE_MS);
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted)
+        stop();
+    const end = await child.ended;
+    signal.removeEventListener('abort', stop);
+    await child.stop();
+    signal.throwIfAborted();
+    const lastLines = child.lastLines();
+    if (end.code === 0)
+        return lastLines;
+    const last = sanitise_sanitise(lastLines.findLast(line => line.trim() !== '') ?? 'it printed nothing');
+    throw new errors_AppError(`${role} ended ${describeEnd(end)} (${last})`, { lastLines });
+}
+
+;// CONCATENATED MODULE: ./build/js/app/wasmrun/kept.js
+// What is kept of an installation of wasmrun between jobs, and what is checked when it comes back. Used by install.ts,
+// and by step/installation-cache.ts, which gives it to the runner's cache service and gets it back from there.
+//
+//   installation.json   the version, and how long the installation took
+//   bin/wasmrun         the program
+//   runtimes/           what wasmrun downloads on first use, flat: NAME.json and NAME.wasm
+
+
+
+
+
+
+
+const NewInstallationSchema = object({
+    version: string(),
+    /** Absolute path of the program. */
+    program: string(),
+    /** Of the program, right after its installation: code that ran later in the job may have changed the file. */
+    digest: string(),
+    /** Whether it was downloaded or compiled, and the milliseconds that took. */
+    way: picklist(['download', 'build']),
+    tookMs: number(),
+});
+const RecordSchema = object({
+    version: string(),
+    way: picklist(['download', 'build']),
+    tookMs: pipe(number(), minValue(0), maxValue(24 * 3_600_000)),
+});
+/** The program's file name. */
+const PROGRAM = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
+/** The names that wasmrun gives its runtimes and their descriptions. */
+const RUNTIME_FILE = /^[A-Za-z0-9][\w.-]*\.(?:json|wasm)$/;
+/** The names of the entry for a version: what makes a program unusable on another machine is part of them. */
+function kept_nameEntries(version) {
+    const program = `expose-wasmrun-${version}-${describeSystem()}-program`.toLowerCase();
+    // A service that finds no entry of a name takes one that begins with it: so this name begins with the other one.
+    return { program, withRuntimes: `${program}-runtimes` };
+}
+/**
+ * `linux-x64-glibc2.39`, `darwin-arm64-24`, `win32-x64`. A program built on one system runs on the same one, and mostly
+ * not on one with an older C library.
+ */
+function describeSystem() {
+    const { platform, arch } = process;
+    if (platform === 'linux')
+        return `linux-${arch}-${readLibc()}`;
+    return platform === 'darwin' ? `darwin-${arch}-${(0,external_node_os_namespaceObject.release)().split('.')[0]}` : `${platform}-${arch}`;
+}
+function readLibc() {
+    const { header } = parse(ReportSchema, process.report.getReport());
+    return header.glibcVersionRuntime === undefined ? 'musl' : `glibc${header.glibcVersionRuntime}`;
+}
+const ReportSchema = object({ header: object({ glibcVersionRuntime: optional(string()) }) });
+/** Hex SHA-256 of a file. */
+async function digestFile(file) {
+    return (0,external_node_crypto_.createHash)('sha256')
+        .update(await (0,promises_.readFile)(file))
+        .digest('hex');
+}
+/**
+ * Fills the folder with the installation and the given runtimes. Throws an AppError if the program is no longer the one
+ * that was installed.
+ */
+async function kept_packInstallation(folder, { version, program, digest, way, tookMs }, runtimes) {
+    const places = describeFolder(folder);
+    for (const place of [places.bin, places.runtimes])
+        await mkdir(place, { recursive: true });
+    await copyFile(program, places.program);
+    if ((await digestFile(places.program)) !== digest)
+        throw new AppError(`${program} was changed after its installation`);
+    const record = { version, way, tookMs };
+    await writeFile(places.record, JSON.stringify(record));
+    await copyRuntimes(runtimes, places.runtimes);
+}
+/**
+ * The program of a kept installation, and how it was made. Throws an AppError if the folder does not hold what
+ * `packInstallation` writes: then something else wrote the entry. Whether the program runs is for the caller to see.
+ */
+async function openKept(folder, version) {
+    const places = describeFolder(folder);
+    const record = readRecord(places.record);
+    if (record.version !== version)
+        throw new errors_AppError(`it is wasmrun ${record.version}`);
+    if (!isPlainFolder(places.bin) || !isPlainFile(places.program))
+        throw new errors_AppError('it holds no program');
+    await (0,promises_.chmod)(places.program, 0o755);
+    return { program: places.program, record, runtimes: kept_listRuntimes(places.runtimes) };
+}
+function describeFolder(folder) {
+    const bin = (0,external_node_path_.join)(folder, 'bin');
+    return {
+        bin,
+        program: (0,external_node_path_.join)(bin, PROGRAM),
+        record: (0,external_node_path_.join)(folder, 'installation.json'),
+        runtimes: (0,external_node_path_.join)(folder, 'runtimes'),
+    };
+}
+function readRecord(file) {
+    if (!isPlainFile(file))
+        throw new errors_AppError('it is not described');
+    try {
+        return parse(RecordSchema, JSON.parse((0,external_node_fs_namespaceObject.readFileSync)(file, 'utf8')));
+    }
+    catch (cause) {
+        throw new errors_AppError('its description cannot be read', { cause });
+    }
+}
+/** The runtimes in a folder of wasmrun's; none if there is no folder. */
+function kept_listRuntimes(folder) {
+    if (!isPlainFolder(folder))
+        return [];
+    return (0,external_node_fs_namespaceObject.readdirSync)(folder)
+        .filter(name => RUNTIME_FILE.test(name))
+        .map(name => (0,external_node_path_.join)(folder, name))
+        .filter(isPlainFile);
+}
+/** Adds runtimes to a folder of wasmrun's, and leaves those that are there as they are. */
+async function copyRuntimes(files, folder) {
+    await (0,promises_.mkdir)(folder, { recursive: true });
+    // A description last: wasmrun may start at any time, and looks for it first.
+    for (const file of [...files].sort((one, other) => (0,external_node_path_.extname)(other).localeCompare((0,external_node_path_.extname)(one))))
+        await (0,promises_.copyFile)(file, (0,external_node_path_.join)(folder, (0,external_node_path_.basename)(file)), external_node_fs_namespaceObject.constants.COPYFILE_EXCL).catch((error) => {
+            if (!errors_hasCode(error, 'EEXIST'))
+                throw error;
+        });
+}
+// A link could lead anywhere.
+function isPlainFile(path) {
+    return (0,external_node_fs_namespaceObject.lstatSync)(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+function isPlainFolder(path) {
+    return (0,external_node_fs_namespaceObject.lstatSync)(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+;// CONCATENATED MODULE: ./build/js/app/wasmrun/progress.js
+// Lines for the log while something takes long, so that nobody thinks it hangs. Used by the installation of wasmrun.
+/** Logs what `describe` says every `intervalMs` until the work has ended; nothing if it ends before. */
+async function reportProgress({ logger, intervalMs, describe }, work) {
+    const timer = setInterval(() => logger.info(describe()), intervalMs);
+    try {
+        return await work();
+    }
+    finally {
+        clearInterval(timer);
+    }
+}
+/** `6.1 MB`, decimal, as GitHub shows sizes of downloads. */
+function formatMegabytes(bytes) {
+    return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+/** Counts the crates that cargo compiles, from the lines it prints. */
+class CargoProgress {
+    #compiled = 0;
+    #crate;
+    /** Takes a line of cargo's: `   Compiling serde v1.0.228`. */
+    read(line) {
+        const crate = /^\s*Compiling (\S+)/.exec(line)?.[1];
+        if (crate === undefined)
+            return;
+        this.#compiled += 1;
+        this.#crate = crate;
+    }
+    /** `it compiles serde, crate 12`. How many there are in all, cargo says to terminals only. */
+    describe() {
+        return this.#crate === undefined
+            ? 'it downloads the sources'
+            : `it compiles ${this.#crate}, crate ${this.#compiled}`;
+    }
+}
+
+// EXTERNAL MODULE: external "node:stream"
+var external_node_stream_ = __nccwpck_require__(7075);
+;// CONCATENATED MODULE: external "node:stream/promises"
+const external_node_stream_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/promises");
+;// CONCATENATED MODULE: ./build/js/app/wasmrun/release.js
+// Installs wasmrun from the .deb of its GitHub release: looks it up, downloads, checks and unpacks it, without root.
+// Used by install.ts.
+
+
+
+
+
+
+
+
+
+
+
+
+/** The API refused the request: a bad token, or the rate limit. A request without the token may succeed. */
+class RefusalError extends errors_AppError {
+}
+/** The rate limit is used up. */
+class RateLimitError extends RefusalError {
+}
+/** What was downloaded is not what was published. No other way is tried then: a person should look at it. */
+class DigestError extends errors_AppError {
+}
+/** The .deb needs glibc, whose loader is at a fixed place; names of the architectures as the release has them. */
+const TARGETS = {
+    x64: { name: 'x86_64', loader: '/lib64/ld-linux-x86-64.so.2' },
+    arm64: { name: 'aarch64', loader: '/lib/ld-linux-aarch64.so.1' },
+};
+/** The answer of the API is 30 KB. */
+const MAX_ANSWER_BYTES = 1 << 20;
+/** The .deb of 1.0.0 has a few MB. */
+const MAX_DOWNLOAD_BYTES = 128 << 20;
+const release_ANSWER_TIMEOUT_MS = 30_000;
+const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;
+/** A download that broke off is tried once more. */
+const DOWNLOAD_ATTEMPTS = 2;
+/** On a fast line the download is over before. */
+const PROGRESS_INTERVAL_MS = 5_000;
+const Asset = object({
+    name: string(),
+    browser_download_url: pipe(string(), url()),
+    size: pipe(number(), integer(), maxValue(MAX_DOWNLOAD_BYTES)),
+    digest: pipe(string(), regex(/^sha256:[0-9a-f]{64}$/)),
+});
+/** Assets are checked when one is chosen: those for other systems do not matter. */
+const Release = object({ assets: array(looseObject({ name: string() })) });
+/** Puts the program of the release at `program`; rejects with an AppError that says why this way failed. */
+async function installFromRelease(options) {
+    const name = `wasmrun-v${options.version}-${findTarget()}.deb`;
+    const dispatcher = await createDispatcher(options.environment);
+    try {
+        const asset = await findAsset(name, options, dispatcher);
+        const file = (0,external_node_path_.join)(options.stage, 'download.deb');
+        options.logger.info(`wasmrun ${options.version}: downloading ${name}, ${formatMegabytes(asset.size)}`);
+        await downloadAsset(asset, file, options, dispatcher);
+        options.logger.info(`wasmrun ${options.version}: unpacking`);
+        await unpack(file, options);
+    }
+    finally {
+        await dispatcher.close();
+    }
+}
+/** The name that the release has for this machine's architecture. */
+function findTarget() {
+    const target = TARGETS[process.arch];
+    if (process.platform !== 'linux' || target === undefined)
+        throw new errors_AppError(`there is no ready-made wasmrun for ${process.platform} ${process.arch}`);
+    if ((0,external_node_fs_namespaceObject.existsSync)(target.loader))
+        return target.name;
+    throw new errors_AppError('the ready-made wasmrun needs glibc, which this system (musl, as in Alpine) does not have');
+}
+async function findAsset(name, options, dispatcher) {
+    const url = `${options.releasesUrl}/tags/v${options.version}`;
+    const answer = await fetchRelease(url, options, dispatcher);
+    const release = safeParse(Release, await readJson(answer, url));
+    if (!release.success)
+        throw new errors_AppError(`${url} did not answer with a release`);
+    const listed = release.output.assets.find(asset => asset.name === name);
+    if (listed === undefined)
+        throw new errors_AppError(`the release v${options.version} has no ${name}`);
+    const asset = safeParse(Asset, listed);
+    if (asset.success)
+        return asset.output;
+    throw new errors_AppError(`${name} is published without a usable digest, size or address`);
+}
+/** Sends the token if it may be sent to `url`. If GitHub refuses it, tries again without: the release is public. */
+async function fetchRelease(url, options, dispatcher) {
+    const token = selectToken(url, options.gitHub);
+    const headers = { accept: 'application/vnd.github+json', 'user-agent': 'expose-action' };
+    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(release_ANSWER_TIMEOUT_MS)]);
+    if (token !== undefined) {
+        const authorization = `Bearer ${token}`;
+        try {
+            return await fetchFrom(url, { headers: { ...headers, authorization }, signal, dispatcher });
+        }
+        catch (error) {
+            if (!(error instanceof RefusalError))
+                throw error;
+            options.logger.info(`${error.message}; trying again without the token`);
+        }
+    }
+    return await fetchFrom(url, { headers, signal, dispatcher });
+}
+/** The token if it may be sent to `url`. undici drops it if a redirect leads to another origin (Fetch Standard). */
+function selectToken(url, gitHub) {
+    if (gitHub === undefined || gitHub.token === '')
+        return undefined;
+    const origin = URL.parse(url)?.origin;
+    return origin !== undefined && URL.parse(gitHub.apiUrl)?.origin === origin ? gitHub.token : undefined;
+}
+async function fetchFrom(url, options) {
+    // Loaded late: most jobs install nothing.
+    const { fetch } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
+    const answer = await fetch(url, options).catch((cause) => {
+        throw new errors_AppError(`${url} cannot be reached`, { cause });
+    });
+    if (answer.ok)
+        return answer;
+    await answer.body?.cancel();
+    throw describeRefusal(url, answer, options.headers?.authorization !== undefined);
+}
+function describeRefusal(url, { status, headers }, hasToken) {
+    if (![401, 403, 429].includes(status))
+        return new errors_AppError(`${url} answered ${status}`);
+    const end = readLimitEnd(headers);
+    if (end !== undefined) {
+        const until = `until ${end.toISOString().slice(11, 16)} UTC`;
+        return new RateLimitError(hasToken
+            ? `GitHub's rate limit for \`github-token\` is used up ${until}`
+            : `GitHub's rate limit for requests without a token is used up ${until}; in a job, pass \`github-token\``);
+    }
+    const hint = status === 401 ? '' : ' (the limit of requests may be used up)';
+    return new RefusalError(`${url} answered ${status}${hint}`);
+}
+/** The end of the rate limit that refused the request; undefined if none did (docs.github.com, "Rate limits"). */
+function readLimitEnd(headers) {
+    const reset = headers.get('x-ratelimit-remaining') === '0' ? headers.get('x-ratelimit-reset') : null;
+    const pause = headers.get('retry-after');
+    const end = new Date(reset !== null ? Number(reset) * 1_000 : Date.now() + Number(pause ?? Number.NaN) * 1_000);
+    return Number.isNaN(end.getTime()) ? undefined : end;
+}
+async function readJson(answer, url) {
+    try {
+        const chunks = [];
+        for await (const chunk of limitBytes(answer, MAX_ANSWER_BYTES))
+            chunks.push(chunk);
+        return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    }
+    catch (cause) {
+        throw new errors_AppError(`${url} did not answer with JSON`, { cause });
+    }
+}
+async function* limitBytes(answer, limit) {
+    let total = 0;
+    for await (const chunk of answer.body ?? external_node_stream_.Readable.from([])) {
+        total += chunk.length;
+        if (total > limit)
+            throw new errors_AppError(`more than ${limit} bytes arrived`);
+        yield chunk;
+    }
+}
+async function downloadAsset(asset, file, options, dispatcher) {
+    for (let attempt = 1;; attempt += 1) {
+        try {
+            await downloadOnce(asset, file, options, dispatcher);
+            return;
+        }
+        catch (error) {
+            options.signal.throwIfAborted();
+            if (error instanceof DigestError || attempt === DOWNLOAD_ATTEMPTS)
+                throw error;
+        }
+    }
+}
+async function downloadOnce(asset, file, { version, logger, progressIntervalMs = PROGRESS_INTERVAL_MS, signal: outer }, dispatcher) {
+    const signal = AbortSignal.any([outer, AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS)]);
+    const answer = await fetchFrom(asset.browser_download_url, { signal, dispatcher });
+    const hash = (0,external_node_crypto_.createHash)('sha256');
+    let size = 0;
+    const observe = async function* (chunks) {
+        for await (const chunk of chunks) {
+            hash.update(chunk);
+            size += chunk.length;
+            yield chunk;
+        }
+    };
+    const describe = () => `wasmrun ${version}: ${formatMegabytes(size)} of ${formatMegabytes(asset.size)} downloaded, ` +
+        `${Math.floor((100 * size) / asset.size)} %`;
+    const write = () => (0,external_node_stream_promises_namespaceObject.pipeline)(limitBytes(answer, asset.size), observe, (0,external_node_fs_namespaceObject.createWriteStream)(file), { signal });
+    try {
+        await reportProgress({ logger, intervalMs: progressIntervalMs, describe }, write);
+    }
+    catch (cause) {
+        throw new errors_AppError(`the download of ${asset.name} broke off after ${size} of ${asset.size} bytes`, {
+            cause,
+        });
+    }
+    if (size < asset.size)
+        throw new errors_AppError(`the download of ${asset.name} ended after ${size} of ${asset.size} bytes`);
+    const digest = `sha256:${hash.digest('hex')}`;
+    if (digest !== asset.digest)
+        throw new DigestError(`${asset.name} is not what was published: its digest is ${digest}, and should be ${asset.digest}. ` +
+            'Nothing was installed. Run the job again; if it happens again, report it to the maintainers of wasmrun', { restartable: false });
+}
+/** Keeps only the program. Debian and Ubuntu have dpkg-deb; more systems have ar and tar. */
+async function unpack(file, options) {
+    const folder = (0,external_node_path_.join)(options.stage, 'unpacked');
+    const { environment, signal, onChild } = options;
+    const run = (command, ...args) => runCommand({ command, args, cwd: folder, environment, signal, ...(onChild && { onChild }) });
+    await (0,promises_.mkdir)(folder);
+    await run('dpkg-deb', '-x', file, folder).catch(async (error) => {
+        if (!(error instanceof errors_AppError && errors_hasCode(error.cause, 'ENOENT')))
+            throw error;
+        await unpackWithAr(file, run);
+    });
+    try {
+        await (0,promises_.copyFile)((0,external_node_path_.join)(folder, 'usr', 'bin', 'wasmrun'), options.program);
+        await (0,promises_.chmod)(options.program, 0o755);
+    }
+    catch (cause) {
+        throw new errors_AppError('the .deb holds no usr/bin/wasmrun', { cause });
+    }
+    await Promise.all([folder, file].map(path => (0,promises_.rm)(path, { recursive: true, force: true })));
+}
+/** deb(5): an ar archive whose member data.tar, in whatever compression, holds the files. */
+async function unpackWithAr(file, run) {
+    try {
+        const members = await run('ar', 't', file);
+        const data = members.find(name => name.startsWith('data.tar')) ?? 'data.tar';
+        await run('ar', 'x', file, data);
+        await run('tar', '-xf', data);
+    }
+    catch (cause) {
+        throw new errors_AppError(`the .deb cannot be unpacked (that needs dpkg-deb, or ar and tar): ${sanitise_sanitise(errors_describeError(cause))}`, { cause });
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/app/wasmrun/install.js
+// Finds wasmrun, or installs it: PATH, tool cache, the release's .deb, cargo. Used by supervisor/plan.ts.
+
+
+
+
+
+
+
+
+
+
+
+/** The version this action was tested with. */
+const PINNED_VERSION = '1.0.0';
+const MODES_WITHOUT = 'or use `mode: web` or `mode: port`, which need no wasmrun';
+/** `wasmrun --version` prints and exits; from a cold disk that may take seconds. */
+const VERSION_TIMEOUT_MS = 20_000;
+/** cargo takes minutes. */
+const CARGO_PROGRESS_INTERVAL_MS = 30_000;
+/**
+ * The absolute path of a wasmrun that runs. Throws an InputError for an impossible version, and an AppError that says
+ * what was tried.
+ */
+async function findOrInstallWasmrun(options) {
+    const version = options.version === undefined ? undefined : parseWasmrunVersion(options.version);
+    const found = await findOnPath(options, version);
+    if (found !== undefined)
+        return found;
+    const wanted = version ?? PINNED_VERSION;
+    const cached = (0,external_node_path_.join)(options.toolCache, 'wasmrun', wanted, process.arch);
+    if ((0,external_node_fs_namespaceObject.existsSync)(`${cached}.complete`) && isExecutable((0,external_node_path_.join)(cached, 'bin', PROGRAM))) {
+        options.logger.info(`wasmrun ${wanted}: from the tool cache`);
+        return (0,external_node_path_.join)(cached, 'bin', PROGRAM);
+    }
+    return (await restoreKept(wanted, options)) ?? (await installInto(cached, wanted, options));
+}
+/**
+ * The program of an installation that an earlier job kept; undefined if there is none that runs. It stays in a folder
+ * of this job's: it is never put into the tool cache, which on a runner of your own serves other jobs, too.
+ */
+async function restoreKept(version, options) {
+    const { store, logger, signal } = options;
+    const began = performance.now();
+    const kept = await store?.restore(version, signal);
+    if (store === undefined || kept === undefined)
+        return undefined;
+    try {
+        const { program, record, runtimes } = await openKept(kept.folder, version);
+        const found = await readVersion(program, options);
+        if (found !== version)
+            throw new errors_AppError(`it says that it is version ${found}`);
+        if (store.runtimesFolder !== undefined)
+            await copyRuntimes(runtimes, store.runtimesFolder);
+        const before = `${record.way === 'build' ? 'building' : 'installing'} it took ${describeTime(record.tookMs)}`;
+        logger.info(`wasmrun ${version}: from the cache, in ${describeTime(performance.now() - began)} (${before})`);
+        return program;
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        logger.warn(`wasmrun ${version} from the cache cannot be used (${errors_describeError(error)}), so it is installed; ` +
+            `delete the cache entry ${kept.name}: entries are never replaced`);
+        return undefined;
+    }
+}
+/** `1.4 s`, `6m 12s`. */
+function describeTime(ms) {
+    return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : formatDuration(ms);
+}
+/** Without a wanted version, the first on PATH is used. If that is too old, throws, because the job chose it. */
+async function findOnPath(options, wanted) {
+    const path = install_findProgram(PROGRAM, options.pathVariable);
+    if (path === undefined)
+        return undefined;
+    const version = await readVersion(path, options).catch((error) => {
+        options.signal.throwIfAborted();
+        options.logger.warn(`${path} does not run (${errors_describeError(error)}), so wasmrun is installed`);
+        return undefined;
+    });
+    if (version === undefined || (wanted !== undefined && version !== wanted))
+        return undefined;
+    if (isTooOld(version))
+        throw new errors_AppError(`wasmrun ${version} at ${path} is too old, 1.0.0 is the first that works; ` +
+            `update it, set wasmrun-version: ${PINNED_VERSION} to have that installed, ${MODES_WITHOUT}`, { restartable: false });
+    options.logger.info(`wasmrun ${version}: ${path}`);
+    return path;
+}
+/** The program's path, absolute, as a shell would find it. */
+function install_findProgram(name, pathVariable) {
+    const folders = pathVariable.split(external_node_path_.delimiter).filter(folder => (0,external_node_path_.isAbsolute)(folder));
+    return folders.map(folder => (0,external_node_path_.join)(folder, name)).find(isExecutable);
+}
+function isExecutable(path) {
+    try {
+        (0,external_node_fs_namespaceObject.accessSync)(path, external_node_fs_namespaceObject.constants.X_OK);
+        return (0,external_node_fs_namespaceObject.statSync)(path).isFile();
+    }
+    catch {
+        return false;
+    }
+}
+/** The version that `--version` prints among colours and a frame. */
+async function readVersion(path, options) {
+    const lines = await runCommand({
+        command: path,
+        args: ['--version'],
+        cwd: options.tempFolder,
+        environment: options.environment,
+        signal: AbortSignal.any([options.signal, AbortSignal.timeout(VERSION_TIMEOUT_MS)]),
+    });
+    const version = /wasmrun v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.]+)?)/.exec(lines.join('\n'))?.[1];
+    if (version === undefined)
+        throw new errors_AppError(`${path} --version names no version`);
+    return version;
+}
+/**
+ * Installs into a folder beside the cached one and renames it when it runs: a cache folder is complete or absent.
+ * The layout and the `.complete` file are those of @actions/tool-cache. Resolves with the program's path.
+ */
+async function installInto(cached, version, options) {
+    const stage = await createStage(cached, options);
+    const began = performance.now();
+    try {
+        const way = await install(stage, version, options);
+        const tookMs = Math.round(performance.now() - began);
+        const digest = await digestFile((0,external_node_path_.join)(stage, 'bin', PROGRAM));
+        const folder = await publishStage(stage, stage.startsWith(cached) ? cached : `${stage}-installed`);
+        const program = (0,external_node_path_.join)(folder, 'bin', PROGRAM);
+        options.store?.noteInstalled({ version, program, digest, way, tookMs });
+        return program;
+    }
+    finally {
+        await (0,promises_.rm)(stage, { recursive: true, force: true, maxRetries: 3 });
+    }
+}
+/** A tool cache that cannot be written to (a read-only image) is skipped. */
+async function createStage(cached, options) {
+    const suffix = `-installing-${(0,external_node_crypto_.randomBytes)(6).toString('hex')}`;
+    const stages = [cached + suffix, (0,external_node_path_.join)(options.tempFolder, `wasmrun${suffix}`)];
+    const failures = [];
+    for (const stage of stages) {
+        try {
+            options.onFolder?.(stage);
+            await (0,promises_.mkdir)((0,external_node_path_.join)(stage, 'bin'), { recursive: true });
+            return stage;
+        }
+        catch (error) {
+            failures.push(error);
+        }
+    }
+    const [first] = failures;
+    throw new errors_AppError(`wasmrun cannot be installed: neither ${options.toolCache} nor ${options.tempFolder} can be written to`, {
+        cause: first,
+        restartable: false,
+    });
+}
+/** Another job on this machine may have been faster: then its folder stays, because it may be in use. */
+async function publishStage(stage, target) {
+    const marker = `${target}.complete`;
+    if ((0,external_node_fs_namespaceObject.existsSync)(marker) && (0,external_node_fs_namespaceObject.existsSync)(target))
+        return target;
+    await (0,promises_.rm)(target, { recursive: true, force: true, maxRetries: 3 });
+    await (0,promises_.rename)(stage, target).catch((error) => {
+        if (!(0,external_node_fs_namespaceObject.existsSync)(target))
+            throw error;
+    });
+    await (0,promises_.writeFile)(marker, '');
+    return target;
+}
+/** The .deb, then cargo. If both fail, the error gives both reasons. */
+async function install(stage, version, options) {
+    const program = (0,external_node_path_.join)(stage, 'bin', PROGRAM);
+    const check = async () => {
+        const installed = await readVersion(program, options);
+        if (installed !== version)
+            throw new errors_AppError(`version ${installed} was installed instead`);
+    };
+    const failures = [];
+    for (const [way, attempt] of WAYS) {
+        try {
+            await attempt({ ...options, stage, program, version, failure: failures[0] });
+            await check();
+            options.logger.info(`wasmrun ${version}: installed`);
+            return way;
+        }
+        catch (error) {
+            options.signal.throwIfAborted();
+            if (error instanceof DigestError)
+                throw error;
+            failures.push(error);
+        }
+    }
+    throw new errors_AppError(`wasmrun ${version} was not found and could not be installed: ${failures.map(errors_describeError).join('; and ')}. ` +
+        `Install it in an earlier step (cargo install wasmrun), ${MODES_WITHOUT}`, { restartable: false });
+}
+const WAYS = [
+    ['download', installFromRelease],
+    ['build', installWithCargo],
+];
+async function installWithCargo(options) {
+    const { stage, version, failure, environment, signal, logger } = options;
+    const cargo = install_findProgram(process.platform === 'win32' ? 'cargo.exe' : 'cargo', options.pathVariable);
+    if (cargo === undefined)
+        throw new errors_AppError('cargo is not on PATH (https://rustup.rs)');
+    const notice = `wasmrun ${version} is built with cargo, which takes 5 to 10 minutes (${errors_describeError(failure)})`;
+    // A token would save these minutes, and the message says so: a warning is seen.
+    if (failure instanceof RateLimitError)
+        logger.warn(notice);
+    else
+        logger.info(notice);
+    // Beside the program, not in the system's temp folder, where a killed cargo would leave its files.
+    const build = (0,external_node_path_.join)(stage, 'build');
+    const progress = new CargoProgress();
+    const began = performance.now();
+    const describe = () => `wasmrun ${version}: cargo has run for ${formatDuration(performance.now() - began)}, ${progress.describe()}`;
+    const run = () => runCommand({
+        command: cargo,
+        args: ['install', 'wasmrun', '--version', version, '--locked', '--root', stage],
+        cwd: stage,
+        environment: { ...environment, CARGO_TARGET_DIR: build },
+        signal,
+        onLine: line => {
+            logger.debug(`cargo: ${line}`);
+            progress.read(line);
+        },
+        ...(options.onChild && { onChild: options.onChild }),
+    });
+    const { progressIntervalMs: intervalMs = CARGO_PROGRESS_INTERVAL_MS } = options;
+    await reportProgress({ logger, intervalMs, describe }, run);
+    await (0,promises_.rm)(build, { recursive: true, force: true, maxRetries: 3 });
+}
+
+;// CONCATENATED MODULE: ./build/js/supervisor/plan.js
+// Turns checked inputs into the document that a supervisor is started with. Used by step and by the `expose` command.
+
+
+
+
+
+
+/** Compiling wasmrun takes minutes; it does not count towards `startup-timeout`. */
+const INSTALL_TIMEOUT_MS = 15 * 60_000;
+/** Characters of a list of names: a workflow has a few, a laptop many. */
+const MAX_LEFT_OUT = 500;
+/** 256 bits. */
+const TOKEN_BYTES = 32;
+/** 192 bits. */
+const INSPECTOR_KEY_BYTES = 24;
+/** The bundle or source file of another program, beside the one that runs now. */
+function resolveBundle(name) {
+    const running = (0,external_node_fs_namespaceObject.realpathSync)(process.argv[1] ?? '');
+    return running.endsWith('.ts')
+        ? (0,external_node_path_.join)((0,external_node_path_.dirname)(running), `${name}.ts`)
+        : (0,external_node_path_.join)((0,external_node_path_.dirname)((0,external_node_path_.dirname)(running)), name, 'index.js');
+}
+/** The whole document, with a control token of its own. */
+function planSupervisor(plan) {
+    const { inputs, host, wasmrun, folder, name, identity, access } = plan;
+    const { protocol, app, gateway, webhooks, tunnel, tls } = inputs;
+    return {
+        folder,
+        name,
+        controlToken: (0,external_node_crypto_.randomBytes)(TOKEN_BYTES).toString('hex'),
+        logLevel: inputs.logLevel,
+        exposure: {
+            protocol,
+            spec: describeSpec(inputs, wasmrun),
+            env: app.env,
+            baseEnvironment: chooseEnvironment(app, host),
+            healthPath: app.healthPath,
+            hostHeader: app.hostHeader,
+            startupTimeoutMs: app.startupTimeoutMs,
+            stopTimeoutMs: app.stopTimeoutMs,
+            durationMs: inputs.durationMs,
+            gateway: { ...gateway, ...webhooks, access },
+            tls: tls && { cert: tls.cert, key: tls.key },
+            inspector: planInspector(inputs, access),
+            tunnel: {
+                servers: [...tunnel.servers],
+                identity,
+                remotePort: tunnel.remotePort,
+                publicUrl: tunnel.publicUrl,
+                spareConnections: host.spareConnections,
+                threadScript: protocol === 'tcp' ? resolveBundle('visitor-thread') : undefined,
+            },
+        },
+        ends: plan.ends,
+        github: plan.github,
+        report: plan.report,
+    };
+}
+/**
+ * The public inspector, with a key of its own. Its link is shown where the preview's own link is enough to get in; with
+ * a given key or a password, that is nowhere.
+ */
+function planInspector({ inspector, tunnel }, access) {
+    if (!inspector)
+        return undefined;
+    return {
+        key: (0,external_node_crypto_.randomBytes)(INSPECTOR_KEY_BYTES).toString('base64url'),
+        isPublished: access.kind === 'open' || (access.kind === 'link' && access.isGenerated),
+        remotePort: tunnel.inspectorPort,
+    };
+}
+/**
+ * Finds or installs wasmrun and resolves with its program file; '' if the app needs none. Rejects with an InputError,
+ * an AppError, or the reason of the context's signal.
+ */
+async function locateWasmrun(app, host, logger, context) {
+    if (!needsWasmrun(app.mode))
+        return '';
+    const limit = AbortSignal.timeout(INSTALL_TIMEOUT_MS);
+    return findOrInstallWasmrun({
+        ...context,
+        version: app.wasmrunVersion,
+        pathVariable: host.pathVariable,
+        // Read only now: without HOME and without an entry in passwd, there is no home folder.
+        toolCache: host.toolCache ?? (0,external_node_path_.join)((0,external_node_os_namespaceObject.homedir)(), '.cache', 'expose-action', 'tools'),
+        tempFolder: host.tempFolder,
+        releasesUrl: host.releasesUrl,
+        environment: host.childEnvironments.installation,
+        logger,
+        signal: AbortSignal.any([context.signal, limit]),
+    });
+}
+function chooseEnvironment({ mode, command }, { childEnvironments, commandEnvironment }) {
+    if (needsWasmrun(mode))
+        return childEnvironments.wasmrun;
+    return command === undefined ? childEnvironments.program : commandEnvironment.passed;
+}
+/**
+ * A line for the log about the variables of the job that the command does not see; undefined if there are none. A
+ * command that misses one may fail in any way, and its author looks here.
+ */
+function describeLeftOut({ command, env }, { commandEnvironment }) {
+    const names = commandEnvironment.leftOut.filter(name => !(name in env));
+    if (command === undefined || names.length === 0)
+        return undefined;
+    return `variables of the job that \`command\` does not see, unless you name them in \`env\`: ${sanitise_sanitise(names.join(', '), MAX_LEFT_OUT)}`;
+}
+/** Whether wasmrun is looked for, and installed, in this mode. */
+function needsWasmrun(mode) {
+    return mode === 'os' || mode === 'exec';
+}
+function describeSpec({ app, gateway }, wasmrun) {
+    const { mode, path } = app;
+    switch (mode) {
+        case 'os':
+            return {
+                mode,
+                path,
+                wasmrun,
+                vm: app.vm,
+                browser: app.browser,
+                pageHostScript: resolveBundle('page-host'),
+            };
+        case 'exec':
+            return { mode, path, wasmrun, args: app.args };
+        case 'web':
+            return {
+                mode,
+                path,
+                spa: app.spa,
+                crossOriginIsolation: app.crossOriginIsolation,
+                basePath: app.basePath,
+                compress: gateway.compress,
+            };
+        case 'port':
+            return { mode, path, port: app.port, service: app.service, command: app.command };
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/step/publish.js
+// What the step shows once the preview is live: the outputs, and the link in the log. Used by preview.
+
+
+
+
+
+
+
+
+/** Writes the outputs and prints the link, outside of groups, at every log level. */
+function publish(state, started, options) {
+    const { hold, inspectorUrl, log } = options;
+    try {
+        writeOutputs(state, started, inspectorUrl);
+    }
+    catch (error) {
+        // Without outputs, later steps would have no address. In a hold, no later step runs before the end: a warning is
+        // enough.
+        if (!hold)
+            throw new Error('the outputs could not be written', { cause: error });
+        log.warn(`the outputs could not be written: ${errors_describeError(error)}`);
+    }
+    log.endStart();
+    const url = state.preview_url ?? '';
+    print_print.notice(`Preview: ${url}`);
+    const line = public_url_renderClientLine(url);
+    if (line !== undefined)
+        log.tell(`Connect with: ${line}`);
+    if (state.inspector_url !== null)
+        log.tell(`Inspector: ${state.inspector_url}`);
+    log.logger.info(describeLive(state, started.startedAt));
+}
+/** `live after 4s; it ends at 2026-05-04 10:32 UTC at the latest, in 30m` */
+function describeLive({ exposure }, startedAt) {
+    const after = `live after ${formatDuration(performance.now() - startedAt)}`;
+    if (exposure.phase !== 'live' || exposure.expires_at === null)
+        return `${after}; it ends with its job`;
+    const end = new Date(exposure.expires_at);
+    const left = formatDuration(end.getTime() - Date.parse(exposure.live_at));
+    return `${after}; it ends at ${end.toISOString().slice(0, 16).replace('T', ' ')} UTC at the latest, in ${left}`;
+}
+function writeOutputs(state, { session, folder, key }, inspectorUrl) {
+    const expiresAt = state.exposure.phase === 'live' ? state.exposure.expires_at : null;
+    const outputs = {
+        url: state.public_url,
+        'preview-url': state.preview_url,
+        'inspector-url': inspectorUrl,
+        host: state.public_host,
+        port: state.public_port,
+        status: state.status,
+        'expires-at': expiresAt,
+        'app-port': state.app.port,
+        mode: state.mode,
+        key,
+        'control-url': session.controlUrl,
+        'control-token': session.controlToken,
+        session: session_folder_sessionFiles(folder).session,
+        'requests-file': (0,external_node_fs_namespaceObject.existsSync)(session_folder_sessionFiles(folder).requests) ? session_folder_sessionFiles(folder).requests : '',
+        'log-file': session_folder_sessionFiles(folder).log,
+    };
+    for (const [name, value] of Object.entries(outputs))
+        setOutput(name, value ?? '');
+    addPath(writeCommand(folder, resolveBundle('cli')));
+}
+
+;// CONCATENATED MODULE: ./node_modules/universal-user-agent/index.js
+function getUserAgent() {
+  if (typeof navigator === "object" && "userAgent" in navigator) {
+    return navigator.userAgent;
+  }
+
+  if (typeof process === "object" && process.version !== undefined) {
+    return `Node.js/${process.version.substr(1)} (${process.platform}; ${
+      process.arch
+    })`;
+  }
+
+  return "<environment undetectable>";
+}
+
+;// CONCATENATED MODULE: ./node_modules/before-after-hook/lib/register.js
+// @ts-check
+
+function register(state, name, method, options) {
+  if (typeof method !== "function") {
+    throw new Error("method for before hook must be a function");
+  }
+
+  if (!options) {
+    options = {};
+  }
+
+  if (Array.isArray(name)) {
+    return name.reverse().reduce((callback, name) => {
+      return register.bind(null, state, name, callback, options);
+    }, method)();
+  }
+
+  return Promise.resolve().then(() => {
+    if (!state.registry[name]) {
+      return method(options);
+    }
+
+    return state.registry[name].reduce((method, registered) => {
+      return registered.hook.bind(null, method, options);
+    }, method)();
+  });
+}
+
+;// CONCATENATED MODULE: ./node_modules/before-after-hook/lib/add.js
+// @ts-check
+
+function addHook(state, kind, name, hook) {
+  const orig = hook;
+  if (!state.registry[name]) {
+    state.registry[name] = [];
+  }
+
+  if (kind === "before") {
+    hook = (method, options) => {
+      return Promise.resolve()
+        .then(orig.bind(null, options))
+        .then(method.bind(null, options));
+    };
+  }
+
+  if (kind === "after") {
+    hook = (method, options) => {
+      let result;
+      return Promise.resolve()
+        .then(method.bind(null, options))
+        .then((result_) => {
+          result = result_;
+          return orig(result, options);
+        })
+        .then(() => {
+          return result;
+        });
+    };
+  }
+
+  if (kind === "error") {
+    hook = (method, options) => {
+      return Promise.resolve()
+        .then(method.bind(null, options))
+        .catch((error) => {
+          return orig(error, options);
+        });
+    };
+  }
+
+  state.registry[name].push({
+    hook: hook,
+    orig: orig,
+  });
+}
+
+;// CONCATENATED MODULE: ./node_modules/before-after-hook/lib/remove.js
+// @ts-check
+
+function removeHook(state, name, method) {
+  if (!state.registry[name]) {
+    return;
+  }
+
+  const index = state.registry[name]
+    .map((registered) => {
+      return registered.orig;
+    })
+    .indexOf(method);
+
+  if (index === -1) {
+    return;
+  }
+
+  state.registry[name].splice(index, 1);
+}
+
+;// CONCATENATED MODULE: ./node_modules/before-after-hook/index.js
+// @ts-check
+
+
+
+
+
+// bind with array of arguments: https://stackoverflow.com/a/21792913
+const bind = Function.bind;
+const bindable = bind.bind(bind);
+
+function bindApi(hook, state, name) {
+  const removeHookRef = bindable(removeHook, null).apply(
+    null,
+    name ? [state, name] : [state]
+  );
+  hook.api = { remove: removeHookRef };
+  hook.remove = removeHookRef;
+  ["before", "error", "after", "wrap"].forEach((kind) => {
+    const args = name ? [state, kind, name] : [state, kind];
+    hook[kind] = hook.api[kind] = bindable(addHook, null).apply(null, args);
+  });
+}
+
+function Singular() {
+  const singularHookName = Symbol("Singular");
+  const singularHookState = {
+    registry: {},
+  };
+  const singularHook = register.bind(null, singularHookState, singularHookName);
+  bindApi(singularHook, singularHookState, singularHookName);
+  return singularHook;
+}
+
+function Collection() {
+  const state = {
+    registry: {},
+  };
+
+  const hook = register.bind(null, state);
+  bindApi(hook, state);
+
+  return hook;
+}
+
+/* harmony default export */ const before_after_hook = ({ Singular, Collection });
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/endpoint/dist-bundle/index.js
+// pkg/dist-src/defaults.js
+
+
+// pkg/dist-src/version.js
+var VERSION = "0.0.0-development";
+
+// pkg/dist-src/defaults.js
+var userAgent = `octokit-endpoint.js/${VERSION} ${getUserAgent()}`;
+var DEFAULTS = {
+  method: "GET",
+  baseUrl: "https://api.github.com",
+  headers: {
+    accept: "application/vnd.github.v3+json",
+    "user-agent": userAgent
+  },
+  mediaType: {
+    format: ""
+  }
+};
+
+// pkg/dist-src/util/lowercase-keys.js
+function lowercaseKeys(object) {
+  if (!object) {
+    return {};
+  }
+  return Object.keys(object).reduce((newObj, key) => {
+    newObj[key.toLowerCase()] = object[key];
+    return newObj;
+  }, {});
+}
+
+// pkg/dist-src/util/is-plain-object.js
+function isPlainObject(value) {
+  if (typeof value !== "object" || value === null) return false;
+  if (Object.prototype.toString.call(value) !== "[object Object]") return false;
+  const proto = Object.getPrototypeOf(value);
+  if (proto === null) return true;
+  const Ctor = Object.prototype.hasOwnProperty.call(proto, "constructor") && proto.constructor;
+  return typeof Ctor === "function" && Ctor instanceof Ctor && Function.prototype.call(Ctor) === Function.prototype.call(value);
+}
+
+// pkg/dist-src/util/merge-deep.js
+function mergeDeep(defaults, options) {
+  const result = Object.assign({}, defaults);
+  Object.keys(options).forEach((key) => {
+    if (isPlainObject(options[key])) {
+      if (!(key in defaults)) Object.assign(result, { [key]: options[key] });
+      else result[key] = mergeDeep(defaults[key], options[key]);
+    } else {
+      Object.assign(result, { [key]: options[key] });
+    }
+  });
+  return result;
+}
+
+// pkg/dist-src/util/remove-undefined-properties.js
+function removeUndefinedProperties(obj) {
+  for (const key in obj) {
+    if (obj[key] === void 0) {
+      delete obj[key];
+    }
+  }
+  return obj;
+}
+
+// pkg/dist-src/merge.js
+function merge(defaults, route, options) {
+  if (typeof route === "string") {
+    let [method, url] = route.split(" ");
+    options = Object.assign(url ? { method, url } : { url: method }, options);
+  } else {
+    options = Object.assign({}, route);
+  }
+  options.headers = lowercaseKeys(options.headers);
+  removeUndefinedProperties(options);
+  removeUndefinedProperties(options.headers);
+  const mergedOptions = mergeDeep(defaults || {}, options);
+  if (options.url === "/graphql") {
+    if (defaults && defaults.mediaType.previews?.length) {
+      mergedOptions.mediaType.previews = defaults.mediaType.previews.filter(
+        (preview) => !mergedOptions.mediaType.previews.includes(preview)
+      ).concat(mergedOptions.mediaType.previews);
+    }
+    mergedOptions.mediaType.previews = (mergedOptions.mediaType.previews || []).map((preview) => preview.replace(/-preview/, ""));
+  }
+  return mergedOptions;
+}
+
+// pkg/dist-src/util/add-query-parameters.js
+function addQueryParameters(url, parameters) {
+  const separator = /\?/.test(url) ? "&" : "?";
+  const names = Object.keys(parameters);
+  if (names.length === 0) {
+    return url;
+  }
+  return url + separator + names.map((name) => {
+    if (name === "q") {
+      return "q=" + parameters.q.split("+").map(encodeURIComponent).join("+");
+    }
+    return `${name}=${encodeURIComponent(parameters[name])}`;
+  }).join("&");
+}
+
+// pkg/dist-src/util/extract-url-variable-names.js
+var urlVariableRegex = /\{[^{}}]+\}/g;
+function removeNonChars(variableName) {
+  return variableName.replace(/(?:^\W+)|(?:(?<!\W)\W+$)/g, "").split(/,/);
+}
+function extractUrlVariableNames(url) {
+  const matches = url.match(urlVariableRegex);
+  if (!matches) {
+    return [];
+  }
+  return matches.map(removeNonChars).reduce((a, b) => a.concat(b), []);
+}
+
+// pkg/dist-src/util/omit.js
+function dist_bundle_omit(object, keysToOmit) {
+  const result = { __proto__: null };
+  for (const key of Object.keys(object)) {
+    if (keysToOmit.indexOf(key) === -1) {
+      result[key] = object[key];
+    }
+  }
+  return result;
+}
+
+// pkg/dist-src/util/url-template.js
+function encodeReserved(str) {
+  return str.split(/(%[0-9A-Fa-f]{2})/g).map(function(part) {
+    if (!/%[0-9A-Fa-f]/.test(part)) {
+      part = encodeURI(part).replace(/%5B/g, "[").replace(/%5D/g, "]");
+    }
+    return part;
+  }).join("");
+}
+function encodeUnreserved(str) {
+  return encodeURIComponent(str).replace(/[!'()*]/g, function(c) {
+    return "%" + c.charCodeAt(0).toString(16).toUpperCase();
+  });
+}
+function encodeValue(operator, value, key) {
+  value = operator === "+" || operator === "#" ? encodeReserved(value) : encodeUnreserved(value);
+  if (key) {
+    return encodeUnreserved(key) + "=" + value;
+  } else {
+    return value;
+  }
+}
+function isDefined(value) {
+  return value !== void 0 && value !== null;
+}
+function isKeyOperator(operator) {
+  return operator === ";" || operator === "&" || operator === "?";
+}
+function getValues(context, operator, key, modifier) {
+  var value = context[key], result = [];
+  if (isDefined(value) && value !== "") {
+    if (typeof value === "string" || typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") {
+      value = value.toString();
+      if (modifier && modifier !== "*") {
+        value = value.substring(0, parseInt(modifier, 10));
+      }
+      result.push(
+        encodeValue(operator, value, isKeyOperator(operator) ? key : "")
+      );
+    } else {
+      if (modifier === "*") {
+        if (Array.isArray(value)) {
+          value.filter(isDefined).forEach(function(value2) {
+            result.push(
+              encodeValue(operator, value2, isKeyOperator(operator) ? key : "")
+            );
+          });
+        } else {
+          Object.keys(value).forEach(function(k) {
+            if (isDefined(value[k])) {
+              result.push(encodeValue(operator, value[k], k));
+            }
+          });
+        }
+      } else {
+        const tmp = [];
+        if (Array.isArray(value)) {
+          value.filter(isDefined).forEach(function(value2) {
+            tmp.push(encodeValue(operator, value2));
+          });
+        } else {
+          Object.keys(value).forEach(function(k) {
+            if (isDefined(value[k])) {
+              tmp.push(encodeUnreserved(k));
+              tmp.push(encodeValue(operator, value[k].toString()));
+            }
+          });
+        }
+        if (isKeyOperator(operator)) {
+          result.push(encodeUnreserved(key) + "=" + tmp.join(","));
+        } else if (tmp.length !== 0) {
+          result.push(tmp.join(","));
+        }
+      }
+    }
+  } else {
+    if (operator === ";") {
+      if (isDefined(value)) {
+        result.push(encodeUnreserved(key));
+      }
+    } else if (value === "" && (operator === "&" || operator === "?")) {
+      result.push(encodeUnreserved(key) + "=");
+    } else if (value === "") {
+      result.push("");
+    }
+  }
+  return result;
+}
+function parseUrl(template) {
+  return {
+    expand: dist_bundle_expand.bind(null, template)
+  };
+}
+function dist_bundle_expand(template, context) {
+  var operators = ["+", "#", ".", "/", ";", "?", "&"];
+  template = template.replace(
+    /\{([^\{\}]+)\}|([^\{\}]+)/g,
+    function(_, expression, literal) {
+      if (expression) {
+        let operator = "";
+        const values = [];
+        if (operators.indexOf(expression.charAt(0)) !== -1) {
+          operator = expression.charAt(0);
+          expression = expression.substr(1);
+        }
+        expression.split(/,/g).forEach(function(variable) {
+          var tmp = /([^:\*]*)(?::(\d+)|(\*))?/.exec(variable);
+          values.push(getValues(context, operator, tmp[1], tmp[2] || tmp[3]));
+        });
+        if (operator && operator !== "+") {
+          var separator = ",";
+          if (operator === "?") {
+            separator = "&";
+          } else if (operator !== "#") {
+            separator = operator;
+          }
+          return (values.length !== 0 ? operator : "") + values.join(separator);
+        } else {
+          return values.join(",");
+        }
+      } else {
+        return encodeReserved(literal);
+      }
+    }
+  );
+  if (template === "/") {
+    return template;
+  } else {
+    return template.replace(/\/$/, "");
+  }
+}
+
+// pkg/dist-src/parse.js
+function dist_bundle_parse(options) {
+  let method = options.method.toUpperCase();
+  let url = (options.url || "/").replace(/:([a-z]\w+)/g, "{$1}");
+  let headers = Object.assign({}, options.headers);
+  let body;
+  let parameters = dist_bundle_omit(options, [
+    "method",
+    "baseUrl",
+    "url",
+    "headers",
+    "request",
+    "mediaType"
+  ]);
+  const urlVariableNames = extractUrlVariableNames(url);
+  url = parseUrl(url).expand(parameters);
+  if (!/^http/.test(url)) {
+    url = options.baseUrl + url;
+  }
+  const omittedParameters = Object.keys(options).filter((option) => urlVariableNames.includes(option)).concat("baseUrl");
+  const remainingParameters = dist_bundle_omit(parameters, omittedParameters);
+  const isBinaryRequest = /application\/octet-stream/i.test(headers.accept);
+  if (!isBinaryRequest) {
+    if (options.mediaType.format) {
+      headers.accept = headers.accept.split(/,/).map(
+        (format) => format.replace(
+          /application\/vnd(\.\w+)(\.v3)?(\.\w+)?(\+json)?$/,
+          `application/vnd$1$2.${options.mediaType.format}`
+        )
+      ).join(",");
+    }
+    if (url.endsWith("/graphql")) {
+      if (options.mediaType.previews?.length) {
+        const previewsFromAcceptHeader = headers.accept.match(/(?<![\w-])[\w-]+(?=-preview)/g) || [];
+        headers.accept = previewsFromAcceptHeader.concat(options.mediaType.previews).map((preview) => {
+          const format = options.mediaType.format ? `.${options.mediaType.format}` : "+json";
+          return `application/vnd.github.${preview}-preview${format}`;
+        }).join(",");
+      }
+    }
+  }
+  if (["GET", "HEAD"].includes(method)) {
+    url = addQueryParameters(url, remainingParameters);
+  } else {
+    if ("data" in remainingParameters) {
+      body = remainingParameters.data;
+    } else {
+      if (Object.keys(remainingParameters).length) {
+        body = remainingParameters;
+      }
+    }
+  }
+  if (!headers["content-type"] && typeof body !== "undefined") {
+    headers["content-type"] = "application/json; charset=utf-8";
+  }
+  if (["PATCH", "PUT"].includes(method) && typeof body === "undefined") {
+    body = "";
+  }
+  return Object.assign(
+    { method, url, headers },
+    typeof body !== "undefined" ? { body } : null,
+    options.request ? { request: options.request } : null
+  );
+}
+
+// pkg/dist-src/endpoint-with-defaults.js
+function endpointWithDefaults(defaults, route, options) {
+  return dist_bundle_parse(merge(defaults, route, options));
+}
+
+// pkg/dist-src/with-defaults.js
+function withDefaults(oldDefaults, newDefaults) {
+  const DEFAULTS2 = merge(oldDefaults, newDefaults);
+  const endpoint2 = endpointWithDefaults.bind(null, DEFAULTS2);
+  return Object.assign(endpoint2, {
+    DEFAULTS: DEFAULTS2,
+    defaults: withDefaults.bind(null, DEFAULTS2),
+    merge: merge.bind(null, DEFAULTS2),
+    parse: dist_bundle_parse
+  });
+}
+
+// pkg/dist-src/index.js
+var endpoint = withDefaults(null, DEFAULTS);
+
+
+;// CONCATENATED MODULE: ./node_modules/content-type/dist/index.js
+/*!
+ * content-type
+ * Copyright(c) 2015 Douglas Christopher Wilson
+ * MIT Licensed
+ */
+const SP = 32; // " "
+const HTAB = 9; // "\t"
+const SEMI = 59; // ";"
+const EQ = 61; // "="
+const DQUOTE = 34; // '"'
+const BSLASH = 92; // "\\"
+const COMMA = 44; // ","
+const LOWER_CASE = 1;
+const OWS = 2;
+const SEMI_FLAG = 4;
+const COMMA_FLAG = 8;
+const TOKEN_FLAG = 16;
+const NON_ASCII = 0xff00;
+const CASE_FLAGS = LOWER_CASE | NON_ASCII;
+/**
+ * Character flags used to normalize HTTP field values while scanning.
+ * Out-of-range reads intentionally coerce to zero in bitwise expressions.
+ */
+const CHAR_MAP = new Uint8Array(0x100);
+CHAR_MAP[HTAB] |= OWS;
+CHAR_MAP[SP] |= OWS;
+CHAR_MAP[SEMI] |= SEMI_FLAG;
+CHAR_MAP[COMMA] |= COMMA_FLAG;
+for (let code = 0x80 /* non-ASCII */; code <= 0xff; code++) {
+    CHAR_MAP[code] |= LOWER_CASE;
+}
+for (const char of "!#$%&'*+-.^_`|~") {
+    CHAR_MAP[char.charCodeAt(0)] |= TOKEN_FLAG;
+}
+for (let code = 0x30 /* 0 */; code <= 0x39 /* 9 */; code++) {
+    CHAR_MAP[code] |= TOKEN_FLAG;
+}
+for (let code = 0x41 /* A */; code <= 0x5a /* Z */; code++) {
+    CHAR_MAP[code] |= LOWER_CASE | TOKEN_FLAG;
+}
+for (let code = 0x61 /* a */; code <= 0x7a /* z */; code++) {
+    CHAR_MAP[code] |= TOKEN_FLAG;
+}
+/**
+ * Null object perf optimization. Faster than `Object.create(null)` and `{ __proto__: null }`.
+ */
+const NullObject = /* @__PURE__ */ (() => {
+    const C = function () { };
+    C.prototype = Object.create(null);
+    return C;
+})();
+/**
+ * Validate a type string against RFC 9110.
+ */
+function isTypeValid(type, start = 0, end = type.length) {
+    let hasSlash = false;
+    for (let index = start; index < end; index++) {
+        const code = type.charCodeAt(index);
+        if (code === 47 /* / */) {
+            if (hasSlash || index === start || index >= end - 1)
+                return false;
+            hasSlash = true;
+        }
+        else if (!isTokenCode(code)) {
+            return false;
+        }
+    }
+    return hasSlash;
+}
+/**
+ * Validate a token against RFC 9110.
+ */
+function isTokenValid(token, start = 0, end = token.length) {
+    if (start >= end)
+        return false;
+    for (let index = start; index < end; index++) {
+        if (!isTokenCode(token.charCodeAt(index)))
+            return false;
+    }
+    return true;
+}
+/**
+ * Check whether a character code belongs to the token production in RFC 9110.
+ */
+function isTokenCode(code) {
+    return (CHAR_MAP[code] & TOKEN_FLAG) !== 0;
+}
+/**
+ * Serialize a parameter value.
+ */
+function parameterValue(str) {
+    const len = str.length;
+    if (len === 0)
+        return '""';
+    let index = 0;
+    while (index < len && isTokenCode(str.charCodeAt(index)))
+        index++;
+    if (index === len)
+        return str;
+    let result = '"';
+    let start = 0;
+    while (index < len) {
+        const code = str.charCodeAt(index);
+        if (code !== HTAB && (code < SP || code === 127 || code > 255)) {
+            throw new TypeError(`Invalid parameter value: ${str}`);
+        }
+        if (code === 34 /* " */ || code === 92 /* \\ */) {
+            result += `${str.slice(start, index)}\\`;
+            start = index;
+        }
+        index++;
+    }
+    return `${result}${str.slice(start)}"`;
+}
+/**
+ * Format an object into a `Content-Type` header.
+ */
+function format(obj) {
+    const { type, parameters } = obj;
+    if (!type || !isTypeValid(type)) {
+        throw new TypeError(`Invalid type: ${type}`);
+    }
+    let result = type;
+    if (parameters) {
+        for (const param of Object.keys(parameters)) {
+            if (!isTokenValid(param)) {
+                throw new TypeError(`Invalid parameter name: ${param}`);
+            }
+            result += `; ${param}=${parameterValue(parameters[param])}`;
+        }
+    }
+    return result;
+}
+/**
+ * Parse a `Content-Type` header.
+ */
+function dist_parse(header, options) {
+    const stopFlags = SEMI_FLAG | (options?.comma === true ? COMMA_FLAG : 0);
+    const len = header.length;
+    let valueStart = options?.start ?? 0;
+    while ((CHAR_MAP[header.charCodeAt(valueStart)] & OWS) !== 0) {
+        valueStart++;
+    }
+    let index = valueStart;
+    let typeFlags = 0;
+    let whitespace = -1;
+    let stop = options?.parameters === false ? COMMA_FLAG : 0;
+    while (index < len) {
+        const code = header.charCodeAt(index);
+        const flags = CHAR_MAP[code];
+        if ((flags & stopFlags) !== 0) {
+            stop |= flags & COMMA_FLAG;
+            break;
+        }
+        if ((flags & OWS) !== 0) {
+            if (whitespace === -1)
+                whitespace = index;
+        }
+        else {
+            whitespace = -1;
+        }
+        typeFlags |= (code & NON_ASCII) | flags;
+        index++;
+    }
+    const valueEnd = whitespace === -1 ? index : whitespace;
+    const value = header.slice(valueStart, valueEnd);
+    const type = (typeFlags & CASE_FLAGS) === 0 ? value : value.toLowerCase();
+    if (index === len || stop !== 0) {
+        return { type, index, parameters: new NullObject() };
+    }
+    return parseParameters(header, type, index, len, stopFlags);
+}
+/**
+ * Parses the parameters of a `Content-Type` header starting at the given index.
+ */
+function parseParameters(header, type, index, len, stopFlags) {
+    const parameters = new NullObject();
+    parameter: while (index < len) {
+        index++; // Skip over ;
+        while ((CHAR_MAP[header.charCodeAt(index)] & OWS) !== 0) {
+            index++;
+        }
+        const keyStart = index;
+        let keyFlags = 0;
+        let keyWhitespace = -1;
+        while (index < len) {
+            const code = header.charCodeAt(index);
+            const flags = CHAR_MAP[code];
+            if ((flags & stopFlags) !== 0) {
+                if ((flags & COMMA_FLAG) !== 0)
+                    break parameter;
+                continue parameter;
+            }
+            if (code === EQ) {
+                const keyEnd = keyWhitespace === -1 ? index : keyWhitespace;
+                const value = header.slice(keyStart, keyEnd);
+                const key = (keyFlags & CASE_FLAGS) === 0 ? value : value.toLowerCase();
+                index++;
+                while ((CHAR_MAP[header.charCodeAt(index)] & OWS) !== 0) {
+                    index++;
+                }
+                if (index < len && header.charCodeAt(index) === DQUOTE) {
+                    const quotedStart = ++index;
+                    let escaped = false;
+                    while (index < len) {
+                        const code = header.charCodeAt(index);
+                        if (code === DQUOTE) {
+                            if (parameters[key] === undefined) {
+                                parameters[key] = escaped
+                                    ? unescapeQuotedPairs(header, quotedStart, index)
+                                    : header.slice(quotedStart, index);
+                            }
+                            index++;
+                            let stop = 0;
+                            // Discard characters between quote and delimiter.
+                            while (index < len) {
+                                const code = header.charCodeAt(index);
+                                const flags = CHAR_MAP[code];
+                                if ((flags & stopFlags) !== 0) {
+                                    stop = flags & COMMA_FLAG;
+                                    break;
+                                }
+                                index++;
+                            }
+                            if (stop !== 0)
+                                break parameter;
+                            continue parameter;
+                        }
+                        if (code === BSLASH && index + 1 < len) {
+                            escaped = true;
+                            index += 2;
+                            continue;
+                        }
+                        index++;
+                    }
+                    continue parameter;
+                }
+                const valueStart = index;
+                let stop = 0;
+                let valueWhitespace = -1;
+                while (index < len) {
+                    const code = header.charCodeAt(index);
+                    const flags = CHAR_MAP[code];
+                    if ((flags & stopFlags) !== 0) {
+                        stop = flags & COMMA_FLAG;
+                        break;
+                    }
+                    if ((flags & OWS) !== 0) {
+                        if (valueWhitespace === -1)
+                            valueWhitespace = index;
+                    }
+                    else {
+                        valueWhitespace = -1;
+                    }
+                    index++;
+                }
+                if (parameters[key] === undefined) {
+                    const valueEnd = valueWhitespace === -1 ? index : valueWhitespace;
+                    parameters[key] = header.slice(valueStart, valueEnd);
+                }
+                if (stop !== 0)
+                    break parameter;
+                continue parameter;
+            }
+            if ((flags & OWS) !== 0) {
+                if (keyWhitespace === -1)
+                    keyWhitespace = index;
+            }
+            else {
+                keyWhitespace = -1;
+            }
+            keyFlags |= (code & NON_ASCII) | flags;
+            index++;
+        }
+    }
+    return { type, index, parameters };
+}
+/**
+ * Remove backslashes from quoted pairs in a known-terminated quoted string body.
+ */
+function unescapeQuotedPairs(str, start, end) {
+    let result = "";
+    for (let index = start; index < end; index++) {
+        if (str.charCodeAt(index) === BSLASH) {
+            result += str.slice(start, index);
+            start = ++index;
+        }
+    }
+    return result + str.slice(start, end);
+}
+//# sourceMappingURL=index.js.map
+;// CONCATENATED MODULE: ./node_modules/json-with-bigint/json-with-bigint.js
+const intRegex = /^-?\d+$/;
+const noiseValue = /^-?\d+n+$/; // Noise - strings that match the custom format before being converted to it
+const originalStringify = JSON.stringify;
+const originalParse = JSON.parse;
+const customFormat = /^-?\d+n$/;
+
+const bigIntsStringify = /([\[:])?"(-?\d+)n"($|\s*[,\}\]])/g;
+const noiseStringify = /([\[:])?("-?\d+n+)n("$|"\s*[,\}\]])/g;
+
+/**
+ * @typedef {(this: any, key: string | number | undefined, value: any) => any} Replacer
+ * @typedef {(key: string | number | undefined, value: any, context?: { source: string }) => any} Reviver
+ */
+
+/**
+ * Checks if a value is unstringifiable according to native JSON.stringify rules.
+ *
+ * @param {any} val The value to check.
+ * @returns {boolean} True if the value is undefined, a function, or a symbol.
+ */
+const isUnstringifiable = (val) =>
+  val === undefined || typeof val === "function" || typeof val === "symbol";
+
+/**
+ * Checks if a value is a native JSON.rawJSON object (Node.js 22+).
+ *
+ * @param {any} val The value to check.
+ * @returns {boolean} True if the value is a RawJSON instance.
+ */
+const isRawJSON = (val) =>
+  val !== null &&
+  typeof val === "object" &&
+  val.constructor &&
+  val.constructor.name === "RawJSON";
+
+/**
+ * Iteratively converts a JS value to a JSON string.
+ * Used as a fallback when the native JSON.stringify hits the Maximum Call Stack size.
+ * Fully compliant with JSON formatting (space), replacers, and toJSON behaviors.
+ *
+ * @param {any} rootValue The value to stringify.
+ * @param {Replacer | Array<string | number> | null} [replacer] User's custom replacer function.
+ * @param {string | number} [spaceParam] Indentation for pretty-printing.
+ * @returns {string | undefined} The generated JSON string.
+ */
+const stringifyIteratively = (rootValue, replacer, spaceParam) => {
+  let space = "";
+
+  if (typeof spaceParam === "number") {
+    space = " ".repeat(Math.min(10, Math.max(0, Math.floor(spaceParam))));
+  } else if (typeof spaceParam === "string") {
+    space = spaceParam.slice(0, 10);
+  }
+
+  const isFunctionReplacer = typeof replacer === "function";
+  const propertyList = Array.isArray(replacer)
+    ? new Set(replacer.map(String))
+    : null;
+
+  /**
+   * Prepares a value for stringification by resolving toJSON, handling BigInts,
+   * applying custom replacers, and unwrapping primitive objects.
+   *
+   * @param {object|Array} parent The parent object or array holding the value.
+   * @param {string} key The key associated with the value.
+   * @param {any} val The raw value to process.
+   * @returns {any} The processed value ready for stringification.
+   */
+  const prepareVal = (parent, key, val) => {
+    const isObject = val !== null && typeof val === "object";
+    const hasToJSON = isObject && typeof val.toJSON === "function";
+
+    if (hasToJSON) {
+      val = val.toJSON(key);
+    }
+
+    const isNoise = typeof val === "string" && noiseValue.test(val);
+
+    if (isNoise) return val + "n";
+
+    const isBigInt = typeof val === "bigint";
+
+    if (isBigInt) {
+      const supportsRawJSON = "rawJSON" in JSON;
+
+      if (supportsRawJSON) return JSON.rawJSON(val.toString());
+
+      return val.toString() + "n";
+    }
+
+    if (isFunctionReplacer) {
+      val = replacer.call(parent, key, val);
+    }
+
+    const isPostReplacerObject = val !== null && typeof val === "object";
+
+    if (isPostReplacerObject) {
+      const isPrimitiveWrapper =
+        val instanceof Number ||
+        val instanceof String ||
+        val instanceof Boolean;
+
+      if (isPrimitiveWrapper) {
+        val = val.valueOf();
+      }
+    }
+
+    return val;
+  };
+
+  const rootProcessed = prepareVal({ "": rootValue }, "", rootValue);
+
+  if (isUnstringifiable(rootProcessed)) {
+    return undefined;
+  }
+
+  const isRootPrimitive =
+    rootProcessed === null || typeof rootProcessed !== "object";
+  const isRootNativeRawJSON = isRawJSON(rootProcessed);
+
+  if (isRootPrimitive || isRootNativeRawJSON) {
+    return originalStringify(rootProcessed);
+  }
+
+  const chunks = [];
+  let level = 0;
+
+  const stack = [
+    {
+      parent: { "": rootProcessed },
+      key: "",
+      val: rootProcessed,
+      isArray: Array.isArray(rootProcessed),
+      keys: Array.isArray(rootProcessed) ? null : Object.keys(rootProcessed),
+      index: 0,
+      first: true,
+    },
+  ];
+
+  const visited = new WeakSet([rootProcessed]);
+
+  while (stack.length > 0) {
+    const node = stack[stack.length - 1];
+
+    if (node.index === 0) {
+      chunks.push(node.isArray ? "[" : "{");
+      level++;
+    }
+
+    let isDone = false;
+
+    if (node.isArray) {
+      if (node.index < node.val.length) {
+        if (!node.first) chunks.push(",");
+
+        if (space) chunks.push("\n" + space.repeat(level));
+
+        const childRaw = node.val[node.index];
+        const childVal = prepareVal(node.val, String(node.index), childRaw);
+
+        if (isUnstringifiable(childVal)) {
+          chunks.push("null");
+          node.first = false;
+          node.index++;
+        } else {
+          const isComplexObject =
+            childVal !== null && typeof childVal === "object";
+          const isNativeRaw = isRawJSON(childVal);
+
+          if (isComplexObject && !isNativeRaw) {
+            if (visited.has(childVal)) {
+              throw new TypeError("Converting circular structure to JSON");
+            }
+
+            visited.add(childVal);
+
+            stack.push({
+              parent: node.val,
+              key: String(node.index),
+              val: childVal,
+              isArray: Array.isArray(childVal),
+              keys: Array.isArray(childVal) ? null : Object.keys(childVal),
+              index: 0,
+              first: true,
+            });
+
+            node.first = false;
+            node.index++;
+          } else {
+            chunks.push(originalStringify(childVal));
+            node.first = false;
+            node.index++;
+          }
+        }
+      } else {
+        isDone = true;
+      }
+    } else {
+      while (node.index < node.keys.length) {
+        const k = node.keys[node.index++];
+
+        const isFilteredOutByArray = propertyList && !propertyList.has(k);
+
+        if (isFilteredOutByArray) continue;
+
+        const childRaw = node.val[k];
+        const childVal = prepareVal(node.val, k, childRaw);
+
+        if (isUnstringifiable(childVal)) continue;
+
+        if (!node.first) chunks.push(",");
+
+        if (space) {
+          chunks.push("\n" + space.repeat(level) + originalStringify(k) + ": ");
+        } else {
+          chunks.push(originalStringify(k) + ":");
+        }
+
+        const isComplexObject =
+          childVal !== null && typeof childVal === "object";
+        const isNativeRaw = isRawJSON(childVal);
+
+        if (isComplexObject && !isNativeRaw) {
+          if (visited.has(childVal)) {
+            throw new TypeError("Converting circular structure to JSON");
+          }
+
+          visited.add(childVal);
+
+          stack.push({
+            parent: node.val,
+            key: k,
+            val: childVal,
+            isArray: Array.isArray(childVal),
+            keys: Array.isArray(childVal) ? null : Object.keys(childVal),
+            index: 0,
+            first: true,
+          });
+
+          node.first = false;
+
+          break; // Stop current loop level to process the newly pushed stack node
+        } else {
+          chunks.push(originalStringify(childVal));
+          node.first = false;
+        }
+      }
+
+      const isNodeFullyProcessed =
+        node.index >= node.keys.length && stack[stack.length - 1] === node;
+
+      if (isNodeFullyProcessed) {
+        isDone = true;
+      }
+    }
+
+    if (isDone) {
+      level--;
+
+      if (!node.first && space) chunks.push("\n" + space.repeat(level));
+
+      chunks.push(node.isArray ? "]" : "}");
+      visited.delete(node.val);
+      stack.pop();
+    }
+  }
+
+  return chunks.join("");
+};
+
+/**
+ * Converts a JavaScript value to a JSON string.
+ *
+ * Supports serialization of BigInt values using two strategies:
+ * 1. Custom format "123n" → "123" (universal fallback)
+ * 2. Native JSON.rawJSON() (Node.js 22+, fastest) when available
+ *
+ * All other values are serialized exactly like native JSON.stringify().
+ *
+ * @param {*} value The value to convert to a JSON string.
+ * @param {Replacer | Array<string | number> | null} [replacer]
+ * A function that alters the behavior of the stringification process,
+ * or an array of strings/numbers to indicate properties to exclude.
+ * @param {string | number} [space]
+ * A string or number to specify indentation or pretty-printing.
+ * @returns {string} The JSON string representation.
+ */
+const JSONStringify = (value, replacer, space) => {
+  try {
+    const supportsRawJSON = "rawJSON" in JSON;
+
+    if (supportsRawJSON) {
+      return originalStringify(
+        value,
+        (key, val) => {
+          if (typeof val === "bigint") return JSON.rawJSON(val.toString());
+
+          const hasFunctionReplacer = typeof replacer === "function";
+
+          if (hasFunctionReplacer) return replacer(key, val);
+
+          const isKeyInArrayReplacer =
+            Array.isArray(replacer) && replacer.includes(key);
+
+          if (isKeyInArrayReplacer) return val;
+
+          return val;
+        },
+        space,
+      );
+    }
+
+    if (!value) return originalStringify(value, replacer, space);
+
+    const convertedToCustomJSON = originalStringify(
+      value,
+      (key, val) => {
+        const isNoise = typeof val === "string" && noiseValue.test(val);
+
+        if (isNoise) return val.toString() + "n"; // Mark noise values with additional "n" to offset the deletion of one "n" during the processing
+
+        if (typeof val === "bigint") return val.toString() + "n";
+
+        const hasFunctionReplacer = typeof replacer === "function";
+
+        if (hasFunctionReplacer) return replacer(key, val);
+
+        const isKeyInArrayReplacer =
+          Array.isArray(replacer) && replacer.includes(key);
+
+        if (isKeyInArrayReplacer) return val;
+
+        return val;
+      },
+      space,
+    );
+
+    const processedJSON = convertedToCustomJSON.replace(
+      bigIntsStringify,
+      "$1$2$3",
+    ); // Delete one "n" off the end of every BigInt value
+
+    const denoisedJSON = processedJSON.replace(noiseStringify, "$1$2$3"); // Remove one "n" off the end of every noisy string
+
+    return denoisedJSON;
+  } catch (error) {
+    if (error instanceof RangeError) {
+      const convertedJSON = stringifyIteratively(value, replacer, space);
+
+      if (convertedJSON === undefined) return undefined;
+
+      const supportsRawJSON = "rawJSON" in JSON;
+
+      if (supportsRawJSON) return convertedJSON;
+
+      const processedJSON = convertedJSON.replace(bigIntsStringify, "$1$2$3");
+
+      return processedJSON.replace(noiseStringify, "$1$2$3");
+    }
+
+    throw error;
+  }
+};
+
+const featureCache = new Map();
+
+/**
+ * Detects if the current JSON.parse implementation supports the context.source feature.
+ *
+ * Uses toString() fingerprinting to cache results and automatically detect runtime
+ * replacements of JSON.parse (polyfills, mocks, etc.).
+ *
+ * @returns {boolean} true if context.source is supported, false otherwise.
+ */
+const isContextSourceSupported = () => {
+  const parseFingerprint = JSON.parse.toString();
+
+  if (featureCache.has(parseFingerprint)) {
+    return featureCache.get(parseFingerprint);
+  }
+
+  try {
+    const result = JSON.parse(
+      "1",
+      (_, __, context) => !!context?.source && context.source === "1",
+    );
+    featureCache.set(parseFingerprint, result);
+
+    return result;
+  } catch {
+    featureCache.set(parseFingerprint, false);
+
+    return false;
+  }
+};
+
+/**
+ * Reviver function that converts custom-format BigInt strings back to BigInt values.
+ * Also handles "noise" strings that accidentally match the BigInt format.
+ *
+ * @param {string | number | undefined} key The object key.
+ * @param {*} value The value being parsed.
+ * @param {object} [context] Parse context (if supported by JSON.parse).
+ * @param {Reviver} [userReviver] User's custom reviver function.
+ * @returns {any} The transformed value.
+ */
+const convertMarkedBigIntsReviver = (key, value, context, userReviver) => {
+  const isCustomFormatBigInt =
+    typeof value === "string" && customFormat.test(value);
+
+  if (isCustomFormatBigInt) return BigInt(value.slice(0, -1));
+
+  const isNoiseValue = typeof value === "string" && noiseValue.test(value);
+  if (isNoiseValue) return value.slice(0, -1);
+
+  const hasUserReviver = typeof userReviver === "function";
+
+  if (!hasUserReviver) return value;
+
+  return userReviver(key, value, context);
+};
+
+/**
+ * Fast JSON.parse implementation (~2x faster than classic fallback).
+ * Uses JSON.parse's context.source feature to detect integers and convert
+ * large numbers directly to BigInt without string manipulation.
+ *
+ * Does not support legacy custom format from v1 of this library.
+ *
+ * @param {string} text JSON string to parse.
+ * @param {Reviver} [reviver] Transform function to apply to each value.
+ * @returns {any} Parsed JavaScript value.
+ */
+const JSONParseV2 = (text, reviver) => {
+  return JSON.parse(text, (key, value, context) => {
+    const isNumber = typeof value === "number";
+    const isOutOfBounds =
+      value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER;
+    const isBigNumber = isNumber && isOutOfBounds;
+    const isInt = context && intRegex.test(context.source);
+    const isBigInt = isBigNumber && isInt;
+
+    if (isBigInt) return BigInt(context.source);
+
+    const hasCustomReviver = typeof reviver === "function";
+
+    if (!hasCustomReviver) return value;
+
+    return reviver(key, value, context);
+  });
+};
+
+const MAX_INT = Number.MAX_SAFE_INTEGER.toString();
+const MAX_DIGITS = MAX_INT.length;
+const stringsOrLargeNumbers =
+  /"(?:[^"\\]|\\.)*"|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/g;
+const noiseValueWithQuotes = /^"-?\d+n+"$/; // Noise - strings that match the custom format before being converted to it
+
+/**
+ * Iteratively traverses the parsed object bottom-up (post-order),
+ * emulating the native JSON.parse reviver behavior.
+ * This avoids Call Stack overflows (RangeError) on deeply nested structures.
+ *
+ * @param {any} parsed The natively parsed JSON object.
+ * @param {Reviver} [userReviver] User's custom reviver function.
+ * @returns {any} The fully processed object.
+ */
+const applyReviverIteratively = (parsed, userReviver) => {
+  const rootHolder = { "": parsed };
+  const stack = [{ parent: rootHolder, key: "", visited: false }];
+
+  while (stack.length > 0) {
+    const node = stack[stack.length - 1];
+
+    if (!node.visited) {
+      node.visited = true;
+
+      const value = node.parent[node.key];
+      const isComplexObject = value !== null && typeof value === "object";
+
+      if (isComplexObject) {
+        const keys = Object.keys(value);
+
+        for (let i = keys.length - 1; i >= 0; i--) {
+          stack.push({ parent: value, key: keys[i], visited: false });
+        }
+      }
+    } else {
+      const { parent, key } = node;
+      let value = parent[key];
+
+      if (typeof value === "string") {
+        const isCustomFormatBigInt = customFormat.test(value);
+
+        if (isCustomFormatBigInt) {
+          value = BigInt(value.slice(0, -1));
+        } else {
+          const isNoise = noiseValue.test(value);
+
+          if (isNoise) value = value.slice(0, -1);
+        }
+      }
+
+      const hasUserReviver = typeof userReviver === "function";
+
+      if (hasUserReviver) {
+        value = userReviver.call(parent, key, value);
+      }
+
+      const isDeleted = value === undefined;
+
+      if (isDeleted) {
+        delete parent[key];
+      } else {
+        parent[key] = value;
+      }
+
+      stack.pop();
+    }
+  }
+
+  return rootHolder[""];
+};
+
+/**
+ * Pre-processes the JSON string to mark large numbers with an 'n' suffix.
+ *
+ * @param {string} text The raw JSON string.
+ * @returns {string} The serialized string with marked BigInts.
+ */
+const serializeBigInts = (text) => {
+  return text.replace(
+    stringsOrLargeNumbers,
+    (match, digits, fractional, exponential) => {
+      const isString = match[0] === '"';
+      const isNoise = isString && noiseValueWithQuotes.test(match);
+
+      if (isNoise) return match.substring(0, match.length - 1) + 'n"'; // Mark noise values with additional "n" to offset the deletion of one "n" during the processing
+
+      const hasFractionalOrExponential = fractional || exponential;
+
+      // With a fixed number of digits, we can correctly use lexicographical comparison to do a numeric comparison
+      const isLessThanMaxSafeInt =
+        digits &&
+        (digits.length < MAX_DIGITS ||
+          (digits.length === MAX_DIGITS && digits <= MAX_INT));
+
+      const isStandardValue =
+        isString || hasFractionalOrExponential || isLessThanMaxSafeInt;
+
+      if (isStandardValue) return match;
+
+      return '"' + match + 'n"';
+    },
+  );
+};
+
+/**
+ * Converts a JSON string into a JavaScript value.
+ *
+ * Supports parsing of large integers using two strategies:
+ * 1. Classic fallback: Marks large numbers with "123n" format, then converts to BigInt
+ * 2. Fast path (JSONParseV2): Uses context.source feature (~2x faster) when available
+ *
+ * All other JSON values are parsed exactly like native JSON.parse().
+ *
+ * @param {string} text A valid JSON string.
+ * @param {Reviver} [reviver]
+ * A function that transforms the results. This function is called for each member
+ * of the object. If a member contains nested objects, the nested objects are
+ * transformed before the parent object is.
+ * @returns {any} The parsed JavaScript value.
+ * @throws {SyntaxError} If text is not valid JSON.
+ */
+const JSONParse = (text, reviver) => {
+  if (!text) return originalParse(text, reviver);
+
+  try {
+    if (isContextSourceSupported()) return JSONParseV2(text, reviver); // Shortcut to a faster (2x) and simpler version
+
+    // Find and mark big numbers with "n"
+    const serializedData = serializeBigInts(text);
+
+    return originalParse(serializedData, (key, value, context) =>
+      convertMarkedBigIntsReviver(key, value, context, reviver),
+    );
+  } catch (error) {
+    if (error instanceof RangeError) {
+      const serializedData = serializeBigInts(text);
+      const parsed = originalParse(serializedData);
+
+      return applyReviverIteratively(parsed, reviver);
+    }
+
+    throw error;
+  }
+};
+
+
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/request-error/dist-src/index.js
+class RequestError extends Error {
+  name;
+  /**
+   * http status code
+   */
+  status;
+  /**
+   * Request options that lead to the error.
+   */
+  request;
+  /**
+   * Response object if a response was received
+   */
+  response;
+  constructor(message, statusCode, options) {
+    super(message, { cause: options.cause });
+    this.name = "HttpError";
+    this.status = Number.parseInt(statusCode);
+    if (Number.isNaN(this.status)) {
+      this.status = 0;
+    }
+    /* v8 ignore else -- @preserve -- Bug with vitest coverage where it sees an else branch that doesn't exist */
+    if ("response" in options) {
+      this.response = options.response;
+    }
+    const requestCopy = Object.assign({}, options.request);
+    if (options.request.headers.authorization) {
+      requestCopy.headers = Object.assign({}, options.request.headers, {
+        authorization: options.request.headers.authorization.replace(
+          /(?<! ) .*$/,
+          " [REDACTED]"
+        )
+      });
+    }
+    requestCopy.url = requestCopy.url.replace(/\bclient_secret=\w+/g, "client_secret=[REDACTED]").replace(/\baccess_token=\w+/g, "access_token=[REDACTED]");
+    this.request = requestCopy;
+  }
+}
+
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/request/dist-bundle/index.js
+// pkg/dist-src/index.js
+
+
+// pkg/dist-src/defaults.js
+
+
+// pkg/dist-src/version.js
+var dist_bundle_VERSION = "10.0.16";
+
+// pkg/dist-src/defaults.js
+var defaults_default = {
+  headers: {
+    "user-agent": `octokit-request.js/${dist_bundle_VERSION} ${getUserAgent()}`
+  }
+};
+
+// pkg/dist-src/fetch-wrapper.js
+
+
+
+// pkg/dist-src/is-plain-object.js
+function dist_bundle_isPlainObject(value) {
+  if (typeof value !== "object" || value === null) return false;
+  if (Object.prototype.toString.call(value) !== "[object Object]") return false;
+  const proto = Object.getPrototypeOf(value);
+  if (proto === null) return true;
+  const Ctor = Object.prototype.hasOwnProperty.call(proto, "constructor") && proto.constructor;
+  return typeof Ctor === "function" && Ctor instanceof Ctor && Function.prototype.call(Ctor) === Function.prototype.call(value);
+}
+
+// pkg/dist-src/fetch-wrapper.js
+
+var noop = () => "";
+async function fetchWrapper(requestOptions) {
+  const fetch = requestOptions.request?.fetch || globalThis.fetch;
+  if (!fetch) {
+    throw new Error(
+      "fetch is not set. Please pass a fetch implementation as new Octokit({ request: { fetch }}). Learn more at https://github.com/octokit/octokit.js/#fetch-missing"
+    );
+  }
+  const log = requestOptions.request?.log || console;
+  const parseSuccessResponseBody = requestOptions.request?.parseSuccessResponseBody !== false;
+  const body = dist_bundle_isPlainObject(requestOptions.body) || Array.isArray(requestOptions.body) ? JSONStringify(requestOptions.body) : requestOptions.body;
+  const requestHeaders = Object.fromEntries(
+    Object.entries(requestOptions.headers).map(([name, value]) => [
+      name,
+      String(value)
+    ])
+  );
+  let fetchResponse;
+  try {
+    fetchResponse = await fetch(requestOptions.url, {
+      method: requestOptions.method,
+      body,
+      redirect: requestOptions.request?.redirect,
+      headers: requestHeaders,
+      signal: requestOptions.request?.signal,
+      // duplex must be set if request.body is ReadableStream or Async Iterables.
+      // See https://fetch.spec.whatwg.org/#dom-requestinit-duplex.
+      ...requestOptions.body && { duplex: "half" }
+    });
+  } catch (error) {
+    let message = "Unknown Error";
+    if (error instanceof Error) {
+      if (error.name === "AbortError") {
+        error.status = 500;
+        throw error;
+      }
+      message = error.message;
+      if (error.name === "TypeError" && "cause" in error) {
+        if (error.cause instanceof Error) {
+          message = error.cause.message;
+        } else if (typeof error.cause === "string") {
+          message = error.cause;
+        }
+      }
+    }
+    const requestError = new RequestError(message, 500, {
+      request: requestOptions
+    });
+    requestError.cause = error;
+    throw requestError;
+  }
+  const status = fetchResponse.status;
+  const url = fetchResponse.url;
+  const responseHeaders = {};
+  for (const [key, value] of fetchResponse.headers) {
+    responseHeaders[key] = value;
+  }
+  const octokitResponse = {
+    url,
+    status,
+    headers: responseHeaders,
+    data: ""
+  };
+  if ("deprecation" in responseHeaders) {
+    const matches = responseHeaders.link && responseHeaders.link.match(/<([^<>]+)>; rel="deprecation"/);
+    const deprecationLink = matches && matches.pop();
+    log.warn(
+      `[@octokit/request] "${requestOptions.method} ${requestOptions.url}" is deprecated. It is scheduled to be removed on ${responseHeaders.sunset}${deprecationLink ? `. See ${deprecationLink}` : ""}`
+    );
+  }
+  if (status === 204 || status === 205) {
+    return octokitResponse;
+  }
+  if (requestOptions.method === "HEAD") {
+    if (status < 400) {
+      return octokitResponse;
+    }
+    throw new RequestError(fetchResponse.statusText, status, {
+      response: octokitResponse,
+      request: requestOptions
+    });
+  }
+  if (status === 304) {
+    octokitResponse.data = await getResponseData(fetchResponse);
+    throw new RequestError("Not modified", status, {
+      response: octokitResponse,
+      request: requestOptions
+    });
+  }
+  if (status >= 400) {
+    octokitResponse.data = await getResponseData(fetchResponse);
+    throw new RequestError(toErrorMessage(octokitResponse.data), status, {
+      response: octokitResponse,
+      request: requestOptions
+    });
+  }
+  octokitResponse.data = parseSuccessResponseBody ? await getResponseData(fetchResponse) : fetchResponse.body;
+  return octokitResponse;
+}
+async function getResponseData(response) {
+  const contentType = response.headers.get("content-type");
+  if (!contentType) {
+    return response.text().catch(noop);
+  }
+  const mimetype = dist_parse(contentType);
+  if (isJSONResponse(mimetype)) {
+    let text = "";
+    try {
+      text = await response.text();
+      return JSONParse(text);
+    } catch (err) {
+      return text;
+    }
+  } else if (mimetype.type.startsWith("text/") || // `application/octet-stream` is the canonical "arbitrary binary" type
+  // (RFC 2046) and must never be decoded as text, even when the response
+  // carries a (misleading) `charset=utf-8` parameter — see #751.
+  mimetype.parameters.charset?.toLowerCase() === "utf-8" && mimetype.type !== "application/octet-stream") {
+    return response.text().catch(noop);
+  } else {
+    return response.arrayBuffer().catch(
+      /* v8 ignore next -- @preserve */
+      () => new ArrayBuffer(0)
+    );
+  }
+}
+function isJSONResponse(mimetype) {
+  return mimetype.type === "application/json" || mimetype.type === "application/scim+json";
+}
+function toErrorMessage(data) {
+  if (typeof data === "string") {
+    return data;
+  }
+  if (data instanceof ArrayBuffer) {
+    return "Unknown error";
+  }
+  if (typeof data === "object" && data !== null && "message" in data) {
+    const objectData = data;
+    const suffix = "documentation_url" in objectData ? ` - ${objectData.documentation_url}` : "";
+    return Array.isArray(objectData.errors) ? `${objectData.message}: ${objectData.errors.map((v) => JSON.stringify(v)).join(", ")}${suffix}` : `${objectData.message}${suffix}`;
+  }
+  return `Unknown error: ${JSON.stringify(data)}`;
+}
+
+// pkg/dist-src/with-defaults.js
+function dist_bundle_withDefaults(oldEndpoint, newDefaults) {
+  const endpoint2 = oldEndpoint.defaults(newDefaults);
+  const newApi = function(route, parameters) {
+    const endpointOptions = endpoint2.merge(route, parameters);
+    if (!endpointOptions.request || !endpointOptions.request.hook) {
+      return fetchWrapper(endpoint2.parse(endpointOptions));
+    }
+    const request2 = (route2, parameters2) => {
+      return fetchWrapper(
+        endpoint2.parse(endpoint2.merge(route2, parameters2))
+      );
+    };
+    Object.assign(request2, {
+      endpoint: endpoint2,
+      defaults: dist_bundle_withDefaults.bind(null, endpoint2)
+    });
+    return endpointOptions.request.hook(request2, endpointOptions);
+  };
+  return Object.assign(newApi, {
+    endpoint: endpoint2,
+    defaults: dist_bundle_withDefaults.bind(null, endpoint2)
+  });
+}
+
+// pkg/dist-src/index.js
+var request = dist_bundle_withDefaults(endpoint, defaults_default);
+
+/* v8 ignore next -- @preserve */
+/* v8 ignore else -- @preserve */
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/graphql/dist-bundle/index.js
+// pkg/dist-src/index.js
+
+
+
+// pkg/dist-src/version.js
+var graphql_dist_bundle_VERSION = "0.0.0-development";
+
+// pkg/dist-src/with-defaults.js
+
+
+// pkg/dist-src/graphql.js
+
+
+// pkg/dist-src/error.js
+function _buildMessageForResponseErrors(data) {
+  return `Request failed due to following response errors:
+` + data.errors.map((e) => ` - ${e.message}`).join("\n");
+}
+var GraphqlResponseError = class extends Error {
+  constructor(request2, headers, response) {
+    super(_buildMessageForResponseErrors(response));
+    this.request = request2;
+    this.headers = headers;
+    this.response = response;
+    this.errors = response.errors;
+    this.data = response.data;
+    if (Error.captureStackTrace) {
+      Error.captureStackTrace(this, this.constructor);
+    }
+  }
+  request;
+  headers;
+  response;
+  name = "GraphqlResponseError";
+  errors;
+  data;
+};
+
+// pkg/dist-src/graphql.js
+var NON_VARIABLE_OPTIONS = [
+  "method",
+  "baseUrl",
+  "url",
+  "headers",
+  "request",
+  "query",
+  "mediaType",
+  "operationName"
+];
+var FORBIDDEN_VARIABLE_OPTIONS = ["query", "method", "url"];
+var GHES_V3_SUFFIX_REGEX = /\/api\/v3\/?$/;
+function graphql(request2, query, options) {
+  if (options) {
+    if (typeof query === "string" && "query" in options) {
+      return Promise.reject(
+        new Error(`[@octokit/graphql] "query" cannot be used as variable name`)
+      );
+    }
+    for (const key in options) {
+      if (!FORBIDDEN_VARIABLE_OPTIONS.includes(key)) continue;
+      return Promise.reject(
+        new Error(
+          `[@octokit/graphql] "${key}" cannot be used as variable name`
+        )
+      );
+    }
+  }
+  const parsedOptions = typeof query === "string" ? Object.assign({ query }, options) : query;
+  const requestOptions = Object.keys(
+    parsedOptions
+  ).reduce((result, key) => {
+    if (NON_VARIABLE_OPTIONS.includes(key)) {
+      result[key] = parsedOptions[key];
+      return result;
+    }
+    if (!result.variables) {
+      result.variables = {};
+    }
+    result.variables[key] = parsedOptions[key];
+    return result;
+  }, {});
+  const baseUrl = parsedOptions.baseUrl || request2.endpoint.DEFAULTS.baseUrl;
+  if (GHES_V3_SUFFIX_REGEX.test(baseUrl)) {
+    requestOptions.url = baseUrl.replace(GHES_V3_SUFFIX_REGEX, "/api/graphql");
+  }
+  return request2(requestOptions).then((response) => {
+    if (response.data.errors) {
+      const headers = {};
+      for (const key of Object.keys(response.headers)) {
+        headers[key] = response.headers[key];
+      }
+      throw new GraphqlResponseError(
+        requestOptions,
+        headers,
+        response.data
+      );
+    }
+    return response.data.data;
+  });
+}
+
+// pkg/dist-src/with-defaults.js
+function graphql_dist_bundle_withDefaults(request2, newDefaults) {
+  const newRequest = request2.defaults(newDefaults);
+  const newApi = (query, options) => {
+    return graphql(newRequest, query, options);
+  };
+  return Object.assign(newApi, {
+    defaults: graphql_dist_bundle_withDefaults.bind(null, newRequest),
+    endpoint: newRequest.endpoint
+  });
+}
+
+// pkg/dist-src/index.js
+var graphql2 = graphql_dist_bundle_withDefaults(request, {
+  headers: {
+    "user-agent": `octokit-graphql.js/${graphql_dist_bundle_VERSION} ${getUserAgent()}`
+  },
+  method: "POST",
+  url: "/graphql"
+});
+function withCustomRequest(customRequest) {
+  return graphql_dist_bundle_withDefaults(customRequest, {
+    method: "POST",
+    url: "/graphql"
+  });
+}
+
+/* v8 ignore if -- @preserve */
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/auth-token/dist-bundle/index.js
+// pkg/dist-src/is-jwt.js
+var b64url = "(?:[a-zA-Z0-9_-]+)";
+var sep = "\\.";
+var jwtRE = new RegExp(`^${b64url}${sep}${b64url}${sep}${b64url}$`);
+var isJWT = jwtRE.test.bind(jwtRE);
+
+// pkg/dist-src/auth.js
+async function auth(token) {
+  const isApp = isJWT(token);
+  const isInstallation = token.startsWith("v1.") || token.startsWith("ghs_");
+  const isUserToServer = token.startsWith("ghu_");
+  const tokenType = isApp ? "app" : isInstallation ? "installation" : isUserToServer ? "user-to-server" : "oauth";
+  return {
+    type: "token",
+    token,
+    tokenType
+  };
+}
+
+// pkg/dist-src/with-authorization-prefix.js
+function withAuthorizationPrefix(token) {
+  if (token.split(/\./).length === 3) {
+    return `bearer ${token}`;
+  }
+  return `token ${token}`;
+}
+
+// pkg/dist-src/hook.js
+async function hook(token, request, route, parameters) {
+  const endpoint = request.endpoint.merge(
+    route,
+    parameters
+  );
+  endpoint.headers.authorization = withAuthorizationPrefix(token);
+  return request(endpoint);
+}
+
+// pkg/dist-src/index.js
+var createTokenAuth = function createTokenAuth2(token) {
+  if (!token) {
+    throw new Error("[@octokit/auth-token] No token passed to createTokenAuth");
+  }
+  if (typeof token !== "string") {
+    throw new Error(
+      "[@octokit/auth-token] Token passed to createTokenAuth is not a string"
+    );
+  }
+  token = token.replace(/^(token|bearer) +/i, "");
+  return Object.assign(auth.bind(null, token), {
+    hook: hook.bind(null, token)
+  });
+};
+
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/core/dist-src/version.js
+const version_VERSION = "7.0.8";
+
+
+;// CONCATENATED MODULE: ./node_modules/@octokit/core/dist-src/index.js
+
+
+
+
+
+
+const dist_src_noop = () => {
+};
+const consoleWarn = console.warn.bind(console);
+const consoleError = console.error.bind(console);
+function dist_src_createLogger(logger = {}) {
+  if (typeof logger.debug !== "function") {
+    logger.debug = dist_src_noop;
+  }
+  if (typeof logger.info !== "function") {
+    logger.info = dist_src_noop;
+  }
+  if (typeof logger.warn !== "function") {
+    logger.warn = consoleWarn;
+  }
+  if (typeof logger.error !== "function") {
+    logger.error = consoleError;
+  }
+  return logger;
+}
+const userAgentTrail = `octokit-core.js/${version_VERSION} ${getUserAgent()}`;
+class Octokit {
+  static VERSION = version_VERSION;
+  static defaults(defaults) {
+    const OctokitWithDefaults = class extends this {
+      constructor(...args) {
+        const options = args[0] || {};
+        if (typeof defaults === "function") {
+          super(defaults(options));
+          return;
+        }
+        super(
+          Object.assign(
+            {},
+            defaults,
+            options,
+            options.userAgent && defaults.userAgent ? {
+              userAgent: `${options.userAgent} ${defaults.userAgent}`
+            } : null
+          )
+        );
+      }
+    };
+    return OctokitWithDefaults;
+  }
+  static plugins = [];
+  /**
+   * Attach a plugin (or many) to your Octokit instance.
+   *
+   * @example
+   * const API = Octokit.plugin(plugin1, plugin2, plugin3, ...)
+   */
+  static plugin(...newPlugins) {
+    const currentPlugins = this.plugins;
+    const NewOctokit = class extends this {
+      static plugins = currentPlugins.concat(
+        newPlugins.filter((plugin) => !currentPlugins.includes(plugin))
+      );
+    };
+    return NewOctokit;
+  }
+  constructor(options = {}) {
+    const hook = new before_after_hook.Collection();
+    const requestDefaults = {
+      baseUrl: request.endpoint.DEFAULTS.baseUrl,
+      headers: {},
+      request: Object.assign({}, options.request, {
+        // @ts-ignore internal usage only, no need to type
+        hook: hook.bind(null, "request")
+      }),
+      mediaType: {
+        previews: [],
+        format: ""
+      }
+    };
+    requestDefaults.headers["user-agent"] = options.userAgent ? `${options.userAgent} ${userAgentTrail}` : userAgentTrail;
+    if (options.baseUrl) {
+      requestDefaults.baseUrl = options.baseUrl;
+    }
+    if (options.previews) {
+      requestDefaults.mediaType.previews = options.previews;
+    }
+    if (options.timeZone) {
+      requestDefaults.headers["time-zone"] = options.timeZone;
+    }
+    this.request = request.defaults(requestDefaults);
+    this.graphql = withCustomRequest(this.request).defaults(requestDefaults);
+    this.log = dist_src_createLogger(options.log);
+    this.hook = hook;
+    if (!options.authStrategy) {
+      if (!options.auth) {
+        this.auth = async () => ({
+          type: "unauthenticated"
+        });
+      } else {
+        const auth = createTokenAuth(options.auth);
+        hook.wrap("request", auth.hook);
+        this.auth = auth;
+      }
+    } else {
+      const { authStrategy, ...otherOptions } = options;
+      const auth = authStrategy(
+        Object.assign(
+          {
+            request: this.request,
+            log: this.log,
+            // we pass the current octokit instance as well as its constructor options
+            // to allow for authentication strategies that return a new octokit instance
+            // that shares the same internal state as the current one. The original
+            // requirement for this was the "event-octokit" authentication strategy
+            // of https://github.com/probot/octokit-auth-probot.
+            octokit: this,
+            octokitOptions: otherOptions
+          },
+          options.auth
+        )
+      );
+      hook.wrap("request", auth.hook);
+      this.auth = auth;
+    }
+    const classConstructor = this.constructor;
+    for (let i = 0; i < classConstructor.plugins.length; ++i) {
+      Object.assign(this, classConstructor.plugins[i](this, options));
+    }
+  }
+  // assigned during constructor
+  request;
+  graphql;
+  log;
+  hook;
+  // TODO: type `octokit.auth` based on passed options.authStrategy
+  auth;
+}
+
+
+// EXTERNAL MODULE: ./node_modules/bottleneck/light.js
+var light = __nccwpck_require__(3251);
+;// CONCATENATED MODULE: ./node_modules/@octokit/plugin-throttling/dist-bundle/index.js
+// pkg/dist-src/index.js
+
+
+// pkg/dist-src/version.js
+var plugin_throttling_dist_bundle_VERSION = "0.0.0-development";
+
+// pkg/dist-src/wrap-request.js
+var dist_bundle_noop = () => Promise.resolve();
+function wrapRequest(state, request, options) {
+  return state.retryLimiter.schedule(doRequest, state, request, options);
+}
+async function doRequest(state, request, options) {
+  const { pathname } = new URL(options.url, "http://github.test");
+  const isAuth = isAuthRequest(options.method, pathname);
+  const isWrite = !isAuth && options.method !== "GET" && options.method !== "HEAD";
+  const isSearch = options.method === "GET" && pathname.startsWith("/search/");
+  const isGraphQL = pathname.startsWith("/graphql");
+  const retryCount = ~~request.retryCount;
+  const jobOptions = retryCount > 0 ? { priority: 0, weight: 0 } : {};
+  if (state.clustering) {
+    jobOptions.expiration = 1e3 * 60;
+  }
+  if (isWrite || isGraphQL) {
+    await state.write.key(state.id).schedule(jobOptions, dist_bundle_noop);
+  }
+  if (isWrite && state.triggersNotification(pathname)) {
+    await state.notifications.key(state.id).schedule(jobOptions, dist_bundle_noop);
+  }
+  if (isSearch) {
+    await state.search.key(state.id).schedule(jobOptions, dist_bundle_noop);
+  }
+  const req = (isAuth ? state.auth : state.global).key(state.id).schedule(jobOptions, request, options);
+  if (isGraphQL) {
+    const res = await req;
+    if (res.data.errors != null && res.data.errors.some((error) => error.type === "RATE_LIMITED")) {
+      const error = Object.assign(new Error("GraphQL Rate Limit Exceeded"), {
+        response: res,
+        data: res.data
+      });
+      throw error;
+    }
+  }
+  return req;
+}
+function isAuthRequest(method, pathname) {
+  return method === "PATCH" && // https://docs.github.com/en/rest/apps/apps?apiVersion=2022-11-28#create-a-scoped-access-token
+  /^\/applications\/[^/]+\/token\/scoped$/.test(pathname) || method === "POST" && // https://docs.github.com/en/rest/apps/oauth-applications?apiVersion=2022-11-28#reset-a-token
+  (/^\/applications\/[^/]+\/token$/.test(pathname) || // https://docs.github.com/en/rest/apps/apps?apiVersion=2022-11-28#create-an-installation-access-token-for-an-app
+  /^\/app\/installations\/[^/]+\/access_tokens$/.test(pathname) || // https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
+  pathname === "/login/oauth/access_token");
+}
+
+// pkg/dist-src/generated/triggers-notification-paths.js
+var triggers_notification_paths_default = [
+  "/orgs/{org}/invitations",
+  "/orgs/{org}/invitations/{invitation_id}",
+  "/orgs/{org}/teams/{team_slug}/discussions",
+  "/orgs/{org}/teams/{team_slug}/discussions/{discussion_number}/comments",
+  "/repos/{owner}/{repo}/collaborators/{username}",
+  "/repos/{owner}/{repo}/commits/{commit_sha}/comments",
+  "/repos/{owner}/{repo}/issues",
+  "/repos/{owner}/{repo}/issues/{issue_number}/comments",
+  "/repos/{owner}/{repo}/issues/{issue_number}/sub_issue",
+  "/repos/{owner}/{repo}/issues/{issue_number}/sub_issues/priority",
+  "/repos/{owner}/{repo}/pulls",
+  "/repos/{owner}/{repo}/pulls/{pull_number}/comments",
+  "/repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies",
+  "/repos/{owner}/{repo}/pulls/{pull_number}/merge",
+  "/repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers",
+  "/repos/{owner}/{repo}/pulls/{pull_number}/reviews",
+  "/repos/{owner}/{repo}/releases",
+  "/teams/{team_id}/discussions",
+  "/teams/{team_id}/discussions/{discussion_number}/comments"
+];
+
+// pkg/dist-src/route-matcher.js
+function routeMatcher(paths) {
+  const regexes = paths.map(
+    (path) => path.split("/").map((c) => c.startsWith("{") ? "(?:.+?)" : c).join("/")
+  );
+  const regex2 = `^(?:${regexes.map((r) => `(?:${r})`).join("|")})[^/]*$`;
+  return new RegExp(regex2, "i");
+}
+
+// pkg/dist-src/index.js
+var dist_bundle_regex = routeMatcher(triggers_notification_paths_default);
+var triggersNotification = dist_bundle_regex.test.bind(dist_bundle_regex);
+var groups = {};
+var createGroups = function(Bottleneck, common) {
+  groups.global = new Bottleneck.Group({
+    id: "octokit-global",
+    maxConcurrent: 10,
+    ...common
+  });
+  groups.auth = new Bottleneck.Group({
+    id: "octokit-auth",
+    maxConcurrent: 1,
+    ...common
+  });
+  groups.search = new Bottleneck.Group({
+    id: "octokit-search",
+    maxConcurrent: 1,
+    minTime: 2e3,
+    ...common
+  });
+  groups.write = new Bottleneck.Group({
+    id: "octokit-write",
+    maxConcurrent: 1,
+    minTime: 1e3,
+    ...common
+  });
+  groups.notifications = new Bottleneck.Group({
+    id: "octokit-notifications",
+    maxConcurrent: 1,
+    minTime: 3e3,
+    ...common
+  });
+};
+function throttling(octokit, octokitOptions) {
+  const {
+    enabled = true,
+    Bottleneck = light,
+    id = "no-id",
+    timeout = 1e3 * 60 * 2,
+    // Redis TTL: 2 minutes
+    connection
+  } = octokitOptions.throttle || {};
+  if (!enabled) {
+    return {};
+  }
+  const common = { timeout };
+  if (typeof connection !== "undefined") {
+    common.connection = connection;
+  }
+  const state = Object.assign(
+    {
+      clustering: connection != null,
+      triggersNotification,
+      fallbackSecondaryRateRetryAfter: 60,
+      retryAfterBaseValue: 1e3,
+      id
+    },
+    octokitOptions.throttle
+  );
+  if (typeof state.onSecondaryRateLimit !== "function" || typeof state.onRateLimit !== "function") {
+    throw new Error(`octokit/plugin-throttling error:
+        You must pass the onSecondaryRateLimit and onRateLimit error handlers.
+        See https://octokit.github.io/rest.js/#throttling
+
+        const octokit = new Octokit({
+          throttle: {
+            onSecondaryRateLimit: (retryAfter, options) => {/* ... */},
+            onRateLimit: (retryAfter, options) => {/* ... */}
+          }
+        })
+    `);
+  }
+  let initialized = false;
+  const initializeBottleneck = () => {
+    if (initialized) {
+      return;
+    }
+    initialized = true;
+    if (groups.global == null) {
+      createGroups(Bottleneck, common);
+    }
+    state.global = state.global ?? groups.global;
+    state.auth = state.auth ?? groups.auth;
+    state.search = state.search ?? groups.search;
+    state.write = state.write ?? groups.write;
+    state.notifications = state.notifications ?? groups.notifications;
+    state.retryLimiter = state.retryLimiter ?? new Bottleneck();
+    const events = {};
+    const emitter = new Bottleneck.Events(events);
+    events.on("secondary-limit", state.onSecondaryRateLimit);
+    events.on("rate-limit", state.onRateLimit);
+    events.on(
+      "error",
+      (e) => octokit.log.warn("Error in throttling-plugin limit handler", e)
+    );
+    state.retryLimiter.on("failed", async function(error, info) {
+      const [state2, request, options] = info.args;
+      const { pathname } = new URL(options.url, "http://github.test");
+      const shouldRetryGraphQL = pathname.startsWith("/graphql") && error.status !== 401;
+      if (!(shouldRetryGraphQL || error.status === 403 || error.status === 429)) {
+        return;
+      }
+      const retryCount = ~~request.retryCount;
+      request.retryCount = retryCount;
+      options.request.retryCount = retryCount;
+      const { wantRetry, retryAfter = 0 } = await (async function() {
+        if (/\bsecondary rate\b/i.test(error.message)) {
+          const retryAfter2 = Number(error.response.headers["retry-after"]) || state2.fallbackSecondaryRateRetryAfter;
+          const wantRetry2 = await emitter.trigger(
+            "secondary-limit",
+            retryAfter2,
+            options,
+            octokit,
+            retryCount
+          );
+          return { wantRetry: wantRetry2, retryAfter: retryAfter2 };
+        }
+        if (error.response.headers != null && error.response.headers["x-ratelimit-remaining"] === "0" || (error.response.data?.errors ?? []).some(
+          (error2) => error2.type === "RATE_LIMITED"
+        )) {
+          const rateLimitReset = new Date(
+            ~~error.response.headers["x-ratelimit-reset"] * 1e3
+          ).getTime();
+          const retryAfter2 = Math.max(
+            // Add one second so we retry _after_ the reset time
+            // https://docs.github.com/en/rest/overview/resources-in-the-rest-api?apiVersion=2022-11-28#exceeding-the-rate-limit
+            Math.ceil((rateLimitReset - Date.now()) / 1e3) + 1,
+            0
+          );
+          const wantRetry2 = await emitter.trigger(
+            "rate-limit",
+            retryAfter2,
+            options,
+            octokit,
+            retryCount
+          );
+          return { wantRetry: wantRetry2, retryAfter: retryAfter2 };
+        }
+        return {};
+      })();
+      if (wantRetry) {
+        request.retryCount++;
+        return retryAfter * state2.retryAfterBaseValue;
+      }
+    });
+  };
+  octokit.hook.wrap("request", (request, options) => {
+    initializeBottleneck();
+    return wrapRequest(state, request, options);
+  });
+  return {};
+}
+throttling.VERSION = plugin_throttling_dist_bundle_VERSION;
+throttling.triggersNotification = triggersNotification;
+
+
+;// CONCATENATED MODULE: ./build/js/shared/abort.js
+// Makes any wait abortable. Used by app, exposure, tunnel and github.
+/**
+ * Settles as the promise does, or rejects with the signal's reason if the signal is aborted first. The work behind the
+ * promise is not stopped; if it fails after that, the error is ignored.
+ */
+function raceSignal(promise, signal) {
+    return new Promise((resolve, reject) => {
+        const onAbort = () => reject(signal.reason);
+        signal.addEventListener('abort', onAbort, { once: true });
+        promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+        if (signal.aborted)
+            onAbort();
+    });
+}
+
+;// CONCATENATED MODULE: ./build/js/github/github-error.js
+// What goes wrong with a request to GitHub. Thrown by api.ts and rate-limit.ts.
+/** GitHub refused, could not be reached, or answered with something unexpected. */
+class github_error_GitHubError extends Error {
+    /** HTTP status; undefined if there was no answer. */
+    status;
+    /** Whether a later request may succeed. */
+    retryable;
+    /** How long GitHub wants no further request; undefined if it did not say. */
+    retryAfterMs;
+    /** True if GitHub says that the token lacks a permission. There are other reasons for 403. */
+    lacksPermission;
+    constructor(message, options) {
+        super(message, options);
+        this.name = 'GitHubError';
+        this.status = options.status;
+        this.retryable = options.retryable;
+        this.retryAfterMs = options.retryAfterMs;
+        this.lacksPermission = options.lacksPermission ?? false;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/github/refusal.js
+// What GitHub says when it refuses a request, in one line. Used by api.ts and rate-limit.ts.
+
+
+/** Octokit's error for an answer; without an answer there is no `response`. */
+const Answered = object({
+    status: number(),
+    response: object({
+        status: number(),
+        headers: optional(record(string(), unknown())),
+        data: optional(unknown()),
+    }),
+});
+const Detail = union([
+    string(),
+    pipe(object({ message: string() }), transform(({ message }) => message)),
+    pipe(object({ field: string(), code: string() }), transform(({ field, code }) => `${field} ${code}`)),
+]);
+const Refusal = object({
+    message: string(),
+    errors: optional(array(fallback(Detail, '')), []),
+});
+/** GitHub's own words, without the link to its documentation. Load balancers in front of it answer with HTML pages. */
+function quoteRefusal(data) {
+    const refusal = safeParse(Refusal, data);
+    if (refusal.success) {
+        const { message, errors } = refusal.output;
+        const details = errors.filter(detail => detail !== '');
+        return sanitise_sanitise(details.length === 0 ? message : `${message}: ${details.join(', ')}`);
+    }
+    if (typeof data !== 'string' || data.trim() === '')
+        return 'an answer without words';
+    const title = /<title[^>]*>([^<]*)<\/title>/i.exec(data)?.[1]?.trim();
+    if (title)
+        return `a page with the title "${sanitise_sanitise(title)}"`;
+    return /<html|<!doctype/i.test(data) ? 'a page without a title' : sanitise_sanitise(data.trim());
+}
+
+;// CONCATENATED MODULE: ./build/js/github/rate-limit.js
+// How long GitHub wants no further request, and the wait for it. Used by api.ts.
+
+
+
+
+/** The longest pause that we accept; secondary rate limits ask for a minute. Requests during a longer one fail at once. */
+const LONGEST_PAUSE_MS = 60_000;
+/** How many more times a request is tried after it met the rate limit. */
+const MAX_RATE_LIMIT_RETRIES = 2;
+/** GitHub's documentation: without a time, wait for at least one minute. */
+const UNTOLD_PAUSE_MS = 60_000;
+/**
+ * Milliseconds; undefined if the answer is not about a limit. GitHub names the time in `Retry-After` or, if the hour's
+ * requests are used up, in `x-ratelimit-reset` ("Rate limits for the REST API"). Enterprise servers call a secondary
+ * limit "abuse detection".
+ */
+function readPauseMs({ status, headers, said }, now = Date.now()) {
+    if (status < 400)
+        return undefined;
+    const asked = readRetryAfter(headers['retry-after'], now);
+    if (asked !== undefined)
+        return asked;
+    if (status !== 403 && status !== 429)
+        return undefined;
+    const reset = Number(headers['x-ratelimit-reset'] ?? Number.NaN) * 1000;
+    // A second later, because the time has no fractions.
+    if (headers['x-ratelimit-remaining'] === '0' && !Number.isNaN(reset))
+        return Math.max(0, reset - now) + 1_000;
+    return status === 429 || /rate limit|abuse detection/i.test(said) ? UNTOLD_PAUSE_MS : undefined;
+}
+/** Seconds, or a date (RFC 9110, 10.2.3). */
+function readRetryAfter(value, now) {
+    if (typeof value !== 'string')
+        return undefined;
+    if (/^\d{1,9}$/.test(value))
+        return Number(value) * 1000;
+    const date = Date.parse(value);
+    return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+/** Sends nothing while GitHub wants no request, whichever request it said it to. */
+class Pauses {
+    #logger;
+    /** Milliseconds since 1970. */
+    #until = 0;
+    /** What GitHub said when it asked for the pause. */
+    #said = '';
+    constructor(logger) {
+        this.#logger = logger;
+    }
+    /** Tries again after pauses that are not too long. */
+    async send(request, signal) {
+        for (let triesLeft = MAX_RATE_LIMIT_RETRIES;; triesLeft -= 1) {
+            await this.#wait(signal);
+            try {
+                return await request();
+            }
+            catch (error) {
+                const pauseMs = this.#note(error);
+                const isWanted = triesLeft > 0 && pauseMs !== undefined && pauseMs <= LONGEST_PAUSE_MS;
+                if (pauseMs !== undefined)
+                    this.#report(pauseMs, isWanted);
+                if (!isWanted)
+                    throw error;
+            }
+        }
+    }
+    async #wait(signal) {
+        for (let waitMs = this.#until - Date.now(); waitMs > 0; waitMs = this.#until - Date.now()) {
+            if (waitMs > LONGEST_PAUSE_MS)
+                throw this.#refuse(waitMs);
+            await (0,promises_namespaceObject.setTimeout)(waitMs, undefined, signal ? { signal } : {});
+        }
+    }
+    /** How long GitHub wants no request; undefined if it did not say so. */
+    #note(error) {
+        if (!is(Answered, error))
+            return undefined;
+        const { headers = {} } = error.response;
+        const said = quoteRefusal(error.response.data);
+        const pauseMs = readPauseMs({ status: error.status, headers, said });
+        if (pauseMs === undefined)
+            return undefined;
+        this.#until = Math.max(this.#until, Date.now() + pauseMs);
+        this.#said = said;
+        return pauseMs;
+    }
+    #report(pauseMs, isTriedAgain) {
+        const next = isTriedAgain ? `trying again in ${Math.ceil(pauseMs / 1000)} s` : 'giving up';
+        this.#logger.info(`GitHub's rate limit is reached; ${next}`);
+    }
+    #refuse(waitMs) {
+        const until = `${new Date(this.#until).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+        const message = `GitHub wants no request before ${until}: ${this.#said}`;
+        return new github_error_GitHubError(message, { retryable: true, retryAfterMs: waitMs });
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/github/api.js
+// The one connection to GitHub's REST API. A schema checks every answer, every request has a time limit, and the
+// connection waits as long as a rate limit requires. Works with Enterprise servers through `apiUrl`. Used by step/ and
+// supervisor/.
+//
+// Built on @octokit/core, not on @actions/github 9.1, which adds 1.08 MB to each of four bundles, with a method for
+// every route and a second undici. @actions/github also reads the proxy from the environment when it is imported, so
+// that we cannot pass one; it has no SOCKS, ignores HTTP_PROXY for https, and silently uses no proxy if the value is
+// wrong.
+
+
+
+
+
+
+
+
+
+
+
+/** For a single request, from sending it to the last byte of the answer. GitHub itself gives up after 10 s. */
+const REQUEST_TIMEOUT_MS = 15_000;
+/** For all pages of a list, with pauses. 3,000 comments are 30 pages, which take about half a minute. */
+const LIST_TIMEOUT_MS = 180_000;
+/** Nobody has 20,000 comments; a server whose pages go round in a circle must not keep us busy. */
+const MAX_PAGES = 200;
+/** Sends nothing yet. */
+function connectGitHub(options) {
+    const octokit = createOctokit(options);
+    return {
+        async request(schema, route, { parameters, signal }) {
+            const request = octokit.request(route, { ...parameters, request: signal ? { signal } : {} });
+            const response = await awaitAnswer(request, route, signal);
+            return api_check(schema, response.data, route);
+        },
+        async poll(schema, route, { parameters, signal, etag }) {
+            const headers = etag === undefined ? {} : { 'if-none-match': etag };
+            const request = octokit.request(route, { ...parameters, headers, request: signal ? { signal } : {} });
+            // Octokit throws an answer without a body like a refusal.
+            const answer = request.catch(error => (is(NotModified, error) ? undefined : Promise.reject(error)));
+            const response = await awaitAnswer(answer, route, signal);
+            if (response === undefined)
+                return 'unchanged';
+            return { body: api_check(schema, response.data, route), etag: response.headers.etag };
+        },
+        async list(schema, route, { parameters, signal }) {
+            const limit = AbortSignal.timeout(LIST_TIMEOUT_MS);
+            const request = { signal: signal ? AbortSignal.any([signal, limit]) : limit };
+            const items = [];
+            let next = route;
+            let given = { ...parameters, per_page: 100 };
+            for (let page = 0; page < MAX_PAGES; page += 1) {
+                const { data, headers } = await awaitAnswer(octokit.request(next, { ...given, request }), route, request.signal);
+                items.push(...api_check(array(schema), data, route));
+                const address = /<([^<>]+)>;\s*rel="next"/.exec(headers.link ?? '')?.[1];
+                if (address === undefined)
+                    return items;
+                next = `GET ${address}`;
+                given = {};
+            }
+            throw new github_error_GitHubError(`GitHub's list has more than ${MAX_PAGES} pages (${route})`, {
+                retryable: false,
+            });
+        },
+        async readLogin(signal) {
+            const query = 'query { viewer { login } }';
+            const answer = await awaitAnswer(octokit.graphql(query, { request: signal ? { signal } : {} }), 'POST /graphql', signal);
+            return api_check(Viewer, answer, 'POST /graphql').viewer.login;
+        },
+    };
+}
+const Viewer = object({ viewer: object({ login: string() }) });
+const ThrottledOctokit = Octokit.plugin(throttling);
+function createOctokit(options) {
+    const { token, apiUrl, logger, proxy = {} } = options;
+    const octokit = new ThrottledOctokit({
+        auth: token,
+        baseUrl: apiUrl.replace(/\/+$/, ''),
+        userAgent: 'expose-action',
+        log: { debug: logger.debug, info: logger.debug, warn: logger.debug, error: logger.debug },
+        request: { fetch: createFetchInTime(proxy) },
+        // Spaces writes out: one queue for each connection, because the limits belong to the token. It does not know all
+        // answers that ask for a pause, so it never tries again.
+        throttle: { onRateLimit: () => false, onSecondaryRateLimit: () => false, id: crypto.randomUUID() },
+    });
+    const pauses = new Pauses(logger);
+    octokit.hook.wrap('request', (send, request) => pauses.send(async () => send(request), request.request?.signal));
+    return octokit;
+}
+/** The time limit starts when a request is sent, not while it waits in the queue. */
+function createFetchInTime(proxy) {
+    let opened;
+    return async (url, options) => {
+        opened ??= createFetch(proxy);
+        const send = await opened;
+        const limit = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+        const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit;
+        return send(url, { ...options, signal });
+    };
+}
+/** Resolves with the result, or rejects as `GitHub` documents. The signal also ends a pause for a rate limit. */
+async function awaitAnswer(work, route, signal) {
+    try {
+        return await (signal ? raceSignal(work, signal) : work);
+    }
+    catch (error) {
+        if (signal?.aborted)
+            throw isTimeout(signal.reason) ? renderTimeout(route, signal.reason) : signal.reason;
+        throw explainFailure(error, route);
+    }
+}
+function renderTimeout(route, cause) {
+    return new github_error_GitHubError(`GitHub did not answer in time (${route})`, { retryable: false, cause });
+}
+function explainFailure(error, route) {
+    if (error instanceof github_error_GitHubError)
+        return error;
+    const cause = error instanceof Error ? error.cause : undefined;
+    if (cause instanceof ProxyError)
+        return new github_error_GitHubError(cause.message, { retryable: false, cause });
+    // Octokit sets status 500 if no answer came; only an error with a response has a real status.
+    if (is(Answered, error))
+        return explainRefusal(error, route);
+    const problem = isTimeout(cause)
+        ? `GitHub did not answer within ${REQUEST_TIMEOUT_MS / 1000} s (${route})`
+        : `GitHub could not be reached (${route}): ${sanitise_sanitise(errors_describeError(error))}`;
+    if (!isUntrustedCertificate(error))
+        return new github_error_GitHubError(problem, { retryable: true, cause: error });
+    const remedy = 'set NODE_EXTRA_CA_CERTS to a file with the certificate of its authority';
+    return new github_error_GitHubError(`${problem}; ${remedy}`, { retryable: false, cause: error });
+}
+/** Whether Node.js does not know the authority of the server's certificate (Node.js docs, "X509 certificate error codes"). */
+function isUntrustedCertificate(error) {
+    if (!(error instanceof Error))
+        return false;
+    return errors_hasCode(error, ...UNKNOWN_AUTHORITY) || isUntrustedCertificate(error.cause);
+}
+const UNKNOWN_AUTHORITY = [
+    'SELF_SIGNED_CERT_IN_CHAIN',
+    'DEPTH_ZERO_SELF_SIGNED_CERT',
+    'UNABLE_TO_GET_ISSUER_CERT',
+    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+];
+/** Octokit's error for an answer without a body. */
+const NotModified = object({ status: literal(304) });
+/** GitHub's words for a missing permission; those of locked conversations, SAML or allow lists are different. */
+const NO_PERMISSION = /resource not accessible|must have .*(access|rights|permission)|insufficient .*(scope|permission)/i;
+function explainRefusal({ status, response }, route) {
+    const said = quoteRefusal(response.data);
+    const retryAfterMs = readPauseMs({ status, headers: response.headers ?? {}, said });
+    return new github_error_GitHubError(`GitHub answered ${status} to ${route}: ${said}`, {
+        status,
+        retryable: status >= 500 || status === 408 || retryAfterMs !== undefined,
+        retryAfterMs,
+        lacksPermission: status === 403 && NO_PERMISSION.test(said),
+    });
+}
+/** An answer of another form may be cut off, or not be GitHub's: the next one may be right. */
+function api_check(schema, data, route) {
+    const result = safeParse(schema, data);
+    if (result.success)
+        return result.output;
+    const problem = typeof data === 'string' ? `no JSON: ${quoteRefusal(data)}` : sanitise_sanitise(summarize(result.issues));
+    throw new github_error_GitHubError(`GitHub's answer to ${route} is not as documented: ${problem}`, { retryable: true });
+}
+
+;// CONCATENATED MODULE: ./build/js/github/comment/escaping.js
+// Renders untrusted text in Markdown, always as code with a fence that the text cannot close. Used by markdown.ts for
+// every value that it shows.
+
+/**
+ * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one
+ * space on both sides is dropped. GitHub makes no links and no mentions inside a code span.
+ */
+function escaping_renderCode(text, maxLength) {
+    const line = sanitise_sanitise(text, maxLength);
+    if (line.trim() === '')
+        return '(empty)';
+    const fence = '`'.repeat(longestRun(line) + 1);
+    const pad = /^[ `]|[ `]$/.test(line) ? ' ' : '';
+    return `${fence}${pad}${line}${pad}${fence}`;
+}
+/** Lines as one code block. CommonMark 4.5: only a fence of at least the same length closes it. */
+function escaping_renderCodeBlock(lines) {
+    const clean = lines.map(line => sanitise_sanitise(line));
+    const fence = '`'.repeat(Math.max(3, ...clean.map(line => longestRun(line) + 1)));
+    return [`${fence}text`, ...clean, fence].join('\n');
+}
+/** Longer than any sentence, so that `renderCode` cuts nothing: `renderSentence` has already limited the text. */
+const MAX_CODE_LENGTH = 2_000;
+/** Plain words, short numbers, and the punctuation around them: nothing of this is Markdown, a link or a mention. */
+const escaping_WORD = /^[("']*[A-Za-z]+(?:['’][A-Za-z]+|-[A-Za-z]+)*[)"']*[.,:;!?]?[)"']*$|^\d{1,4}[,;%]?$|^[–—.,:;]$/;
+/** One of our own sentences. Names and values in it, and text in backticks, become inline code. */
+function escaping_renderSentence(text, maxLength = 500) {
+    const pieces = sanitise_sanitise(text, maxLength).split('`');
+    return pieces
+        .map(piece => piece.trim())
+        .map((piece, index) => index % 2 === 0 || piece === '' ? renderWords(piece) : escaping_renderCode(piece, maxLength))
+        .filter(piece => piece !== '')
+        .join(' ')
+        .replaceAll(/` ([.,:;])(?= |$)/g, '`$1');
+}
+/** Neighbours that are not plain words share one code span. */
+function renderWords(text) {
+    const runs = [];
+    for (const word of text.split(' ').filter(word => word !== '')) {
+        const plain = escaping_WORD.test(word);
+        const last = runs.at(-1);
+        if (last?.plain === plain)
+            last.words.push(word);
+        else
+            runs.push({ plain, words: [word] });
+    }
+    return runs
+        .map(({ plain, words }) => (plain ? words.join(' ') : escaping_renderCode(words.join(' '), MAX_CODE_LENGTH)))
+        .join(' ');
+}
+/** A link with trusted Markdown as its text. An address that is not http(s) is shown as inline code. */
+function escaping_renderLink(markdown, address) {
+    const url = URL.parse(address);
+    if (url === null || !/^https?:$/.test(url.protocol))
+        return escaping_renderCode(address);
+    // The URL parser has already encoded `<`, `>`, spaces and controls everywhere except in the fragment.
+    const target = url.href.replace(/[\\<>`\s]/g, encodeURIComponent).replaceAll('&', '&amp;');
+    return `[${markdown}](<${target}>)`;
+}
+/** In UTC, because readers are in many time zones; without seconds. */
+function escaping_renderTime(time) {
+    return `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+function longestRun(text) {
+    return Math.max(0, ...(text.match(/`+/g) ?? []).map(run => run.length));
+}
+
+;// CONCATENATED MODULE: ./build/js/github/comment/markdown.js
+// Renders the comment as Markdown. Pure: the same view gives the same text. The text always names the end of the
+// preview, because a runner that dies cannot correct it. Used by comment-writer.ts; ../summary/ shares some words.
+
+
+/** GitHub refuses longer comments. The limits of the parts are much lower, so that their sum stays below this one. */
+const MAX_COMMENT_LENGTH = 65_536;
+/** How many of the app's last lines are shown; more are in the log. */
+const MAX_LAST_LINES = 20;
+/** How many warnings are shown; all are in the log. */
+const MAX_WARNINGS = 10;
+/** The whole comment. The marker comes first: a quoted comment has it further down, and does not count as ours. */
+function renderComment(view, marker) {
+    return `${marker}\n${renderPreview(view)}\n`;
+}
+/** A code span of a heading, whose fence may be longer than one backtick. */
+const NAME = /^### \S+ Preview ((`+)[^\n]*?[^`\n]\2(?!`)|\(empty\))/m;
+const markdown_ADDRESS = /`((?:https?|tcp):\/\/[\w.[\]:-]+)`/;
+const FOOTER = /^<sub>(.*) · updated [^<\n]*<\/sub>$/m;
+/**
+ * What is shown instead of a comment whose run is over and which nobody corrected. Takes name, address and footer from
+ * the old text, which our own user wrote.
+ */
+function renderStale(body, marker, now) {
+    const name = NAME.exec(body)?.[1];
+    const footer = FOOTER.exec(body)?.[1];
+    const paragraphs = [
+        `### ⚪ Preview ${name === undefined ? '' : `${name} `}has ended`,
+        `Its run is over and could not say so itself.${renderOldAddress(markdown_ADDRESS.exec(body)?.[1])}`,
+        NEW_RUN,
+        `<sub>${footer === undefined ? '' : `${footer} · `}updated ${renderTime(now)}</sub>`,
+    ];
+    return `${marker}\n${paragraphs.join('\n\n')}\n`;
+}
+function renderPreview(view) {
+    const { preview, state } = view;
+    const paragraphs = [
+        `### ${renderTitle(preview.name, state)}`,
+        ...renderState(preview, state),
+        ...renderCautions(preview, state),
+        renderFooter(view),
+    ];
+    return paragraphs.join('\n\n');
+}
+const TITLES = {
+    starting: ['🟡', 'is starting'],
+    live: ['🟢', 'is live'],
+    reconnecting: ['🟠', 'is away for a moment'],
+    ended: ['⚪', 'has ended'],
+    failed: ['🔴', 'failed'],
+};
+function renderTitle(name, state) {
+    const [sign, words] = TITLES[state.kind];
+    return `${sign} Preview ${renderCode(name, 100)} ${words}`;
+}
+function renderState(preview, state) {
+    switch (state.kind) {
+        case 'starting':
+            return [`The link will appear here. ${renderEnd(preview, state.endsAt)}`];
+        case 'live':
+            return renderLive(preview, state);
+        case 'reconnecting':
+            return [
+                `${markdown_OUTAGES[state.outage]} since ${renderTime(state.since)}. ${OUTLOOKS[state.outage]}`,
+                `${renderEnd(preview, state.endsAt)}${state.url === undefined ? '' : ` Its address: ${markdown_renderAddress(state.url)}.`}`,
+            ];
+        case 'ended':
+            return [
+                `${markdown_ENDINGS[state.reason]} at ${renderTime(state.endedAt)}.${renderOldAddress(state.url)}`,
+                ...renderAgain(state.reason),
+            ];
+        case 'failed':
+            return renderFailed(state);
+    }
+}
+function renderLive(preview, state) {
+    const host = markdown_renderAddress(state.url);
+    const isWeb = /^https?:/i.test(state.url);
+    const address = isWeb
+        ? `**${renderLink('Open the preview', state.url)}** at ${host}`
+        : `Connect to **${host}**, for instance with`;
+    const line = renderClientLine(state.url);
+    const lines = [address, ...(line === undefined ? [] : [renderCodeBlock([line])])];
+    if (state.inspectorUrl !== undefined)
+        lines.push(`${renderLink('Open the inspector', state.inspectorUrl)} to see its requests and console as they come.`);
+    lines.push(renderEnd(preview, state.endsAt));
+    if (preview.entry !== undefined)
+        lines.push(renderSentence(preview.entry));
+    if (state.unverifiedReason !== undefined)
+        lines.push(UNVERIFIED[state.unverifiedReason]);
+    return lines;
+}
+const UNVERIFIED = {
+    silent: 'The runner could not reach this address itself, so it is not verified from here.',
+    unproved: 'The runner could not tell whether this address leads to the preview: **another program may have it**, so it is not verified from here.',
+    'app away': 'The app was away when this address was checked, so it is not verified from here.',
+};
+const markdown_OUTAGES = {
+    tunnel: 'The tunnel has been down',
+    'tunnel closed': 'The tunnel has been closed by the workflow',
+    app: 'The app has been down',
+};
+const OUTLOOKS = {
+    tunnel: 'It is being opened again, and this comment will show when it is open.',
+    'tunnel closed': 'This comment will show when it is open again.',
+    app: 'It is being started again, and this comment will show when it answers.',
+};
+/** Each is followed by "at" and the time. */
+const markdown_ENDINGS = {
+    'job ended': 'It ended with its job',
+    'duration over': 'Its time was over',
+    'idle timeout': 'Nobody used it any more, so it ended',
+    'continue file': 'The workflow continued',
+    stopped: 'It was stopped',
+    'pull request closed': 'The pull request was closed, so it ended',
+    'pull request merged': 'The pull request was merged, so it ended',
+    'newer commit': 'A newer commit was pushed, so it ended',
+    'label removed': 'Its label was removed, so it ended',
+    'runner gone': 'The runner went away',
+};
+const NEW_RUN = 'Push a commit or run the workflow again to get a new one.';
+/** How to get a new preview; after a pull request is closed, nobody wants one. */
+function renderAgain(reason) {
+    if (reason === 'pull request closed' || reason === 'pull request merged')
+        return [];
+    if (reason === 'label removed')
+        return ['Add the label again to get a new one.'];
+    return [NEW_RUN];
+}
+function renderFailed(state) {
+    const paragraphs = [renderCode(state.reason, 1_000)];
+    const lines = state.lastLines.slice(-MAX_LAST_LINES);
+    if (lines.length > 0) {
+        paragraphs.push('<details><summary>Last lines of the app</summary>', renderCodeBlock(lines), '</details>');
+    }
+    paragraphs.push(`It failed at ${renderTime(state.endedAt)}.${renderOldAddress(state.url)}`);
+    return paragraphs;
+}
+/** The end. It is shown from the first write on, because a runner that dies cannot add it later. */
+function renderEnd(preview, endsAt) {
+    if (endsAt === undefined) {
+        return `The preview ends with its ${renderLink('job', preview.runUrl)} and may be gone after that.`;
+    }
+    return `The preview runs until **${renderTime(endsAt)}** at the latest and may be gone after that.`;
+}
+/** The last address, not as a link, because another program may get the port later. */
+function renderOldAddress(url) {
+    return url === undefined
+        ? ''
+        : ` Its address was ${markdown_renderAddress(url)}, which may be somebody else's by now.`;
+}
+/** The address as text, without path and query, because they may contain the key. */
+function markdown_renderAddress(url) {
+    const parsed = URL.parse(url);
+    return escaping_renderCode(parsed === null || parsed.host === '' ? url : `${parsed.protocol}//${parsed.host}`);
+}
+/** Warnings about what visitors can reach; none once the preview is over. */
+function renderCautions({ openWarning, warnings }, state) {
+    if (state.kind === 'ended' || state.kind === 'failed')
+        return [];
+    const cautions = openWarning === undefined ? [...warnings] : [openWarning, ...warnings];
+    if (cautions.length === 0)
+        return [];
+    const shown = cautions.slice(0, MAX_WARNINGS).map(caution => renderSentence(caution));
+    return [`> [!WARNING]\n${shown.map(caution => `> ${caution}`).join('\n>\n')}`];
+}
+function renderFooter({ preview, updatedAt }) {
+    const commit = renderLink(renderCode(preview.commit.slice(0, 7)), preview.commitUrl);
+    const run = renderLink('workflow run', preview.runUrl);
+    return `<sub>${commit} · ${preview.mode} mode · ${run} · updated ${renderTime(updatedAt)}</sub>`;
+}
+
+;// CONCATENATED MODULE: ./build/js/github/comment/marker.js
+// The hidden first line of our comment: which preview it shows, which run wrote it last, and in which state. Runs read
+// it to decide who writes the comment, so it says everything that this decision needs. Used by own-comment.ts,
+// stale-comments.ts and comment-writer.ts.
+/** The values are only words, hex and decimal digits, so that none can close the HTML comment early. */
+const MARKER = /^<!-- expose-action((?: [a-z]+=[0-9a-z]+)+) -->/;
+/** Every value of a field has this form. The limits are those of the numbers that GitHub and we make. */
+const FIELDS = {
+    preview: /^[0-9a-f]{1,64}$/,
+    run: /^\d{1,20}$/,
+    attempt: /^\d{1,6}$/,
+    instance: /^[0-9a-f]{1,32}$/,
+    workflow: /^[0-9a-f]{1,64}$/,
+    slot: /^[1-9]\d{0,2}$/,
+    state: /^(?:starting|live|reconnecting|ended|failed)$/,
+    until: /^\d{1,11}$/,
+};
+/** Without a slot, it is the first one. */
+function renderMarker(marker) {
+    const { key, runId, runAttempt, instance, workflow, slot, state, until } = marker;
+    const fields = {
+        preview: key,
+        run: runId,
+        attempt: runAttempt,
+        instance,
+        workflow,
+        slot: slot === 1 ? undefined : slot,
+        state,
+        until: until && Math.ceil(until.getTime() / 1000),
+    };
+    const shown = Object.entries(fields).flatMap(([name, value]) => value === undefined ? [] : [`${name}=${value}`]);
+    return `<!-- expose-action ${shown.join(' ')} -->`;
+}
+/**
+ * The marker that opens a comment's body; a marker further down is a quote and does not count. Fields that a later
+ * version may add are skipped.
+ */
+function readMarker(body) {
+    const text = MARKER.exec(body)?.[1];
+    if (text === undefined)
+        return undefined;
+    const fields = new Map(text.trim().split(' ').map(readField));
+    for (const [name, value] of fields)
+        if (FIELDS[name]?.test(value) === false)
+            return undefined;
+    const [key, runId, attempt] = [fields.get('preview'), fields.get('run'), fields.get('attempt')];
+    if (key === undefined || runId === undefined || attempt === undefined)
+        return undefined;
+    const until = fields.get('until');
+    return {
+        key,
+        runId,
+        runAttempt: Number(attempt),
+        instance: fields.get('instance'),
+        workflow: fields.get('workflow'),
+        slot: Number(fields.get('slot') ?? 1),
+        state: STATES.find(state => state === fields.get('state')),
+        until: until === undefined ? undefined : new Date(Number(until) * 1000),
+    };
+}
+const STATES = (/* unused pure expression or super */ null && (['starting', 'live', 'reconnecting', 'ended', 'failed']));
+function readField(field) {
+    const at = field.indexOf('=');
+    return [field.slice(0, at), field.slice(at + 1)];
+}
+/** Negative if `a` is the older run, positive if it is the newer one, 0 if both are the same attempt. */
+function marker_compareRuns(a, b) {
+    const [idA, idB] = [BigInt(a.runId), BigInt(b.runId)];
+    if (idA !== idB)
+        return idA < idB ? -1 : 1;
+    return a.runAttempt - b.runAttempt;
+}
+/** Whether both markers were written by the same step. Without instances, two steps of one run cannot be told apart. */
+function isSameWriter(a, b) {
+    const isKnown = a.instance !== undefined && b.instance !== undefined;
+    return marker_compareRuns(a, b) === 0 && (!isKnown || a.instance === b.instance);
+}
+/** Whether the preview has ended or failed. Not known of earlier versions' comments, which count as alive. */
+function marker_isOver(marker) {
+    return marker.state === 'ended' || marker.state === 'failed';
+}
+
+;// CONCATENATED MODULE: ./build/js/github/own-deployment.js
+// Our one deployment: creates it, finds it again, gives it a status, and ends those that killed runs of the same preview
+// left active. Used by deployment.ts, which decides what the status says.
+
+
+
+
+/** What we write into a deployment, to find it again. Only who can push can create one, so it need not be proved. */
+const PayloadSchema = object({
+    preview: string(),
+    run: pipe(string(), digits()),
+    attempt: number(),
+    id: string(),
+    /** The latest time the preview can live, if that is known (ISO 8601). */
+    ends: optional(string()),
+});
+/** GitHub returns the payload as it was sent, or as JSON text. */
+const DeploymentSchema = object({
+    id: number(),
+    payload: optional(unknown()),
+    created_at: optional(string(), ''),
+});
+/** The answer 202: GitHub has merged the base branch into the head instead, which we forbid. */
+const CreatedSchema = union([DeploymentSchema, object({ message: string() })]);
+const StatusesSchema = array(object({ state: string() }));
+const RunSchema = object({ status: nullish(string()), run_attempt: optional(number(), 1) });
+const ALL = '/repos/{owner}/{repo}/deployments';
+const STATUSES = (/* unused pure expression or super */ null && (`${ALL}/{deployment_id}/statuses`));
+/** How many deployments of an environment are read, the newest first: ours is among them. */
+const LIST_LENGTH = 50;
+/** How many earlier deployments are looked at. Each run does so, so that there are rarely more to end. */
+const MAX_EARLIER = 5;
+/** No job lives longer (GitHub's limits: 5 days on a self-hosted runner). */
+const LONGEST_JOB_MS = (/* unused pure expression or super */ null && (5 * 24 * 60 * 60_000));
+/** Other states mean that the deployment is not, or no longer, in use. */
+const ACTIVE_STATES = (/* unused pure expression or super */ null && (['success', 'in_progress', 'queued', 'pending', 'waiting']));
+class own_deployment_OwnDeployment {
+    #options;
+    /** GitHub's id, once it is known. */
+    #deployment;
+    #earlier = [];
+    constructor(options) {
+        this.#options = options;
+    }
+    /**
+     * Gives the deployment a status, and creates it first if there is none and `endsAt` is given. Can be repeated after a
+     * failure: it finds a deployment that the failed attempt created. Rejects with a GitHubError.
+     */
+    async write(status, creation) {
+        this.#deployment ??= await this.#find();
+        if (this.#deployment !== undefined && (await this.#addStatus(this.#deployment, status)))
+            return;
+        this.#deployment = undefined;
+        if (creation === undefined)
+            return;
+        this.#deployment = await this.#create(creation.endsAt);
+        await this.#addStatus(this.#deployment, status);
+    }
+    /** Ends earlier deployments of this preview whose runs are over: they were killed. Never rejects. */
+    async endEarlier(status) {
+        const earlier = this.#earlier.slice(0, MAX_EARLIER);
+        this.#earlier = [];
+        try {
+            for (const known of earlier)
+                if ((await this.#isActive(known)) && (await this.#isOver(known)))
+                    await this.#addStatus(known.deployment, status);
+        }
+        catch (error) {
+            this.#options.logger.debug(`earlier deployments were not ended: ${describeError(error)}`);
+        }
+    }
+    /** GitHub's id of our deployment; undefined if there is none. Notes those of earlier runs. */
+    async #find() {
+        const { target } = this.#options;
+        const parameters = { environment: target.environment, per_page: LIST_LENGTH };
+        const all = await this.#request(v.array(DeploymentSchema), `GET ${ALL}`, parameters);
+        const known = all
+            .flatMap(item => readKnown(item))
+            .filter(({ payload }) => payload.preview === target.preview);
+        this.#earlier = known.filter(one => compareRuns(one, target) !== 0);
+        return known.find(({ payload }) => payload.id === target.id)?.deployment;
+    }
+    async #create(endsAt) {
+        const { environment, sha, preview, id, runId, runAttempt } = this.#options.target;
+        const ends = endsAt === undefined ? {} : { ends: endsAt.toISOString() };
+        const created = await this.#request(CreatedSchema, `POST ${ALL}`, {
+            ref: sha,
+            environment,
+            description: 'A preview from the runner, for as long as its job allows',
+            payload: { preview, run: runId, attempt: runAttempt, id, ...ends },
+            transient_environment: true,
+            production_environment: false,
+            // GitHub would merge the base branch into the head first, and refuse if some check has not passed yet, as that of
+            // this job.
+            auto_merge: false,
+            required_contexts: [],
+        });
+        if ('id' in created)
+            return created.id;
+        throw new GitHubError(`GitHub created no deployment: ${created.message}`, { retryable: false });
+    }
+    /** False if the deployment is gone. */
+    async #addStatus(deployment, status) {
+        const { state, description, environmentUrl, logUrl } = status;
+        try {
+            await this.#request(v.unknown(), `POST ${STATUSES}`, {
+                deployment_id: deployment,
+                state,
+                description,
+                log_url: logUrl,
+                ...(environmentUrl === undefined ? {} : { environment_url: environmentUrl }),
+                // Otherwise a success ends the earlier deployments of the environment, also those of other tools.
+                auto_inactive: false,
+            });
+            return true;
+        }
+        catch (error) {
+            if (error instanceof GitHubError && error.status === 404)
+                return false;
+            throw error;
+        }
+    }
+    async #isActive({ deployment }) {
+        const parameters = { deployment_id: deployment, per_page: 1 };
+        const [newest] = await this.#request(StatusesSchema, `GET ${STATUSES}`, parameters);
+        return newest === undefined || ACTIVE_STATES.includes(newest.state);
+    }
+    /** Whether the run's attempt has ended. A run that may still be alive keeps its deployment. */
+    async #isOver(known) {
+        const { target } = this.#options;
+        // A run is repeated only after it has ended.
+        if (known.runId === target.runId)
+            return known.runAttempt < target.runAttempt;
+        try {
+            const route = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
+            const run = await this.#request(RunSchema, route, { run_id: known.runId });
+            return run.status === 'completed' || run.run_attempt > known.runAttempt;
+        }
+        catch (error) {
+            if (!(error instanceof GitHubError) || compareRuns(known, target) > 0)
+                return false;
+            // Somebody has deleted the run, which is possible only after its end.
+            if (error.status === 404)
+                return true;
+            // A token without `actions: read`.
+            return isPast(known);
+        }
+    }
+    #request = (schema, route, parameters) => {
+        const { github, repository, signal } = this.#options;
+        const { owner, name: repo } = repository;
+        return github.request(schema, route, { parameters: { owner, repo, ...parameters }, signal });
+    };
+}
+function isPast({ payload, createdAt }) {
+    const ends = Date.parse(payload.ends ?? '');
+    const latest = Number.isNaN(ends) ? Date.parse(createdAt) + LONGEST_JOB_MS : ends;
+    return latest < Date.now();
+}
+function readKnown({ id, payload, created_at }) {
+    const read = v.safeParse(PayloadSchema, parsePayload(payload));
+    if (!read.success)
+        return [];
+    const { run, attempt } = read.output;
+    return [{ deployment: id, createdAt: created_at, payload: read.output, runId: run, runAttempt: attempt }];
+}
+function parsePayload(payload) {
+    if (typeof payload !== 'string')
+        return payload;
+    try {
+        return JSON.parse(payload);
+    }
+    catch {
+        return undefined;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/github/wording.js
+// Sentences about missing permissions, and about who can open a preview. Used by step/report-target,
+// report-queue.ts and pull-request-watch.ts.
+
+
+const PERMISSIONS = {
+    comment: { does: 'comment on the pull request', line: 'pull-requests: write' },
+    deployment: { does: 'create a deployment', line: 'deployments: write' },
+    'pull request lookup': { does: 'find the pull request', line: 'pull-requests: read' },
+    'pull request watch': {
+        does: 'see whether the pull request is closed or changed, which would end the preview',
+        line: 'pull-requests: read',
+    },
+};
+/** A warning in one line: GitHub's message and, if a permission is missing, the two lines of YAML that give it. */
+function wording_describeReportFailure(feature, error) {
+    const { does, line } = PERMISSIONS[feature];
+    if (!(error instanceof github_error_GitHubError))
+        return `could not ${does}: ${errors_describeError(error)}`;
+    // Without its cause, which is not sanitised; the message says the same.
+    const problem = `could not ${does}: ${error.message}`;
+    const advice = `two lines to the job: "permissions:", and indented below it "${line}"`;
+    if (error.lacksPermission)
+        return `${problem}. The token lacks the permission: add ${advice}`;
+    // To a token that may not see something, GitHub says that it does not exist.
+    if (error.status === 404)
+        return `${problem}. If the token lacks the permission, add ${advice}`;
+    return error.status === 401 ? `${problem}. The token is wrong, or not valid any more` : problem;
+}
+/** The warning about a number that GitHub does not know, or does not show to this token. */
+function describeUnknownNumber(number, { repository }, error) {
+    return (`there is no comment: \`pr-number\` is ${number}, but ${repository.owner}/${repository.name} has no pull request with ` +
+        `that number, or the token may not read it: ${error.message}`);
+}
+/** How visitors get access. `given key`: the workflow's own key, which is never shown. */
+const ACCESSES = ['open', 'link', 'given key', 'basic'];
+/** What a visitor needs apart from the link; undefined if the link is enough. */
+function describeEntry(access) {
+    if (access === 'given key')
+        return 'It asks for a key: the author of the workflow has it.';
+    if (access === 'basic')
+        return 'It asks for a user and a password: the author of the workflow has them.';
+    return undefined;
+}
+/** The warning for previews that show more than the repository does; undefined if they do not. */
+function describeOpenWarning(access, visibility) {
+    if (visibility === 'public')
+        return undefined;
+    if (access === 'open')
+        return 'Anyone with the address can open this preview, and port scans can find it.';
+    if (access === 'link')
+        return 'Anyone with the link can open this preview.';
+    return undefined;
+}
+
+;// CONCATENATED MODULE: ./build/js/github/report-queue.js
+// Decides when a report on GitHub is written: one view at a time, always the newest. A failure is one warning and never
+// affects the preview. Used by comment-writer.ts and deployment-writer.ts.
+
+
+
+
+/** Short failures of GitHub end in seconds. After a longer one, only the next change of state is written. */
+const RETRY_DELAYS_MS = (/* unused pure expression or super */ null && ([1_000, 4_000]));
+/**
+ * A preview that keeps changing its state must not use up what GitHub allows: all writes with one token may be 80 a
+ * minute and 500 an hour. So this many are made at once, and then one in each interval: at most 22 in the first hour,
+ * and 12 in every other. The end is written in any case.
+ */
+const WRITES_AT_ONCE = 10;
+const WRITE_INTERVAL_MS = (/* unused pure expression or super */ null && (5 * 60_000));
+class report_queue_ReportQueue {
+    #options;
+    #newest;
+    #writing;
+    #warned = false;
+    /** True once nothing more can be written, for instance because the permission is missing. */
+    #closed = false;
+    #pace;
+    /** Ends the wait for the next write, because the view that came is the last one. */
+    #hurry = new AbortController();
+    /** Until then GitHub wants no request; milliseconds since 1970. */
+    #pausedUntil = 0;
+    constructor(options) {
+        this.#options = options;
+        this.#pace = new Pace(options.pace ?? { atOnce: WRITES_AT_ONCE, intervalMs: WRITE_INTERVAL_MS });
+    }
+    /** Never rejects. Resolves when this view, or a newer one, is written or given up. */
+    update(view) {
+        this.#newest = view;
+        if (isLast(view))
+            this.#hurry.abort();
+        this.#writing ??= this.#writeAll();
+        return this.#writing;
+    }
+    /** Resolves when nothing is left to write. */
+    async flush() {
+        this.#hurry.abort();
+        await this.#writing;
+    }
+    async #writeAll() {
+        // Wait, so that two changes in one turn of the event loop become one write.
+        await Promise.resolve();
+        for (;;) {
+            await this.#awaitTurn();
+            const view = this.#take();
+            if (view === undefined)
+                break;
+            await this.#write(view).catch(error => this.#giveUp(error));
+        }
+        // In the same turn as the last #take, so that no update can come in between.
+        this.#writing = undefined;
+    }
+    /** A pause that GitHub asked for holds also for the last view; ours does not. */
+    async #awaitTurn() {
+        if (this.#newest === undefined || this.#closed)
+            return;
+        await this.#sleep(this.#pausedUntil - Date.now(), this.#options.signal);
+        if (!this.#hurry.signal.aborted)
+            await this.#sleep(this.#pace.waitMs(), this.#hurry.signal);
+    }
+    /** Ends early, without an error, when a signal is aborted. */
+    async #sleep(delayMs, end) {
+        const { signal } = this.#options;
+        const signals = [signal, end].filter(one => one !== undefined);
+        if (delayMs > 0)
+            await sleep(delayMs, undefined, { signal: AbortSignal.any(signals) }).catch(() => { });
+    }
+    #take() {
+        const view = this.#closed || this.#options.signal?.aborted ? undefined : this.#newest;
+        this.#newest = undefined;
+        return view;
+    }
+    async #write(view) {
+        const { feature, write, logger, signal } = this.#options;
+        let newest = view;
+        for (const delayMs of [...RETRY_DELAYS_MS, undefined]) {
+            try {
+                const result = await write(newest);
+                if (result === 'written')
+                    this.#pace.spend();
+                this.#closed = result === 'closed';
+                return;
+            }
+            catch (error) {
+                const retryable = error instanceof GitHubError && error.retryable;
+                if (!retryable || delayMs === undefined)
+                    throw error;
+                const pauseMs = Math.max(delayMs, error.retryAfterMs ?? 0);
+                logger.debug(`the ${feature} will be written again in ${pauseMs} ms: ${describeError(error)}`);
+                await sleep(pauseMs, undefined, signal ? { signal } : {});
+                newest = this.#take() ?? newest;
+            }
+        }
+    }
+    #giveUp(error) {
+        const { feature, logger, signal } = this.#options;
+        const known = error instanceof GitHubError;
+        if (signal?.aborted && !known)
+            return;
+        this.#closed = !(known && error.retryable);
+        if (known)
+            this.#pausedUntil = Date.now() + (error.retryAfterMs ?? 0);
+        if (this.#warned)
+            return;
+        this.#warned = true;
+        logger.warn(describeReportFailure(feature, error));
+    }
+}
+/** How often a view may be written: a full bucket of writes, and one more in each interval. */
+class Pace {
+    #options;
+    #left;
+    #countedAt = Date.now();
+    constructor(options) {
+        this.#options = options;
+        this.#left = options.atOnce;
+    }
+    /** 0 if a view may be written now. */
+    waitMs() {
+        this.#refill();
+        return this.#left >= 1 ? 0 : (1 - this.#left) * this.#options.intervalMs;
+    }
+    spend() {
+        this.#refill();
+        this.#left -= 1;
+    }
+    #refill() {
+        const { atOnce, intervalMs } = this.#options;
+        const now = Date.now();
+        this.#left = Math.min(atOnce, this.#left + (now - this.#countedAt) / intervalMs);
+        this.#countedAt = now;
+    }
+}
+/** No view follows it. */
+function isLast({ state }) {
+    return state.kind === 'ended' || state.kind === 'failed';
+}
+
+;// CONCATENATED MODULE: ./build/js/github/deployment.js
+// Shows the preview as a GitHub deployment, which the page of the pull request then links to: turns views into statuses,
+// and names the environment. Used by the supervisor's reports, by post, and by step/report-target.
+
+
+
+
+
+/** GitHub refuses longer ones. */
+const MAX_DESCRIPTION_LENGTH = 140;
+/** GitHub refuses longer names of environments. */
+const MAX_ENVIRONMENT_LENGTH = 255;
+class DeploymentWriter {
+    #deployment;
+    #isOrphan;
+    #queue;
+    /** The last status that was written. */
+    #last = '';
+    /** Nothing is written before the first `update`. */
+    constructor({ github, job, target, logger, isOrphan = false, signal }) {
+        this.#deployment = new OwnDeployment({ github, repository: job.repository, target, logger, signal });
+        this.#isOrphan = isOrphan;
+        this.#queue = new ReportQueue({
+            feature: 'deployment',
+            write: view => this.#write(view),
+            logger,
+            signal,
+        });
+    }
+    /** Never rejects. Resolves when this view, or a newer one, is written or given up. */
+    update(view) {
+        return this.#queue.update(view);
+    }
+    /** Resolves when nothing is left to write. */
+    flush() {
+        return this.#queue.flush();
+    }
+    async #write(view) {
+        const described = describeStatus(view);
+        const status = this.#isOrphan ? { ...described, state: 'inactive' } : described;
+        const text = JSON.stringify(status);
+        if (text === this.#last)
+            return 'unchanged';
+        const isOver = this.#isOrphan || view.state.kind === 'ended';
+        await this.#deployment.write(status, isOver ? undefined : { endsAt: readEnd(view.state) });
+        this.#last = text;
+        if (!isOver)
+            await this.#deployment.endEarlier(describeReplaced(view));
+        return 'written';
+    }
+}
+/** The status that shows a view. A deployment of a preview that is away for long counts as in progress again. */
+function describeStatus({ preview, state }) {
+    const logUrl = preview.runUrl;
+    const describe = (text) => sanitise(text, MAX_DESCRIPTION_LENGTH);
+    switch (state.kind) {
+        case 'starting':
+            return { state: 'in_progress', description: describe(`Starting. ${deployment_renderEnd(state.endsAt)}`), logUrl };
+        case 'live':
+            return {
+                state: 'success',
+                description: describe(deployment_renderLive(preview, state)),
+                ...linkTo(state.url),
+                logUrl,
+            };
+        case 'reconnecting':
+            return {
+                state: 'in_progress',
+                description: describe(`${OUTAGES[state.outage]} since ${renderTime(state.since)}.`),
+                logUrl,
+            };
+        case 'ended':
+            return {
+                state: 'inactive',
+                description: describe(`${ENDINGS[state.reason]} at ${renderTime(state.endedAt)}.`),
+                logUrl,
+            };
+        case 'failed':
+            return { state: 'failure', description: describe(`It failed: ${state.reason}`), logUrl };
+    }
+}
+/** GitHub refuses addresses of other schemes than http and https. */
+function linkTo(url) {
+    return /^https?:/i.test(url) ? { environmentUrl: url } : {};
+}
+function deployment_renderLive({ entry }, { url, endsAt }) {
+    const address = linkTo(url).environmentUrl === undefined ? `Live at ${url}.` : 'Live.';
+    return [address, deployment_renderEnd(endsAt), ...(entry === undefined ? [] : [entry])].join(' ');
+}
+function deployment_renderEnd(endsAt) {
+    return endsAt === undefined ? 'It ends with its job.' : `It ends at ${renderTime(endsAt)} at the latest.`;
+}
+function readEnd(state) {
+    return 'endsAt' in state ? state.endsAt : undefined;
+}
+function describeReplaced({ preview, updatedAt }) {
+    const description = `Its run had ended when a newer one began, at ${renderTime(updatedAt)}.`;
+    return { state: 'inactive', description, logUrl: preview.runUrl };
+}
+/**
+ * `preview/pr-7`, or `preview/main` without a pull request, and below it the preview's name if several may exist.
+ * Letters and digits of all scripts stay, and `.`, `_`, `-` and `/`; everything else becomes `-`.
+ */
+function nameEnvironment(subject, name) {
+    const about = typeof subject === 'number' ? `pr-${subject}` : renderRef(subject);
+    const parts = ['preview', about, ...(name === undefined ? [] : [clean(name).replaceAll('/', '-')])];
+    const whole = parts.filter(part => part !== '').join('/');
+    return [...whole].slice(0, MAX_ENVIRONMENT_LENGTH).join('');
+}
+/** The name of a branch or tag. Each entry of a merge queue has a branch of its own, which soon is gone. */
+function renderRef(ref) {
+    const name = ref.replace(/^refs\/(?:heads|tags|pull)\//, '');
+    return name.startsWith('gh-readonly-queue/') ? 'merge-queue' : clean(name);
+}
+function clean(text) {
+    return text.replaceAll(/[^\p{L}\p{N}._/-]+/gu, '-').replaceAll(/^[-/]+|[-/]+$/g, '');
+}
+
+;// CONCATENATED MODULE: ./build/js/github/checkout.js
+// The commit that is checked out in a folder, read from git's own files. It does not run git, which could run programs
+// that the checkout configures. Used by the fork rules.
+
+
+const COMMIT = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
+/** The commit checked out at `path` (a folder or a file), or undefined if that is unknown. */
+function readCheckedOutCommit(path) {
+    try {
+        const folder = findGitFolder((0,external_node_fs_namespaceObject.realpathSync)(path));
+        return folder === undefined ? undefined : resolveHead(folder);
+    }
+    catch {
+        return undefined;
+    }
+}
+/**
+ * The nearest `.git` in this folder or above. In worktrees and submodules it is a file that contains the folder's path.
+ */
+function findGitFolder(path) {
+    const candidate = (0,external_node_path_.join)(path, '.git');
+    const found = (0,external_node_fs_namespaceObject.statSync)(candidate, { throwIfNoEntry: false });
+    if (found?.isDirectory())
+        return candidate;
+    if (found?.isFile())
+        return (0,external_node_path_.resolve)(path, checkout_readText(candidate).replace(/^gitdir: /, ''));
+    const parent = (0,external_node_path_.dirname)(path);
+    return parent === path ? undefined : findGitFolder(parent);
+}
+/**
+ * HEAD is a commit, or names a branch whose commit is in a file of its own or in `packed-refs` (gitrepository-layout).
+ */
+function resolveHead(folder) {
+    const head = checkout_readText((0,external_node_path_.join)(folder, 'HEAD'));
+    if (COMMIT.test(head))
+        return head;
+    const branch = /^ref: (refs\/\S+)$/.exec(head)?.[1];
+    if (branch === undefined)
+        return undefined;
+    const common = readOptional((0,external_node_path_.join)(folder, 'commondir'));
+    const shared = common === undefined ? folder : (0,external_node_path_.resolve)(folder, common);
+    const loose = readOptional((0,external_node_path_.join)(shared, branch));
+    if (loose !== undefined)
+        return COMMIT.test(loose) ? loose : undefined;
+    const packed = readOptional((0,external_node_path_.join)(shared, 'packed-refs')) ?? '';
+    const line = packed.split('\n').find(entry => entry.endsWith(` ${branch}`));
+    const commit = line?.split(' ')[0] ?? '';
+    return COMMIT.test(commit) ? commit : undefined;
+}
+function checkout_readText(file) {
+    return (0,external_node_fs_namespaceObject.readFileSync)(file, 'utf8').trim();
+}
+function readOptional(file) {
+    return (0,external_node_fs_namespaceObject.statSync)(file, { throwIfNoEntry: false })?.isFile() ? checkout_readText(file) : undefined;
+}
+
+;// CONCATENATED MODULE: ./build/js/github/events.js
+// Reads and checks the payloads of `issue_comment` and `workflow_run`, which name a pull request without describing it.
+// Used by fork-rules and pull-request.
+
+const IssueEvent = object({
+    issue: object({ number: number(), pull_request: optional(object({})) }),
+});
+const Actor = nullish(object({ login: string() }));
+const Id = optional(number());
+/** A pull request as a run lists it: without the names of the repositories. */
+const ListedPullRequest = object({
+    number: number(),
+    head: optional(object({ sha: string() })),
+    base: optional(object({ repo: object({ id: Id }) })),
+});
+const WorkflowRunEvent = object({
+    workflow_run: object({
+        event: string(),
+        head_sha: string(),
+        head_branch: nullish(string()),
+        /** null: the repository is gone. */
+        head_repository: nullable(object({ full_name: string(), id: Id })),
+        /** Empty for forks (actions/runner 3444). May list pull requests of another repository, or with a newer head. */
+        pull_requests: nullish(array(ListedPullRequest), []),
+        actor: Actor,
+        triggering_actor: Actor,
+    }),
+    repository: optional(object({ id: Id })),
+});
+/** What an `issue_comment` event is about; undefined for other events. */
+function readIssue({ event }) {
+    const result = safeParse(IssueEvent, event);
+    return result.success ? result.output.issue : undefined;
+}
+/** The run that a `workflow_run` event waited for; undefined for other events. */
+function readWorkflowRun({ event }) {
+    const result = safeParse(WorkflowRunEvent, event);
+    if (!result.success)
+        return undefined;
+    const { workflow_run, repository } = result.output;
+    const { pull_requests, ...run } = workflow_run;
+    const pullRequests = pull_requests
+        .filter(({ head, base }) => head?.sha === run.head_sha && compareIds(base?.repo.id, repository?.id) !== false)
+        .map(({ number }) => number)
+        .sort((a, b) => a - b);
+    return { ...run, pullRequests, isOwnHead: compareIds(run.head_repository?.id, repository?.id) };
+}
+/** Whether two repositories are the same one; undefined if an id is missing. A repository keeps its id when renamed. */
+function compareIds(a, b) {
+    return a === undefined || b === undefined ? undefined : a === b;
+}
+
+;// CONCATENATED MODULE: ./build/js/github/pull-request.js
+// Finds the pull request that a run belongs to, in the event or otherwise through the API, and whether the repository
+// is public. Used by step/report-target, identity.ts and the fork rules.
+
+
+
+const Repository = object({ full_name: string(), id: optional(number()) });
+/** The fields that are read of a pull request; events and the API describe it in the same form. */
+const PullRequestSchema = pipe(object({
+    number: number(),
+    state: optional(picklist(['open', 'closed']), 'open'),
+    head: object({ sha: string(), ref: optional(string()), repo: nullable(Repository) }),
+    base: optional(object({ repo: optional(Repository) })),
+}), transform(({ number, state, head, base }) => ({
+    number,
+    state,
+    headSha: head.sha,
+    headBranch: head.ref,
+    headRepository: head.repo?.full_name ?? '',
+    isOwnHead: head.repo === null ? false : compareIds(head.repo.id, base?.repo?.id),
+})));
+const PullRequestEvent = object({ pull_request: PullRequestSchema });
+/** The pull request in the event's own payload, as it was when the event happened. */
+function readEventPullRequest(job) {
+    const result = safeParse(PullRequestEvent, job.event);
+    return result.success ? result.output.pull_request : undefined;
+}
+/** Whether the head lives in the job's own repository: by its ids, which a new name does not change, or by its name. */
+function isOwnHead(job, head) {
+    // GitHub compares owners and names case-insensitively.
+    const { owner, name } = job.repository;
+    return head.isOwnHead ?? isSameName(head.headRepository, `${owner}/${name}`);
+}
+function isSameName(a, b) {
+    return a.toLowerCase() === b.toLowerCase();
+}
+/** Events of runs whose commit is a branch's own. That of a schedule may be the head of a pull request by chance. */
+const BRANCH_EVENTS = [
+    'push',
+    'workflow_dispatch',
+    'pull_request',
+    'pull_request_target',
+    'pull_request_review',
+    'pull_request_review_comment',
+];
+/**
+ * The pull request to report to, or undefined if the event has none (`merge_group`, `schedule`, a tag, a push to a
+ * branch without one). It may be closed. `number` overrides the search. Rejects with a GitHubError.
+ */
+async function findPullRequest(options) {
+    const { job, github, signal } = options;
+    const fromEvent = readEventPullRequest(job);
+    if (fromEvent && (options.number ?? fromEvent.number) === fromEvent.number)
+        return fromEvent;
+    const number = options.number ?? readEventNumber(job);
+    if (number !== undefined)
+        return readPullRequest({ job, github, number, signal });
+    const head = pull_request_readHead(job);
+    return head && findByHead(head, options);
+}
+/** The pull request as it is now: whether it is still open, and where its head is. */
+function readPullRequest(options) {
+    const { owner, name: repo } = options.job.repository;
+    const parameters = { owner, repo, pull_number: options.number };
+    return options.github.request(PullRequestSchema, 'GET /repos/{owner}/{repo}/pulls/{pull_number}', {
+        parameters,
+        signal: options.signal,
+    });
+}
+/**
+ * What the run is about, from the event alone: the number of a pull request, otherwise the branch or tag. A branch of
+ * another repository comes with its owner, because two forks may use the same name.
+ */
+function readSubject(job) {
+    const number = readEventPullRequest(job)?.number ?? readEventNumber(job);
+    if (number !== undefined)
+        return number;
+    const run = readWorkflowRun(job);
+    if (!run?.head_branch)
+        return job.ref;
+    const headRepository = run.head_repository?.full_name ?? '';
+    const isOwn = isOwnHead(job, { headRepository, isOwnHead: run.isOwnHead });
+    return isOwn ? run.head_branch : `${headRepository.split('/')[0]}:${run.head_branch}`;
+}
+/** The commit that the preview shows: the pull request's head, otherwise the commit the run is about. */
+function readCommit(job, pullRequest) {
+    const head = pullRequest ?? readEventPullRequest(job);
+    return head?.headSha ?? readWorkflowRun(job)?.head_sha ?? job.sha;
+}
+/** The number in a payload that names a pull request without describing it. */
+function readEventNumber(job) {
+    const issue = readIssue(job);
+    if (issue?.pull_request)
+        return issue.number;
+    const run = readWorkflowRun(job);
+    return run && BRANCH_EVENTS.includes(run.event) ? run.pullRequests[0] : undefined;
+}
+/** The head whose pull request is looked up. */
+function pull_request_readHead(job) {
+    if (job.eventName === 'push' || job.eventName === 'workflow_dispatch') {
+        if (job.ref.startsWith('refs/tags/'))
+            return undefined;
+        const branch = /^refs\/heads\/(.+)/.exec(job.ref)?.[1];
+        const { owner, name } = job.repository;
+        return { sha: job.sha, branch, repository: `${owner}/${name}`, isOwn: true };
+    }
+    const run = readWorkflowRun(job);
+    if (run === undefined || !BRANCH_EVENTS.includes(run.event))
+        return undefined;
+    const headRepository = run.head_repository?.full_name ?? '';
+    return {
+        sha: run.head_sha,
+        branch: run.head_branch ?? undefined,
+        repository: headRepository,
+        isOwn: isOwnHead(job, { headRepository, isOwnHead: run.isOwnHead }),
+    };
+}
+/**
+ * The open pull request of that branch with that commit as its head. If there are several, for other base branches, it
+ * is the oldest, so that a new one does not move the report.
+ */
+async function findByHead(head, options) {
+    const isWanted = (pull) => pull.state === 'open' &&
+        pull.headSha === head.sha &&
+        (pull.headBranch === undefined || head.branch === undefined || pull.headBranch === head.branch) &&
+        (head.isOwn ? isOwnHead(options.job, pull) : isSameName(pull.headRepository, head.repository));
+    for (const list of [listByCommit, listByBranch]) {
+        const found = (await list(head, options)).filter(isWanted).sort((a, b) => a.number - b.number);
+        if (found[0] !== undefined)
+            return found[0];
+    }
+    return undefined;
+}
+/**
+ * Of a commit that is in the default branch already, GitHub lists only the pull request that brought it there, and of a
+ * fork's commit often none.
+ */
+async function listByCommit({ sha }, { job, github, signal }) {
+    const { owner, name: repo } = job.repository;
+    const parameters = { owner, repo, commit_sha: sha };
+    const route = 'GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls';
+    try {
+        return await github.list(PullRequestSchema, route, { parameters, signal });
+    }
+    catch (error) {
+        // The commit is not in this repository: that of a fork, or one whose branch is gone.
+        if (error instanceof github_error_GitHubError && error.status === 422)
+            return [];
+        throw error;
+    }
+}
+/** Finds those of forks, too. GitHub ignores a `head` that it does not understand, and lists everything. */
+async function listByBranch({ branch, repository }, { job, github, signal }) {
+    const [headOwner] = repository.split('/');
+    if (!branch || !headOwner)
+        return [];
+    const { owner, name: repo } = job.repository;
+    const parameters = { owner, repo, state: 'open', head: `${headOwner}:${branch}` };
+    return github.list(PullRequestSchema, 'GET /repos/{owner}/{repo}/pulls', { parameters, signal });
+}
+const RepositorySchema = object({ private: dist_boolean(), visibility: optional(string()) });
+const RepositoryEvent = object({ repository: RepositorySchema });
+/** Whether everybody can read the repository. Never rejects: an unknown visibility counts as not public. */
+async function readVisibility(job, github, signal) {
+    if (is(RepositoryEvent, job.event))
+        return toVisibility(job.event.repository);
+    const { owner, name: repo } = job.repository;
+    try {
+        const route = 'GET /repos/{owner}/{repo}';
+        const repository = await github.request(RepositorySchema, route, { parameters: { owner, repo }, signal });
+        return toVisibility(repository);
+    }
+    catch {
+        return 'not known to be public';
+    }
+}
+/** `internal` repositories of an enterprise are not public either. */
+function toVisibility(repository) {
+    const isPublic = !repository.private && (repository.visibility ?? 'public') === 'public';
+    return isPublic ? 'public' : 'not known to be public';
+}
+
+;// CONCATENATED MODULE: ./build/js/github/fork-rules.js
+// The fork rules decide whether the code on the runner may run in a job that has secrets. The step checks them before
+// it reads its other inputs, because a fork's job has no `vars` and no secrets, so its inputs look wrong. docs/forks.md
+// explains the rules to users; GitHub Security Lab describes the attack in "Preventing pwn requests".
+
+
+
+
+
+
+const FORKS_PAGE = 'https://github.com/wasmrun/expose-action/blob/main/docs/forks.md';
+/** For a pull request from a fork, jobs of these events have a read-only token and no secrets. */
+const PULL_REQUEST_EVENTS = ['pull_request', 'pull_request_review', 'pull_request_review_comment'];
+/**
+ * If Dependabot is the actor, jobs of these events get Dependabot's own secrets and a read-only token (GitHub docs).
+ */
+const DEPENDABOT_EVENTS = [...PULL_REQUEST_EVENTS, 'push', 'create', 'deployment', 'deployment_status'];
+/**
+ * Jobs of these events have secrets and a write token, whoever caused the event, and are often about untrusted code.
+ */
+const PRIVILEGED_EVENTS = ['pull_request_target', 'workflow_run', 'issue_comment', 'repository_dispatch'];
+/** These events are about a commit of the repository itself, so workflows have no reason to check out a fork. */
+const OWN_COMMIT_EVENTS = ['push', 'schedule', 'merge_group'];
+/**
+ * People with write access cause these, mostly for the run's own commit; what the job built may be outside any
+ * checkout.
+ */
+const CHECKOUT_OPTIONAL_EVENTS = ['workflow_dispatch', 'release'];
+const DEPENDABOT = 'dependabot[bot]';
+/**
+ * If GitHub gives no answer in time, the code is untrusted. Rejects only if the signal is aborted for another reason.
+ */
+async function checkForkRules(options) {
+    const { job, allowUntrustedHead } = options;
+    const withheld = findWithheld(job);
+    if (withheld !== undefined) {
+        const reason = `${withheld}, so its job gets a read-only token and no secrets`;
+        if (allowUntrustedHead)
+            return { kind: 'allowed untrusted', reason: `${reason}: there will be no comment`, isReadOnly: true };
+        return { kind: 'skip', reason: `no preview: ${reason}. See ${FORKS_PAGE}` };
+    }
+    if ([...PULL_REQUEST_EVENTS, ...OWN_COMMIT_EVENTS].includes(job.eventName))
+        return { kind: 'trusted' };
+    const reason = await findUntrustedReason(options);
+    if (reason === undefined)
+        return { kind: 'trusted' };
+    if (allowUntrustedHead)
+        return { kind: 'allowed untrusted', reason, isReadOnly: false };
+    return { kind: 'refuse', reason: renderRefusal(job, reason) };
+}
+/** Why GitHub withholds secrets from this job; undefined if it does not. */
+function findWithheld(job) {
+    if (DEPENDABOT_EVENTS.includes(job.eventName) && job.actor === DEPENDABOT) {
+        return renderDependabot('this run');
+    }
+    if (!PULL_REQUEST_EVENTS.includes(job.eventName))
+        return undefined;
+    const head = readEventPullRequest(job);
+    if (head === undefined)
+        return "this run's event does not say where the pull request comes from";
+    return isOwnHead(job, head) ? undefined : renderOrigin(head.headRepository);
+}
+/** Why the code at `path` is untrusted; undefined if it is the repository's own. */
+async function findUntrustedReason(options) {
+    const { job, path } = options;
+    if (!PRIVILEGED_EVENTS.includes(job.eventName))
+        return findUnexpectedCommit(job, path);
+    if (job.eventName === 'repository_dispatch')
+        return 'this run was started by repository_dispatch, and it is unknown whose code it is about';
+    if (job.actor === DEPENDABOT)
+        return renderDependabot('this run');
+    try {
+        const head = job.eventName === 'workflow_run' ? readRunHead(job) : await fork_rules_readHead(options);
+        if (typeof head === 'string')
+            return head;
+        if (!head.isOwn)
+            return renderOrigin(head.repository);
+        const commit = readCheckedOutCommit(path);
+        if (commit !== undefined && head.commits.includes(commit))
+            return undefined;
+        const expected = head.commits.map(sha => sanitise_sanitise(sha)).join(' or ');
+        return `${renderFound(path, commit)}, but the head ${expected} was expected`;
+    }
+    catch (error) {
+        if (error instanceof github_error_GitHubError)
+            return `the origin of the code could not be determined: ${errors_describeError(error)}`;
+        throw error;
+    }
+}
+/** A slash command may have passed a pull request's number to this run, which then checked out a fork. */
+function findUnexpectedCommit(job, path) {
+    const commit = readCheckedOutCommit(path);
+    if (commit === job.sha)
+        return undefined;
+    if (commit === undefined && CHECKOUT_OPTIONAL_EVENTS.includes(job.eventName))
+        return undefined;
+    return `${renderFound(path, commit)}, but this run's own commit ${sanitise_sanitise(job.sha)} was expected`;
+}
+/** The head of the pull request a privileged event is about, or why it is unknown. */
+async function fork_rules_readHead({ job, github, signal }) {
+    const fromEvent = readEventPullRequest(job);
+    const issue = readIssue(job);
+    if (!fromEvent && !issue)
+        return 'the event does not say which pull request it is about';
+    // A comment on a plain issue is about the default branch.
+    if (!fromEvent && !issue?.pull_request)
+        return { repository: '', isOwn: true, commits: [job.sha] };
+    const number = fromEvent?.number ?? issue?.number ?? 0;
+    const now = await readPullRequest({ job, github, number, signal });
+    return { repository: now.headRepository, isOwn: isOwnHead(job, now), commits: listHeads(now, fromEvent) };
+}
+/**
+ * The head now, and the head at the time of the event, because within one repository a push in between is not an
+ * attack.
+ */
+function listHeads(now, then) {
+    const isSame = then !== undefined && then.headRepository === now.headRepository;
+    return isSame ? [...new Set([then.headSha, now.headSha])] : [now.headSha];
+}
+/** The head of the run that a `workflow_run` event waited for, or why it is unknown. */
+function readRunHead(job) {
+    const run = readWorkflowRun(job);
+    if (run === undefined)
+        return 'the event does not say which run it is about';
+    // Such a run was privileged itself, and may have built any code.
+    if (PRIVILEGED_EVENTS.includes(run.event)) {
+        return `the run before this one was started by ${run.event}, and it is unknown whose code it built`;
+    }
+    if ([run.actor?.login, run.triggering_actor?.login].includes(DEPENDABOT))
+        return renderDependabot('the run before this one');
+    const repository = run.head_repository?.full_name ?? '';
+    const isOwn = isOwnHead(job, { headRepository: repository, isOwnHead: run.isOwnHead });
+    return { repository, isOwn, commits: [run.head_sha] };
+}
+/** The branch is the repository's own, but has a new release of a dependency: GitHub treats it like a fork's. */
+function renderDependabot(run) {
+    return `${run} was started by Dependabot`;
+}
+function renderFound(path, commit) {
+    const found = commit === undefined ? 'no commit was found' : `commit ${commit} is checked out`;
+    return `${found} at ${sanitise_sanitise(path)}`;
+}
+function renderOrigin(repository) {
+    return repository === ''
+        ? 'this pull request comes from a repository that is gone'
+        : `this pull request comes from the fork ${sanitise_sanitise(repository)}`;
+}
+function renderRefusal(job, reason) {
+    return (`refused: ${reason}. A ${job.eventName} job has secrets and a token that can write, so code that nobody ` +
+        `has approved must not run in it. A safe way to preview forks: ${FORKS_PAGE}`);
+}
+
+;// CONCATENATED MODULE: ./build/js/github/identity.js
+// The identity of a preview, which stays the same from run to run. own-comment.ts finds the preview's comment by it, so
+// that several previews of one pull request never edit each other's comments. Used by the step.
+
+
+/** 128 bits: no two previews of a repository share a key by chance. */
+const KEY_DIGITS = 32;
+/** 64 bits: a repository has few workflows. */
+const WORKFLOW_DIGITS = 16;
+/** Makes the identity from workflow file, job, step, matrix leg and name; the name defaults to `job (value, value)`. */
+function identifyPreview(job, name) {
+    const workflow = readWorkflowFile(job);
+    const leg = isRecord(job.matrix) ? job.matrix : {};
+    const shown = name?.trim() || renderJobName(job.jobId, leg);
+    const parts = [workflow, job.jobId, job.stepId, sortKeys(leg), shown];
+    return { key: identity_hash(JSON.stringify(parts), KEY_DIGITS), name: shown };
+}
+/** Hex digits that stand for the workflow file that was started; for a called workflow, that is its caller. */
+function identifyWorkflow(job) {
+    return identity_hash(readWorkflowFile(job), WORKFLOW_DIGITS);
+}
+/**
+ * The text from which the preview's public address is derived: repository, pull request or branch, and the preview's
+ * key. Sends no request to GitHub, because a missing answer must not change the address.
+ */
+function identifyAddress(job, { key }, number) {
+    const { owner, name } = job.repository;
+    return JSON.stringify([owner, name, number ?? readSubject(job), key]);
+}
+/** Whether a job may have more previews like this one: the name or the matrix tells them apart. */
+function isOneOfSeveral(job, name) {
+    return Boolean(name?.trim()) || (isRecord(job.matrix) && Object.keys(job.matrix).length > 0);
+}
+/** Without the branch. */
+function readWorkflowFile(job) {
+    return job.workflowRef.split('@')[0] ?? '';
+}
+function identity_hash(text, digits) {
+    return (0,external_node_crypto_.createHash)('sha256').update(text).digest('hex').slice(0, digits);
+}
+/** As GitHub shows it in the list of checks: `test (ubuntu, 24)`. */
+function renderJobName(jobId, leg) {
+    const values = Object.values(leg).map(value => (typeof value === 'string' ? value : JSON.stringify(value)));
+    const job = jobId || 'preview';
+    return values.length === 0 ? job : `${job} (${values.join(', ')})`;
+}
+/** Sorts the keys, so that their order does not change the identity. */
+function sortKeys(value) {
+    if (Array.isArray(value))
+        return value.map(sortKeys);
+    if (!isRecord(value))
+        return value;
+    const entries = Object.entries(value).map(([key, inner]) => [key, sortKeys(inner)]);
+    return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+function isRecord(value) {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+;// CONCATENATED MODULE: ./build/js/supervisor/access.js
+// Decides what the `access` input means in this repository or on this machine. Used by step and commands before they
+// plan an exposure.
+
+
+/** 192 bits. */
+const GENERATED_KEY_BYTES = 24;
+/**
+ * Resolves `auto`: `open` if everybody can read the repository anyway, otherwise a link with a key. Throws an
+ * InputError if raw bytes would be open to everybody without the workflow saying so.
+ */
+function resolveAccess(requested, protocol, isPublic) {
+    switch (requested.kind) {
+        case 'open':
+            return { access: requested, reason: 'open to everybody, as `access` says' };
+        case 'basic':
+            return { access: requested, reason: 'a user and a password' };
+        case 'link':
+            return requested.key === undefined
+                ? generateLink()
+                : {
+                    access: { kind: 'link', key: requested.key, isGenerated: false },
+                    reason: 'the key that was given',
+                };
+        case 'auto': {
+            if (isPublic)
+                return { access: { kind: 'open' }, reason: 'open to everybody, because the repository is public' };
+            if (protocol === 'tcp')
+                throw new errors_InputError('`protocol` is tcp, so anybody who finds the port can connect, and the repository is not known to be public: write access: open if you want that');
+            return generateLink();
+        }
+    }
+}
+function generateLink() {
+    const key = (0,external_node_crypto_.randomBytes)(GENERATED_KEY_BYTES).toString('base64url');
+    return {
+        access: { kind: 'link', key, isGenerated: true },
+        reason: 'a key of this run, which is part of the link',
+    };
+}
+
+;// CONCATENATED MODULE: ./build/js/step/report-target.js
+// Decides whether there is a preview (the fork rules), which pull request gets its comment and deployment, and who can
+// open it (`access`). Used by preview, before anything is started.
+
+
+
+
+
+
+
+
+
+
+
+
+/** How long GitHub may take to answer; after that the step continues without it. */
+const API_TIMEOUT_MS = 30_000;
+/** Connects to GitHub with the step's token, through the job's proxy. Sends no request yet. */
+function connectForStep(job, { token }, { proxy }) {
+    return connectGitHub({
+        token,
+        apiUrl: job.apiUrl,
+        logger: createStepLogger(),
+        proxy,
+    });
+}
+/**
+ * Applies the fork rules. Undefined: no preview, but the step is green. Throws an InputError if they refuse the code.
+ */
+async function applyForkRules(options) {
+    const { job, github, guard } = options;
+    const verdict = await checkForkRules({
+        job,
+        github,
+        path: guard.path,
+        allowUntrustedHead: guard.allowUntrustedHead,
+        signal: AbortSignal.timeout(API_TIMEOUT_MS),
+    });
+    switch (verdict.kind) {
+        case 'trusted':
+            return { isReadOnly: false };
+        case 'allowed untrusted':
+            print_print.warning(`\`allow-untrusted-head\` is set: ${verdict.reason}`);
+            return { isReadOnly: verdict.isReadOnly };
+        case 'skip':
+            print_print.notice(verdict.reason);
+            setOutput('status', 'Skipped');
+            return undefined;
+        case 'refuse':
+            throw new errors_InputError(verdict.reason);
+    }
+}
+/** Enough that no two steps of a repository draw the same. */
+const STEP_ID_BYTES = 8;
+/**
+ * Finds the pull request that gets comment and deployment, and resolves who can open the preview. If GitHub does not answer, there
+ * is only a warning. Throws an InputError if the workflow must set `access`.
+ */
+async function findReportTarget(options) {
+    const { job, github, guard, admission, inputs, log } = options;
+    const signal = AbortSignal.timeout(API_TIMEOUT_MS);
+    const identity = identifyPreview(job, inputs.name);
+    const isNeeded = inputs.comment || inputs.deployment || inputs.hold;
+    const pullRequest = isNeeded ? await findPullRequestToReport(options, signal) : undefined;
+    const visibility = await readVisibility(job, github, signal);
+    const { access, reason } = resolveAccess(inputs.gateway.access, inputs.protocol, visibility === 'public');
+    const shown = nameAccess(access);
+    const [entry, openWarning] = [describeEntry(shown), describeOpenWarning(shown, visibility)];
+    const sharedWarning = visibility !== 'public' && inputs.tunnel.servers.some(({ address }) => address.host === 'bore.pub')
+        ? 'bore.pub is a public server: its operator can read what visitors send; use a server of your own'
+        : undefined;
+    const warnings = [...inputs.warnings, ...(sharedWarning === undefined ? [] : [sharedWarning])];
+    for (const warning of [...warnings, ...(openWarning === undefined ? [] : [openWarning])])
+        log.warn(warning);
+    log.logger.info(`access ${access.kind}: ${reason}`);
+    const preview = {
+        commit: readCommit(job, pullRequest),
+        warnings,
+        showConsole: Object.keys(inputs.app.env).length === 0,
+        entry,
+        openWarning,
+    };
+    const report = { identity, preview, expectsRefusal: admission?.isReadOnly };
+    if (guard.token && inputs.comment && pullRequest)
+        report.comment = { pullRequest: pullRequest.number, instance: drawId() };
+    if (guard.token && inputs.deployment)
+        report.deployment = planDeployment(job, pullRequest, identity, inputs);
+    return { access, shownAccess: shown, report, pullRequest };
+}
+function planDeployment(job, pullRequest, identity, inputs) {
+    const name = isOneOfSeveral(job, inputs.name) ? identity.name : undefined;
+    return {
+        environment: nameEnvironment(pullRequest?.number ?? readSubject(job), name),
+        sha: readCommit(job, pullRequest),
+        id: drawId(),
+    };
+}
+/** Hex digits that no other step has. */
+function drawId() {
+    return (0,external_node_crypto_.randomBytes)(STEP_ID_BYTES).toString('hex');
+}
+/** The access as wording.ts names it. */
+function nameAccess(access) {
+    return access.kind === 'link' && !access.isGenerated ? 'given key' : access.kind;
+}
+async function findPullRequestToReport({ job, github, inputs, log }, signal) {
+    try {
+        return await findPullRequest({ job, github, signal, number: inputs.prNumber });
+    }
+    catch (error) {
+        if (!(error instanceof github_error_GitHubError))
+            throw error;
+        const { comment, deployment, prNumber } = inputs;
+        const problem = prNumber !== undefined && error.status === 404
+            ? describeUnknownNumber(prNumber, job, error)
+            : wording_describeReportFailure('pull request lookup', error);
+        if (comment || deployment)
+            log.warn(problem);
+        else
+            log.logger.info(problem);
+        return undefined;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/github/pull-request-watch.js
+// Watches a pull request for what ends its preview: it is closed, it gets a newer commit, or it loses the label that
+// started the preview. Asks politely: one small request at a time, which does not count against the rate limit while
+// nothing has changed (https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api). Used by
+// supervisor/ends.ts; preview.ts plans what to watch.
+
+
+
+
+
+/** Fast enough that nobody looks at an old preview for long. GitHub gives a repository's jobs 1,000 requests an hour. */
+const pull_request_watch_POLL_MS = 30_000;
+/** The longest pause after failures, unless GitHub asks for more. */
+const MAX_PAUSE_MS = (/* unused pure expression or super */ null && (10 * 60_000));
+/** After one failure, the next request usually succeeds. */
+const FAILURES_BEFORE_WARNING = 3;
+/** A label may get another name, so its number decides where it is known. */
+const LabelSchema = object({ id: optional(number()), name: string() });
+/** What counts as unchanged. */
+const ConditionSchema = object({ heads: array(string()), isOpen: dist_boolean(), hasLabel: dist_boolean() });
+const WatchedPullRequestSchema = object({
+    number: number(),
+    /** The label whose removal ends the preview. */
+    label: optional(LabelSchema),
+    /** The pull request when the preview was asked for; absent: as it is at the first look. */
+    before: optional(ConditionSchema),
+});
+const AnswerSchema = object({
+    state: picklist(['open', 'closed']),
+    merged: optional(dist_boolean(), false),
+    head: object({ sha: string() }),
+    labels: optional(array(LabelSchema), []),
+});
+const LabeledEvent = object({ action: literal('labeled'), label: LabelSchema });
+/**
+ * What to watch, for a job that previews `pullRequest`. `checkedOut`: the commit that is previewed, if it is known. A step
+ * before may have pushed it, so that it is newer than the event, and still not too old.
+ */
+function planWatch(job, pullRequest, checkedOut) {
+    const { number, headSha, state } = pullRequest;
+    const labeled = safeParse(LabeledEvent, job.event);
+    const label = labeled.success ? labeled.output.label : undefined;
+    // Who runs an old run again wants its preview, whatever has happened to the pull request since then.
+    if (job.runAttempt > 1)
+        return { number, label };
+    const heads = [headSha, ...(checkedOut === undefined ? [] : [checkedOut])];
+    return { number, label, before: { heads, isOpen: state === 'open', hasLabel: label !== undefined } };
+}
+/** Looks at once, and then again and again. Never throws. Returns the function that stops watching. */
+function watchPullRequest(options) {
+    const stopped = new AbortController();
+    void new Watch(options, stopped.signal).follow();
+    return () => stopped.abort();
+}
+class Watch {
+    #options;
+    #signal;
+    #pollMs;
+    #before;
+    #etag;
+    #failures = 0;
+    #warned = false;
+    constructor(options, signal) {
+        this.#options = options;
+        this.#signal = signal;
+        this.#pollMs = options.pollMs ?? pull_request_watch_POLL_MS;
+        this.#before = options.watched.before;
+    }
+    async follow() {
+        while (!this.#signal.aborted) {
+            const pauseMs = await this.#look().catch(error => this.#pauseAfter(error));
+            if (pauseMs === 'over')
+                return;
+            await sleep(pauseMs, undefined, { signal: this.#signal, ref: false }).catch(() => { });
+        }
+    }
+    async #look() {
+        const { github, job, watched, logger, onEnd } = this.#options;
+        const { owner, name: repo } = job.repository;
+        const answer = await github.poll(AnswerSchema, 'GET /repos/{owner}/{repo}/pulls/{pull_number}', {
+            parameters: { owner, repo, pull_number: watched.number },
+            etag: this.#etag,
+            signal: this.#signal,
+        });
+        this.#failures = 0;
+        if (answer === 'unchanged')
+            return this.#pollMs;
+        this.#etag = answer.etag;
+        const end = findEnd(answer.body, this.#before, watched.label);
+        if (end !== undefined) {
+            logger.info(`pull request #${watched.number}: ${describeChange(end, answer.body, watched.label)}`);
+            onEnd(end);
+            return 'over';
+        }
+        this.#before = describeCondition(answer.body, watched.label);
+        return this.#pollMs;
+    }
+    #pauseAfter(error) {
+        if (this.#signal.aborted)
+            return 0;
+        const known = error instanceof GitHubError;
+        this.#failures += 1;
+        const isFinal = !(known && error.retryable);
+        if (isFinal || this.#failures >= FAILURES_BEFORE_WARNING)
+            this.#warn(error);
+        const backoffMs = Math.min(this.#pollMs * 2 ** (this.#failures - 1), MAX_PAUSE_MS);
+        return Math.max(backoffMs, (known && error.retryAfterMs) || 0);
+    }
+    #warn(error) {
+        if (this.#warned)
+            return;
+        this.#warned = true;
+        this.#options.logger.warn(describeReportFailure('pull request watch', error));
+    }
+}
+function findEnd(now, before, label) {
+    if (before === undefined)
+        return undefined;
+    if (before.isOpen && now.state === 'closed')
+        return now.merged ? 'pull request merged' : 'pull request closed';
+    if (!before.heads.includes(now.head.sha))
+        return 'newer commit';
+    if (before.hasLabel && !hasLabel(now, label))
+        return 'label removed';
+    return undefined;
+}
+function describeCondition(now, label) {
+    return { heads: [now.head.sha], isOpen: now.state === 'open', hasLabel: hasLabel(now, label) };
+}
+function hasLabel({ labels }, label) {
+    return labels.some(({ id, name }) => label?.id === undefined || id === undefined ? name === label?.name : id === label.id);
+}
+function describeChange(end, { head }, label) {
+    switch (end) {
+        case 'pull request closed':
+            return 'it was closed';
+        case 'pull request merged':
+            return 'it was merged';
+        case 'newer commit':
+            return `it has a newer commit, ${sanitise(head.sha.slice(0, 7))}`;
+        case 'label removed':
+            return `the label '${sanitise(label?.name ?? '')}' was removed`;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/supervisor/process-journal.js
+// The journal of an exposure's processes: post and the foreground read it to end what a killed supervisor left behind.
+// Used by background, supervision, step and commands.
+
+
+
+const ProcessRecordSchema = object({
+    pid: pipe(number(), integer(), minValue(2)),
+    startTime: string(),
+    role: string(),
+});
+/** Appends to the journal (0600). Called in the same tick as the spawn, so that every child is on record if we die. */
+function writeJournal(file, record) {
+    (0,external_node_fs_namespaceObject.appendFileSync)(file, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+}
+/** The journal's records, newest first; skips a last line that was cut off. */
+function readJournal(file) {
+    let text;
+    try {
+        text = readFileSync(file, 'utf8');
+    }
+    catch {
+        return [];
+    }
+    return text
+        .split('\n')
+        .flatMap(line => {
+        try {
+            return [v.parse(ProcessRecordSchema, JSON.parse(line))];
+        }
+        catch {
+            return [];
+        }
+    })
+        .reverse();
+}
+/** Ends every recorded process that still runs, with SIGKILL after `graceMs`, and returns those. */
+async function process_journal_reapJournal(file, graceMs) {
+    const left = readJournal(file).filter(isPresent);
+    return await Promise.all(left.map(async (record) => ({ ...record, ...(await endProcess(record, graceMs)) })));
+}
+
+;// CONCATENATED MODULE: ./build/js/supervisor/background.js
+// Starts and ends the supervisor, a separate process that outlives the step. Used by main and post.
+
+
+
+
+
+
+
+
+
+/** Until it is ready, the supervisor only loads its bundle and opens a loopback port. */
+const READY_TIMEOUT_MS = 20_000;
+/** After its answer the supervisor only waits for the last comment, which was begun with the end, within 8 s. */
+const FINISH_TIMEOUT_MS = 9_000;
+const SIGNAL_GRACE_MS = 3_000;
+const StoppedSchema = object({ state: StateMessageSchema });
+const ReadySchema = object({ controlUrl: string() });
+/**
+ * Spawns the supervisor, writes its configuration to its stdin, and resolves when its API listens. `onSpawn` is called
+ * in the same tick as the spawn. Rejects if the supervisor exits first; its last output is in the log file.
+ */
+async function startBackground(options) {
+    const { script, config, environment, onSpawn, readyTimeoutMs = READY_TIMEOUT_MS } = options;
+    const files = session_folder_sessionFiles(config.folder);
+    const log = (0,external_node_fs_namespaceObject.openSync)(files.log, 'a', 0o600);
+    const child = (0,external_node_child_process_namespaceObject.spawn)(process.execPath, [script], {
+        cwd: config.folder,
+        detached: true,
+        env: { ...environment },
+        stdio: ['pipe', log, log, 'ipc'],
+        windowsHide: true,
+    });
+    (0,external_node_fs_namespaceObject.closeSync)(log);
+    const ready = awaitReady(child, readyTimeoutMs).finally(() => {
+        // In any case this process must not wait for the supervisor, which may live on until post ends it.
+        if (child.connected)
+            child.disconnect();
+        child.unref();
+    });
+    if (child.pid === undefined)
+        return ready.then(() => Promise.reject(new Error('the supervisor has no pid')));
+    child.stdin?.on('error', () => { }); // the exit event reports an early death
+    const record = recordProcess(child.pid, 'supervisor');
+    try {
+        writeJournal(files.journal, record);
+        onSpawn(record);
+    }
+    catch (error) {
+        // Post could not find a supervisor without a record, and would not end it.
+        child.kill('SIGKILL');
+        await ready.catch(() => { });
+        throw error;
+    }
+    child.stdin?.end(JSON.stringify(config));
+    const { controlUrl } = await ready;
+    return writeSession(config, record, controlUrl);
+}
+function awaitReady(child, timeoutMs) {
+    return new Promise((resolve, reject) => {
+        const finish = (report) => {
+            clearTimeout(timer);
+            child.removeAllListeners();
+            child.on('error', () => { });
+            report();
+        };
+        const timer = setTimeout(() => finish(() => reject(new Error(`the supervisor was not ready within ${timeoutMs / 1000} s`))), timeoutMs);
+        child.once('error', cause => finish(() => reject(new Error('the supervisor could not be started', { cause }))));
+        child.once('exit', (code, signal) => finish(() => reject(new Error(`the supervisor ended before it was ready (${signal ?? `exit code ${code}`})`))));
+        child.once('message', message => {
+            const parsed = safeParse(ReadySchema, message);
+            finish(() => parsed.success
+                ? resolve(parsed.output)
+                : reject(new Error('the supervisor sent an unexpected message')));
+        });
+    });
+}
+/** Ends an exposure and everything it left: through its API, then with signals, then from its journal. */
+async function stopBackground(folder, supervisor, { stopTimeoutMs = DEFAULT_STOP_TIMEOUT_MS, limit = wantedMs => wantedMs } = {}) {
+    const session = readSession(folder);
+    let answer;
+    if (supervisor && session && isAlive(supervisor)) {
+        answer = await callControl(session, 'POST /api/stop?reason=job+ended', limitStop(stopTimeoutMs)).catch(() => undefined);
+        if (answer !== undefined)
+            await waitForEnd(supervisor, limit(FINISH_TIMEOUT_MS));
+    }
+    if (supervisor)
+        await endProcess(supervisor, limit(SIGNAL_GRACE_MS));
+    const reaped = await reapJournal(sessionFiles(folder).journal, limit(stopTimeoutMs));
+    const stopped = v.safeParse(StoppedSchema, answer);
+    // The file is newer, if it could be written.
+    const outcome = readOutcome(folder) ?? (stopped.success ? stopped.output.state : undefined);
+    return { reaped, outcome };
+}
+
 ;// CONCATENATED MODULE: ./build/js/shared/folders.js
 // Removes folders that a process or a mount may still hold. Used by exposure, app, step and commands.
 
@@ -24398,7 +26473,9 @@ async function cache_service_callCacheService(call) {
     }
     catch (error) {
         signal.throwIfAborted();
-        const reason = limit.aborted ? `no answer within ${call.limitMs / 1_000} s` : errors_describeError(error);
+        const reason = limit.aborted
+            ? `no answer within ${Math.round(call.limitMs / 1_000)} s`
+            : errors_describeError(error);
         return { kind: 'failed', reason: [reason, report.problem].filter(text => text !== undefined).join(': ') };
     }
     finally {
@@ -24412,14 +26489,15 @@ const cache_service_AnswerSchema = variant('cache', [
     object({ cache: literal('restored'), name: string() }),
     object({ cache: literal('saved') }),
 ]);
+/** A problem that the library reports: as a command of the runner (@actions/core, `issueCommand`), or as plain text. */
+const PROBLEM = /^::(?:warning|error)[^:]*::(.*)|^(?:Failed to save: |Cache \w+ skipped: |Attempt \d+ of \d+ failed with error: )(.*)/;
 /** Reads what the program prints: its answer, and before it what the library prints for the job's log. */
 class LibraryReport {
     #answer;
     /** The last problem that the library reported: it throws none. */
     problem;
     read(line) {
-        // As a command of the runner (toolkit, `issueCommand`), or as plain text.
-        const [, command, plain] = /^::(?:warning|error)[^:]*::(.*)|^(?:Failed to save: |Attempt \d+ of \d+ failed with error: )(.*)/.exec(line) ?? [];
+        const [, command, plain] = PROBLEM.exec(line) ?? [];
         const problem = command === undefined ? plain : decodeCommand(command);
         if (problem !== undefined)
             this.problem = hideQueries(problem.replace(/^Failed to (restore|save): /, ''));
@@ -24537,759 +26615,6 @@ function findRuntimes(mode, { variables }) {
 }
 function describeSeconds(began) {
     return `${((performance.now() - began) / 1_000).toFixed(1)} s`;
-}
-
-;// CONCATENATED MODULE: ./build/js/step/job-environment.js
-// The only reader of the job's environment. Also reads the inputs that are needed before all others: those of the fork
-// rules, and those of the `stop` and `wait` actions. These need nothing else, so this file imports little; machine.ts
-// has the rest. Secrets are masked when they are read.
-
-
-
-
-
-/** The inputs of the fork rules. Masks the token. */
-function readForkRuleInputs() {
-    const token = getInput('github-token');
-    if (token)
-        core_setSecret(token);
-    return {
-        path: (0,external_node_path_.resolve)(readWorkspace(), getInput('path') || '.'),
-        token,
-        allowUntrustedHead: getInput('allow-untrusted-head').toLowerCase() === 'true',
-    };
-}
-/** Which session the `stop` action must end; undefined means the only one. */
-function readStopInputs() {
-    return { session: core.getInput('session') || undefined };
-}
-function readWaitInputs() {
-    const read = (name) => core.getInput(name) || undefined;
-    return {
-        session: read('session'),
-        path: read('path'),
-        method: read('method'),
-        count: read('count'),
-        timeout: read('timeout'),
-        since: read('since'),
-        match: core.getMultilineInput('match'),
-    };
-}
-/** The job as the runner describes it, for the fork rules and the comment. Throws if the payload cannot be read. */
-function readJob() {
-    return describeJob(process.env, getInput('matrix'));
-}
-/** The whole environment, for machine.ts. */
-function readVariables() {
-    return process.env;
-}
-/** Where the session folders of this job are. */
-function readTempFolder() {
-    return process.env.RUNNER_TEMP || (0,external_node_os_namespaceObject.tmpdir)();
-}
-/** Where the job's checkout is; relative paths in inputs start here. */
-function readWorkspace() {
-    return process.env.GITHUB_WORKSPACE || process.cwd();
-}
-/** `matrix` is the leg's values as JSON. Throws if the event's payload cannot be read. */
-function describeJob(environment, matrix) {
-    const [owner = '', name = ''] = (environment.GITHUB_REPOSITORY ?? '').split('/');
-    return {
-        eventName: environment.GITHUB_EVENT_NAME ?? '',
-        event: readEvent(environment.GITHUB_EVENT_PATH),
-        repository: { owner, name },
-        sha: environment.GITHUB_SHA ?? '',
-        ref: environment.GITHUB_REF ?? '',
-        runId: environment.GITHUB_RUN_ID ?? '',
-        runAttempt: Number(environment.GITHUB_RUN_ATTEMPT ?? 1) || 1,
-        serverUrl: environment.GITHUB_SERVER_URL || 'https://github.com',
-        apiUrl: environment.GITHUB_API_URL || 'https://api.github.com',
-        workflowRef: environment.GITHUB_WORKFLOW_REF || environment.GITHUB_WORKFLOW || '',
-        jobId: environment.GITHUB_JOB ?? '',
-        stepId: environment.GITHUB_ACTION ?? '',
-        matrix: parseMatrix(matrix),
-        actor: environment.GITHUB_ACTOR ?? '',
-    };
-}
-function readEvent(file) {
-    if (!file)
-        return {};
-    try {
-        return JSON.parse((0,external_node_fs_namespaceObject.readFileSync)(file, 'utf8'));
-    }
-    catch (error) {
-        throw new Error(`the event's payload ${file} cannot be read: ${errors_describeError(error)}`, { cause: error });
-    }
-}
-function parseMatrix(text) {
-    try {
-        return JSON.parse(text || 'null');
-    }
-    catch {
-        return text;
-    }
-}
-
-;// CONCATENATED MODULE: ./build/js/step/log-tail.js
-// Reads the supervisor's log file: main follows it while it grows, and post reads its last lines. Used by log.ts.
-
-
-const log_tail_POLL_MS = 200;
-const log_tail_CHUNK_BYTES = 64 * 1024;
-/** Calls `onLine` with every whole line of the file from byte `from` on, as the file grows. */
-function followLog(file, onLine, from = 0) {
-    const reader = new LineReader(file, from);
-    const readAll = () => {
-        for (const line of reader.read())
-            onLine(line);
-    };
-    const timer = setInterval(readAll, log_tail_POLL_MS);
-    return {
-        stop: () => {
-            clearInterval(timer);
-            readAll();
-            return reader.passedOn;
-        },
-    };
-}
-/** The last `count` lines of a file from byte `from` on, and how many came before them. */
-function log_tail_readTail(file, count, from = 0) {
-    const lines = [...new LineReader(file, from).read()];
-    return { lines: lines.slice(-count), skipped: Math.max(0, lines.length - count) };
-}
-class LineReader {
-    #file;
-    #decoder = new TextDecoder();
-    #buffer = new LineBuffer();
-    #position;
-    constructor(file, position) {
-        this.#file = file;
-        this.#position = position;
-    }
-    get passedOn() {
-        return this.#position - Buffer.byteLength(this.#buffer.rest);
-    }
-    *read() {
-        for (let chunk = this.#readChunk(); chunk.length > 0; chunk = this.#readChunk())
-            yield* this.#buffer.add(this.#decoder.decode(chunk, { stream: true }));
-    }
-    #readChunk() {
-        let handle;
-        try {
-            handle = (0,external_node_fs_namespaceObject.openSync)(this.#file, 'r');
-        }
-        catch {
-            return new Uint8Array(); // not written yet, or removed at the end
-        }
-        const buffer = Buffer.alloc(log_tail_CHUNK_BYTES);
-        try {
-            const bytes = (0,external_node_fs_namespaceObject.readSync)(handle, buffer, 0, buffer.length, this.#position);
-            this.#position += bytes;
-            return buffer.subarray(0, bytes);
-        }
-        catch {
-            return new Uint8Array(); // the disk cannot be read; this is only a copy of the log, so it may lack lines
-        }
-        finally {
-            (0,external_node_fs_namespaceObject.closeSync)(handle);
-        }
-    }
-}
-
-;// CONCATENATED MODULE: ./build/js/step/print.js
-// All output of main, post, stop and wait goes through this file, which sanitises it: names, paths and messages contain
-// untrusted text, and the runner executes commands that it finds in the log. Nothing else in step/ and these
-// programs prints.
-
-
-
-const print_print = {
-    debug: (text) => core_debug(sanitiseLines(text)),
-    /** A plain line; also for use while the runner's command parser is off. */
-    info: (text) => void process.stdout.write(`${sanitiseLines(text)}\n`),
-    /** An annotation, like `warning` and `error`. */
-    notice: (text) => notice(sanitiseLines(text)),
-    warning: (text) => warning(sanitiseLines(text)),
-    error: (text) => error(sanitiseLines(text)),
-    /** An error that makes the step red. */
-    failure: (text) => setFailed(sanitiseLines(text)),
-    /** Lines in a folded group; the runner obeys no command in them. */
-    group: (title, lines) => {
-        startGroup(sanitiseLines(title));
-        const resume = suspendCommands();
-        for (const line of lines)
-            print_print.info(line);
-        resume();
-        endGroup();
-    },
-};
-/** From now on the runner obeys no command in the output, until the returned function is called. */
-function suspendCommands() {
-    const token = (0,external_node_crypto_.randomBytes)(16).toString('hex');
-    process.stdout.write(`::stop-commands::${token}\n`);
-    return () => process.stdout.write(`::${token}::\n`);
-}
-
-;// CONCATENATED MODULE: ./build/js/step/log.js
-// The step's log: a logger for main and post, and copies of the supervisor's log. The runner's command parser is off
-// while such a copy is printed. Used by preview, report-target and teardown.
-
-
-
-
-/** A logger that prints to the step's log; warnings and errors become annotations. */
-function createStepLogger(level) {
-    return log_createLogger({
-        level,
-        write: (line, kind) => {
-            if (kind === 'warn')
-                print_print.warning(line);
-            else if (kind === 'error')
-                print_print.error(line);
-            else
-                print_print.info(line);
-        },
-    });
-}
-/**
- * Copies the file's lines to the step's log as the file grows. Until `stop`, the runner obeys no command, not even
- * ours. `stop` returns how many bytes of the file were shown.
- */
-function relayLog(file) {
-    const resume = suspendCommands();
-    // The supervisor's logger sanitises its lines, but a crash of the supervisor prints unsanitised text.
-    const tail = followLog(file, print_print.info);
-    return {
-        stop: () => {
-            const shown = tail.stop();
-            resume();
-            return shown;
-        },
-    };
-}
-/** Prints the last lines of the file, from byte `from` on, as one group. */
-function printTail(file, title, count, from = 0) {
-    const { lines, skipped } = readTail(file, count, from);
-    if (lines.length === 0)
-        return;
-    print.group(title, skipped > 0 ? [`… ${renderCount(skipped, 'earlier line')}`, ...lines] : lines);
-}
-
-;// CONCATENATED MODULE: ./build/js/app/environment.js
-// Which of the job's environment variables a program may see: allow-lists. Used by supervisor/host.ts, and by
-// command-environment.ts, which adds to them.
-/** Needed to run at all, to speak the user's language, and to be cleaned up by the runner (RUNNER_TRACKING_ID). */
-const SYSTEM = 'PATH HOME USER SHELL LANG TZ TMPDIR TERM CI RUNNER_TRACKING_ID';
-/** Without these nothing reaches the network behind a company proxy; tools read both spellings. */
-const NETWORK = 'HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy ' +
-    'SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS CURL_CA_BUNDLE REQUESTS_CA_BUNDLE GIT_SSL_CAINFO';
-/** Windows programs do not start without their system folders; names are case-insensitive there. */
-const WINDOWS = 'SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT TEMP TMP OS USERNAME USERPROFILE USERDOMAIN HOMEDRIVE HOMEPATH ' +
-    'APPDATA LOCALAPPDATA ALLUSERSPROFILE PROGRAMDATA PROGRAMFILES PROGRAMFILES(X86) PROGRAMW6432 ' +
-    'COMMONPROGRAMFILES COMMONPROGRAMFILES(X86) COMMONPROGRAMW6432 NUMBER_OF_PROCESSORS PROCESSOR_ARCHITECTURE';
-/** Where Rust is installed. Not all of CARGO_*: CARGO_REGISTRY_TOKEN is one of them. */
-const RUST = 'CARGO_HOME RUSTUP_HOME RUSTUP_TOOLCHAIN CARGO_HTTP_CAINFO CARGO_HTTP_PROXY';
-const ALLOWED = new Set(`${SYSTEM} ${NETWORK}`.split(' '));
-const ALLOWED_ON_WINDOWS = new Set(`${SYSTEM} ${NETWORK} ${WINDOWS}`.toUpperCase().split(' '));
-const ALLOWED_FOR_INSTALLATION = new Set(RUST.split(' '));
-/** The variables that any program may see: for the supervisor, and for the app in `mode: web`. */
-function selectEnvironment(job, platform = process.platform) {
-    return environment_pick(job, name => isAllowed(name, platform));
-}
-/** These variables and `WASMRUN_*`, without the secret of wasmrun's own tunnel: for `mode: os` and `exec`. */
-function selectWasmrunEnvironment(job, platform = process.platform) {
-    return environment_pick(job, name => isAllowed(name, platform) || (name.startsWith('WASMRUN_') && name !== 'WASMRUN_TUNNEL_SECRET'));
-}
-/** The variables that any program may see, and those of Rust: for the installation of wasmrun. */
-function selectInstallEnvironment(job, platform = process.platform) {
-    return environment_pick(job, name => isAllowed(name, platform) || ALLOWED_FOR_INSTALLATION.has(name));
-}
-function isAllowed(name, platform) {
-    if (platform === 'win32')
-        return ALLOWED_ON_WINDOWS.has(name.toUpperCase()) || /^LC_/i.test(name);
-    return ALLOWED.has(name) || name.startsWith('LC_');
-}
-function environment_pick(job, keep) {
-    const picked = {};
-    for (const [name, value] of Object.entries(job))
-        if (value !== undefined && keep(name))
-            picked[name] = value;
-    return picked;
-}
-
-;// CONCATENATED MODULE: ./build/js/app/command-environment.js
-// Which of the job's environment variables a `command` sees: what tells it where the tools of the job are and how they
-// are set, as in any other step, and nothing that is or points at a credential. Used by supervisor/host.ts.
-//
-// Not simply everything that a `run:` step gets: the command's answers are public, and error pages and debug routes of
-// many frameworks show their whole environment. So it is still a list of what passes, but one of kinds, not of names:
-// the settings of known tools, and the folders of any tool. `env` passes the rest, by name.
-
-
-
-/** What describes the machine; RUNNER_TOOL_CACHE is where setup-actions put their tools. */
-const OF_THE_RUNNER = /^RUNNER_/;
-/**
- * Of the run, not of its tools: the token, the files through which a step gives the runner orders, and the folder with
- * the files of all steps.
- */
-const OF_THE_RUN = /^(GITHUB_|RUNNER_TEMP$)/;
-/** Settings of compilers, package managers and runtimes, by the first word of their name. */
-const TOOLS = new Set(('ANDROID BUN CARGO CGO CMAKE COMPOSE CONAN CONDA COREPACK CPLUS DENO DOTNET DYLD ELECTRON ERL ERLANG FLUTTER ' +
-    'GEM GO GRADLE HEX JAVA JDK JRE KOTLIN LD LIBRARY MAMBA MAVEN MESON MIX NEXT NIX NODE NPM NUGET NUXT NVM OPAM ' +
-    'PERL PERL5 PHP PIP PIPX PIXI PKG PLAYWRIGHT PNPM POETRY PUB PUPPETEER PYENV PYTHON R RACK RAILS RBENV RUBY ' +
-    'RUBYLIB RUBYOPT RUST RUSTC RUSTUP SDKMAN STACK SWIFT TESTCONTAINERS TURBO UV VCPKG VIRTUAL VITE VOLTA XDG YARN ZIG').split(' '));
-const TOOL_NAMES = new Set(('AR CC CFLAGS CLASSPATH CONTAINER_HOST CPATH CPP CPPFLAGS CXX CXXFLAGS DEBIAN_FRONTEND DISPLAY DJANGO_SETTINGS_MODULE ' +
-    'DOCKER_BUILDKIT DOCKER_CONTEXT DOCKER_DEFAULT_PLATFORM DOCKER_HOST FLASK_APP FLASK_ENV FORCE_COLOR BUNDLE_GEMFILE ' +
-    'IMAGEOS IMAGEVERSION LDFLAGS MAKEFLAGS MANPATH NM NO_COLOR RANLIB RUSTFLAGS').split(' '));
-/** A tool's folder, or a list of folders: `LLVM_ROOT`, `NVM_DIR`, `JAVA_HOME_17_X64`. */
-const FOLDER_WORDS = /(^|_)(HOME|ROOT|DIR|DIRS|PATH|PATHS|PREFIX|BIN|LIB|SDK|LOCATION|INSTALL|INSTALLATION)(_|$)/;
-/** The name of a credential: a word of it, or a part that is part of no other word. */
-const CREDENTIAL_WORDS = /(^|_)(AUTH|CERT|CERTIFICATE|COOKIE|CRED|CREDS|DSN|IDENTITY|JWT|KEY|KEYCHAIN|KEYRING|KEYS|KEYSTORE|LOGIN|OAUTH|PASS|PASSFILE|PAT|PWD|SALT|SAS|SESSION|SIGNING|SSH|WEBHOOK)(_|$)/;
-const CREDENTIAL_PARTS = /TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|PRIVATE|ACCESS_?KEY|ASKPASS|XAUTHORITY|AUTHTOKEN|_AUTH$/;
-/** Where tools keep credentials, and the variables of clouds, which point at theirs. */
-const CREDENTIAL_PLACES = /^(ACTIONS|ALIYUN|ARM|AWS|AZURE|BORE|CLOUDSDK|DOCKER_CONFIG|EXPOSE|GCLOUD|GCP|GIT_CONFIG|GNUPGHOME|GOOGLE|GPG|HELM|INPUT|KUBE|NETRC|NPM_CONFIG_(GLOBAL|USER)CONFIG|OCI|PGSERVICEFILE|PIP_CONFIG_FILE|STATE|VAULT|WASMRUN_TUNNEL)/;
-/** `https://user:password@host`, and the beginnings of well-known tokens and keys. */
-const CREDENTIAL_VALUES = /\/\/[^/@\s]*:[^/@\s]+@|\b(gh[a-z]_|github_pat_|glpat-|npm_[A-Za-z0-9]{30}|sk_(live|test)_|xox[a-z]-|AKIA|eyJ[A-Za-z0-9])|-----BEGIN /;
-/** What the runner gives every step, and what bash sets by itself: nobody misses these. */
-const NOT_WORTH_A_WORD = /^((ACTIONS|GITHUB|INPUT|STATE)_.*|RUNNER_TEMP|_|OLDPWD|PWD|SHLVL|BASH.*|COLUMNS|LINES)$/;
-function selectCommandEnvironment(job, platform = process.platform) {
-    const passed = selectEnvironment(job, platform);
-    const leftOut = [];
-    for (const [name, value] of Object.entries(job)) {
-        if (value === undefined || name in passed)
-            continue;
-        const key = name.toUpperCase();
-        if (isForCommand(key, value, platform))
-            passed[name] = value;
-        else if (!NOT_WORTH_A_WORD.test(key))
-            leftOut.push(name);
-    }
-    return { passed, leftOut: leftOut.sort() };
-}
-function isForCommand(name, value, platform) {
-    if (isCredential(name, value) || OF_THE_RUN.test(name))
-        return false;
-    const [word = ''] = name.split('_');
-    return (OF_THE_RUNNER.test(name) ||
-        TOOL_NAMES.has(name) ||
-        TOOLS.has(word) ||
-        // setup-python's pythonLocation; GOROOT, GOPATH and GOFLAGS.
-        /^(PYTHON|GO(ROOT|PATH|FLAGS|PROXY|BIN|CACHE|MODCACHE|TOOLCHAIN|OS|ARCH|ENV|NOPROXY|NOSUMDB|SUMDB|EXPERIMENT))/.test(name) ||
-        isFolder(name, value, platform));
-}
-function isCredential(name, value) {
-    return (CREDENTIAL_PLACES.test(name) ||
-        CREDENTIAL_WORDS.test(name) ||
-        CREDENTIAL_PARTS.test(name) ||
-        CREDENTIAL_VALUES.test(value));
-}
-/** An absolute path, or a list of them: by the variable's name, or because the first one is there. */
-function isFolder(name, value, platform) {
-    const { isAbsolute, delimiter } = platform === 'win32' ? external_node_path_.win32 : external_node_path_.posix;
-    const entries = value.split(delimiter).filter(entry => entry !== '');
-    const [first] = entries;
-    if (first === undefined || !entries.every(entry => isAbsolute(entry)))
-        return false;
-    return FOLDER_WORDS.test(name) || (0,external_node_fs_namespaceObject.existsSync)(first);
-}
-
-;// CONCATENATED MODULE: ./build/js/supervisor/host.js
-// The machine that a preview runs on, read from its environment once: by step/machine.ts in a job, by
-// commands/shell.ts in a shell. All other code gets this object, not the environment.
-
-
-
-const RELEASES_URL = 'https://api.github.com/repos/anistark/wasmrun/releases';
-/** Reads everything of the environment that a preview needs. */
-function readHost(environment, tempFolder) {
-    return {
-        tempFolder,
-        pathVariable: environment.PATH ?? '',
-        toolCache: environment.RUNNER_TOOL_CACHE || undefined,
-        releasesUrl: environment.EXPOSE_WASMRUN_RELEASES_URL || RELEASES_URL,
-        spareConnections: !/^(off|false|0)$/i.test(environment.EXPOSE_WARM_CONNECTIONS?.trim() ?? ''),
-        proxy: selectProxyVariables(environment),
-        childEnvironments: {
-            program: selectEnvironment(environment),
-            wasmrun: selectWasmrunEnvironment(environment),
-            installation: selectInstallEnvironment(environment),
-        },
-        commandEnvironment: selectCommandEnvironment(environment),
-    };
-}
-
-;// CONCATENATED MODULE: ./build/js/step/machine.js
-// The machine and the job's folders, as the runner describes them. Used by preview and teardown.
-
-
-
-
-/** Reads it from the job's environment. */
-function readMachine() {
-    const [variables, workspace] = [readVariables(), readWorkspace()];
-    return {
-        ...readHost(variables, readTempFolder()),
-        workspace,
-        continueFile: (0,external_node_path_.join)(workspace, 'continue'),
-        isHosted: variables.RUNNER_ENVIRONMENT === 'github-hosted',
-        jobStartedAt: readJobStart(variables.GITHUB_EVENT_PATH),
-        isDebug: variables.RUNNER_DEBUG === '1',
-        variables,
-    };
-}
-/** The runner writes the event's payload when the job starts, and never again. */
-function readJobStart(eventFile) {
-    return eventFile ? (0,external_node_fs_namespaceObject.statSync)(eventFile, { throwIfNoEntry: false })?.mtime : undefined;
-}
-
-;// CONCATENATED MODULE: ./build/js/github/checkout.js
-// The commit that is checked out in a folder, read from git's own files. It does not run git, which could run programs
-// that the checkout configures. Used by the fork rules.
-
-
-const COMMIT = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
-/** The commit checked out at `path` (a folder or a file), or undefined if that is unknown. */
-function readCheckedOutCommit(path) {
-    try {
-        const folder = findGitFolder((0,external_node_fs_namespaceObject.realpathSync)(path));
-        return folder === undefined ? undefined : resolveHead(folder);
-    }
-    catch {
-        return undefined;
-    }
-}
-/**
- * The nearest `.git` in this folder or above. In worktrees and submodules it is a file that contains the folder's path.
- */
-function findGitFolder(path) {
-    const candidate = (0,external_node_path_.join)(path, '.git');
-    const found = (0,external_node_fs_namespaceObject.statSync)(candidate, { throwIfNoEntry: false });
-    if (found?.isDirectory())
-        return candidate;
-    if (found?.isFile())
-        return (0,external_node_path_.resolve)(path, checkout_readText(candidate).replace(/^gitdir: /, ''));
-    const parent = (0,external_node_path_.dirname)(path);
-    return parent === path ? undefined : findGitFolder(parent);
-}
-/**
- * HEAD is a commit, or names a branch whose commit is in a file of its own or in `packed-refs` (gitrepository-layout).
- */
-function resolveHead(folder) {
-    const head = checkout_readText((0,external_node_path_.join)(folder, 'HEAD'));
-    if (COMMIT.test(head))
-        return head;
-    const branch = /^ref: (refs\/\S+)$/.exec(head)?.[1];
-    if (branch === undefined)
-        return undefined;
-    const common = readOptional((0,external_node_path_.join)(folder, 'commondir'));
-    const shared = common === undefined ? folder : (0,external_node_path_.resolve)(folder, common);
-    const loose = readOptional((0,external_node_path_.join)(shared, branch));
-    if (loose !== undefined)
-        return COMMIT.test(loose) ? loose : undefined;
-    const packed = readOptional((0,external_node_path_.join)(shared, 'packed-refs')) ?? '';
-    const line = packed.split('\n').find(entry => entry.endsWith(` ${branch}`));
-    const commit = line?.split(' ')[0] ?? '';
-    return COMMIT.test(commit) ? commit : undefined;
-}
-function checkout_readText(file) {
-    return (0,external_node_fs_namespaceObject.readFileSync)(file, 'utf8').trim();
-}
-function readOptional(file) {
-    return (0,external_node_fs_namespaceObject.statSync)(file, { throwIfNoEntry: false })?.isFile() ? checkout_readText(file) : undefined;
-}
-
-;// CONCATENATED MODULE: ./build/js/github/fork-rules.js
-// The fork rules decide whether the code on the runner may run in a job that has secrets. The step checks them before
-// it reads its other inputs, because a fork's job has no `vars` and no secrets, so its inputs look wrong. docs/forks.md
-// explains the rules to users; GitHub Security Lab describes the attack in "Preventing pwn requests".
-
-
-
-
-
-
-const FORKS_PAGE = 'https://github.com/wasmrun/expose-action/blob/main/docs/forks.md';
-/** For a pull request from a fork, jobs of these events have a read-only token and no secrets. */
-const PULL_REQUEST_EVENTS = ['pull_request', 'pull_request_review', 'pull_request_review_comment'];
-/**
- * If Dependabot is the actor, jobs of these events get Dependabot's own secrets and a read-only token (GitHub docs).
- */
-const DEPENDABOT_EVENTS = [...PULL_REQUEST_EVENTS, 'push', 'create', 'deployment', 'deployment_status'];
-/**
- * Jobs of these events have secrets and a write token, whoever caused the event, and are often about untrusted code.
- */
-const PRIVILEGED_EVENTS = ['pull_request_target', 'workflow_run', 'issue_comment', 'repository_dispatch'];
-/** These events are about a commit of the repository itself, so workflows have no reason to check out a fork. */
-const OWN_COMMIT_EVENTS = ['push', 'schedule', 'merge_group'];
-/**
- * People with write access cause these, mostly for the run's own commit; what the job built may be outside any
- * checkout.
- */
-const CHECKOUT_OPTIONAL_EVENTS = ['workflow_dispatch', 'release'];
-const DEPENDABOT = 'dependabot[bot]';
-/**
- * If GitHub gives no answer in time, the code is untrusted. Rejects only if the signal is aborted for another reason.
- */
-async function checkForkRules(options) {
-    const { job, allowUntrustedHead } = options;
-    const withheld = findWithheld(job);
-    if (withheld !== undefined) {
-        const reason = `${withheld}, so its job gets a read-only token and no secrets`;
-        if (allowUntrustedHead)
-            return { kind: 'allowed untrusted', reason: `${reason}: there will be no comment` };
-        return { kind: 'skip', reason: `no preview: ${reason}. See ${FORKS_PAGE}` };
-    }
-    if ([...PULL_REQUEST_EVENTS, ...OWN_COMMIT_EVENTS].includes(job.eventName))
-        return { kind: 'trusted' };
-    const reason = await findUntrustedReason(options);
-    if (reason === undefined)
-        return { kind: 'trusted' };
-    if (allowUntrustedHead)
-        return { kind: 'allowed untrusted', reason };
-    return { kind: 'refuse', reason: renderRefusal(job, reason) };
-}
-/** Why GitHub withholds secrets from this job; undefined if it does not. */
-function findWithheld(job) {
-    if (DEPENDABOT_EVENTS.includes(job.eventName) && job.actor === DEPENDABOT) {
-        return 'this run was started by Dependabot';
-    }
-    if (!PULL_REQUEST_EVENTS.includes(job.eventName))
-        return undefined;
-    const head = readEventPullRequest(job);
-    if (head === undefined)
-        return "this run's event does not say where the pull request comes from";
-    return isOwn(job, head.headRepository) ? undefined : renderOrigin(head.headRepository);
-}
-/** Why the code at `path` is untrusted; undefined if it is the repository's own. */
-async function findUntrustedReason(options) {
-    const { job, path } = options;
-    if (!PRIVILEGED_EVENTS.includes(job.eventName))
-        return findUnexpectedCommit(job, path);
-    if (job.eventName === 'repository_dispatch')
-        return 'this run was started by repository_dispatch, and it is unknown whose code it is about';
-    try {
-        const head = job.eventName === 'workflow_run' ? readRunHead(job) : await fork_rules_readHead(options);
-        if (typeof head === 'string')
-            return head;
-        if (!isOwn(job, head.repository))
-            return renderOrigin(head.repository);
-        const commit = readCheckedOutCommit(path);
-        if (commit !== undefined && head.commits.includes(commit))
-            return undefined;
-        const expected = head.commits.map(sha => sanitise_sanitise(sha)).join(' or ');
-        return `${renderFound(path, commit)}, but the head ${expected} was expected`;
-    }
-    catch (error) {
-        if (error instanceof github_error_GitHubError)
-            return `the origin of the code could not be determined: ${errors_describeError(error)}`;
-        throw error;
-    }
-}
-/** A slash command may have passed a pull request's number to this run, which then checked out a fork. */
-function findUnexpectedCommit(job, path) {
-    const commit = readCheckedOutCommit(path);
-    if (commit === job.sha)
-        return undefined;
-    if (commit === undefined && CHECKOUT_OPTIONAL_EVENTS.includes(job.eventName))
-        return undefined;
-    return `${renderFound(path, commit)}, but this run's own commit ${sanitise_sanitise(job.sha)} was expected`;
-}
-/** The head of the pull request a privileged event is about, or why it is unknown. */
-async function fork_rules_readHead({ job, github, signal }) {
-    const fromEvent = readEventPullRequest(job);
-    const issue = readIssue(job);
-    if (!fromEvent && !issue)
-        return 'the event does not say which pull request it is about';
-    // A comment on a plain issue is about the default branch.
-    if (!fromEvent && !issue?.pull_request)
-        return { repository: ownName(job), commits: [job.sha] };
-    const number = fromEvent?.number ?? issue?.number ?? 0;
-    const now = await readPullRequest({ job, github, number, signal });
-    return { repository: now.headRepository, commits: listHeads(now, fromEvent) };
-}
-/**
- * The head now, and the head at the time of the event, because within one repository a push in between is not an
- * attack.
- */
-function listHeads(now, then) {
-    const own = then !== undefined && then.headRepository === now.headRepository;
-    return own ? [...new Set([then.headSha, now.headSha])] : [now.headSha];
-}
-/** The head of the run that a `workflow_run` event waited for, or why it is unknown. */
-function readRunHead(job) {
-    const run = readWorkflowRun(job);
-    if (run === undefined)
-        return 'the event does not say which run it is about';
-    // Such a run was privileged itself, and may have built any code.
-    if (PRIVILEGED_EVENTS.includes(run.event)) {
-        return `the run before this one was started by ${run.event}, and it is unknown whose code it built`;
-    }
-    // The branch is the repository's own, but it contains a new release of a dependency, so GitHub withholds secrets.
-    if ([job.actor, run.actor?.login, run.triggering_actor?.login].includes(DEPENDABOT)) {
-        return 'the run before this one was started by Dependabot';
-    }
-    return { repository: run.head_repository?.full_name ?? '', commits: [run.head_sha] };
-}
-/** GitHub compares owners and names case-insensitively. */
-function isOwn(job, repository) {
-    return repository.toLowerCase() === ownName(job).toLowerCase();
-}
-function ownName({ repository }) {
-    return `${repository.owner}/${repository.name}`;
-}
-function renderFound(path, commit) {
-    const found = commit === undefined ? 'no commit was found' : `commit ${commit} is checked out`;
-    return `${found} at ${sanitise_sanitise(path)}`;
-}
-function renderOrigin(repository) {
-    return repository === ''
-        ? 'this pull request comes from a repository that is gone'
-        : `this pull request comes from the fork ${sanitise_sanitise(repository)}`;
-}
-function renderRefusal(job, reason) {
-    return (`refused: ${reason}. A ${job.eventName} job has secrets and a token that can write, so code that nobody ` +
-        `has approved must not run in it. A safe way to preview forks: ${FORKS_PAGE}`);
-}
-
-;// CONCATENATED MODULE: ./build/js/supervisor/access.js
-// Decides what the `access` input means in this repository or on this machine. Used by step and commands before they
-// plan an exposure.
-
-
-/** 192 bits. */
-const GENERATED_KEY_BYTES = 24;
-/**
- * Resolves `auto`: `open` if everybody can read the repository anyway, otherwise a link with a key. Throws an
- * InputError if raw bytes would be open to everybody without the workflow saying so.
- */
-function resolveAccess(requested, protocol, isPublic) {
-    switch (requested.kind) {
-        case 'open':
-            return { access: requested, reason: 'open to everybody, as `access` says' };
-        case 'basic':
-            return { access: requested, reason: 'a user and a password' };
-        case 'link':
-            return requested.key === undefined
-                ? generateLink()
-                : {
-                    access: { kind: 'link', key: requested.key, isGenerated: false },
-                    reason: 'the key that was given',
-                };
-        case 'auto': {
-            if (isPublic)
-                return { access: { kind: 'open' }, reason: 'open to everybody, because the repository is public' };
-            if (protocol === 'tcp')
-                throw new errors_InputError('`protocol` is tcp, so anybody who finds the port can connect, and the repository is not known to be public: write access: open if you want that');
-            return generateLink();
-        }
-    }
-}
-function generateLink() {
-    const key = (0,external_node_crypto_.randomBytes)(GENERATED_KEY_BYTES).toString('base64url');
-    return {
-        access: { kind: 'link', key, isGenerated: true },
-        reason: 'a key of this run, which is part of the link',
-    };
-}
-
-;// CONCATENATED MODULE: ./build/js/step/report-target.js
-// Decides whether there is a preview (the fork rules), which pull request gets its comment, and who can open it
-// (`access`). Used by preview, before anything is started.
-
-
-
-
-
-
-
-
-
-
-/** How long GitHub may take to answer; after that the step continues without it. */
-const API_TIMEOUT_MS = 30_000;
-/** Connects to GitHub with the step's token, through the job's proxy. Sends no request yet. */
-function connectForStep(job, { token }, { proxy }) {
-    return connectGitHub({
-        token,
-        apiUrl: job.apiUrl,
-        logger: createStepLogger('info'),
-        proxy,
-    });
-}
-/** Applies the fork rules. False: no preview, but the step is green. Throws an InputError if they refuse the code. */
-async function applyForkRules(options) {
-    const { job, github, guard } = options;
-    const verdict = await checkForkRules({
-        job,
-        github,
-        path: guard.path,
-        allowUntrustedHead: guard.allowUntrustedHead,
-        signal: AbortSignal.timeout(API_TIMEOUT_MS),
-    });
-    switch (verdict.kind) {
-        case 'trusted':
-            return true;
-        case 'allowed untrusted':
-            print_print.warning(`\`allow-untrusted-head\` is set: ${verdict.reason}`);
-            return true;
-        case 'skip':
-            print_print.notice(verdict.reason);
-            setOutput('status', 'Skipped');
-            return false;
-        case 'refuse':
-            throw new errors_InputError(verdict.reason);
-    }
-}
-/**
- * Finds the pull request that gets the comment, and resolves who can open the preview. If GitHub does not answer, there
- * is only a warning. Throws an InputError if the workflow must set `access`.
- */
-async function findReportTarget(options) {
-    const { job, github, guard, inputs } = options;
-    const signal = AbortSignal.timeout(API_TIMEOUT_MS);
-    const identity = identifyPreview(job, inputs.name);
-    const isNeeded = inputs.comment || inputs.hold;
-    const pullRequest = isNeeded ? await findPullRequestToReport(job, github, inputs, signal) : undefined;
-    const visibility = await readVisibility(job, github, signal);
-    const { access, reason } = resolveAccess(inputs.gateway.access, inputs.protocol, visibility === 'public');
-    createStepLogger(inputs.logLevel).info(`access ${access.kind}: ${reason}`);
-    const shown = nameAccess(access);
-    const [entry, openWarning] = [describeEntry(shown), describeOpenWarning(shown, visibility)];
-    const sharedWarning = visibility !== 'public' && inputs.tunnel.servers.some(({ address }) => address.host === 'bore.pub')
-        ? 'bore.pub is a public server: its operator can read what visitors send; use a server of your own'
-        : undefined;
-    const warnings = [...inputs.warnings, ...(sharedWarning === undefined ? [] : [sharedWarning])];
-    for (const warning of [...warnings, ...(openWarning === undefined ? [] : [openWarning])])
-        print_print.warning(warning);
-    const preview = {
-        commit: pullRequest?.headSha ?? job.sha,
-        warnings,
-        showConsole: Object.keys(inputs.app.env).length === 0,
-        entry,
-        openWarning,
-    };
-    const comment = inputs.comment && pullRequest && guard.token ? { pullRequest: pullRequest.number } : undefined;
-    return { access, report: { identity, preview, comment }, pullRequest };
-}
-/** The access as wording.ts names it. */
-function nameAccess(access) {
-    return access.kind === 'link' && !access.isGenerated ? 'given key' : access.kind;
-}
-async function findPullRequestToReport(job, github, inputs, signal) {
-    try {
-        return await findPullRequest({ job, github, signal, number: inputs.prNumber });
-    }
-    catch (error) {
-        if (!(error instanceof github_error_GitHubError))
-            throw error;
-        const problem = wording_describeReportFailure('pull request lookup', error);
-        if (inputs.comment)
-            print_print.warning(problem);
-        else
-            print_print.info(problem);
-        return undefined;
-    }
 }
 
 ;// CONCATENATED MODULE: ./build/js/exposure/config.js
@@ -25459,8 +26784,12 @@ const JobSchema = object({
 const config_ReportSchema = object({
     identity: object({ key: string(), name: string() }),
     preview: PreviewSchema,
-    /** Absent without a pull request, or with `comment: false`. */
-    comment: optional(object({ pullRequest: number() })),
+    /** Absent without a pull request, or with `comment: false`. `instance`: hex digits that no other step has. */
+    comment: optional(object({ pullRequest: number(), instance: string() })),
+    /** Absent without `deployment: true`. `id`: tells this preview's deployment from all others. */
+    deployment: optional(object({ environment: string(), sha: string(), id: string() })),
+    /** Whether the token is likely to be read-only, as in a fork's job, so that a refusal needs no warning. */
+    expectsRefusal: optional(dist_boolean()),
 });
 /** What ends the preview from outside; nothing does if all are absent. */
 const EndsSchema = object({
@@ -25495,6 +26824,7 @@ const SupervisorConfigSchema = object({
 
 
 
+
 const KEY = 'exposure';
 const SHOWN_KEY = 'shown';
 const StepStateSchema = object({
@@ -25507,11 +26837,17 @@ const StepStateSchema = object({
     /** The wasmrun that main installed and post keeps in the runner's cache service; absent if there is nothing to keep. */
     installation: optional(NewInstallationSchema),
     mode: picklist(APP_MODES),
-    /** Absent: info. */
+    /** How much post says; absent: info. */
     logLevel: optional(picklist(LOG_LEVELS)),
     /** How long the app may take to stop. */
     stopTimeoutMs: number(),
     report: config_ReportSchema,
+    /** For the summary. */
+    exposedAs: optional(object({
+        protocol: picklist(PROTOCOLS),
+        access: picklist(ACCESSES),
+        servers: array(string()),
+    })),
     /** Whether the recorded requests outlive the job's steps; absent: no. */
     keepsRequests: optional(dist_boolean()),
 });
@@ -25519,13 +26855,16 @@ const StepStateSchema = object({
 function saveStepState(state) {
     saveState(KEY, JSON.stringify(state));
 }
-/** Saves how much of the preview's log main has shown, in bytes. post continues from there. */
-function saveShownLog(bytes) {
-    saveState(SHOWN_KEY, bytes);
+const ShownSchema = object({ log: number(), warnings: number(), end: dist_boolean() });
+function saveShown(shown) {
+    saveState(SHOWN_KEY, JSON.stringify(shown));
 }
-/** Reads what `saveShownLog` saved; 0 if main was killed before that. */
-function readShownLog() {
-    return Number(core.getState(SHOWN_KEY)) || 0;
+/** Reads what `saveShown` saved; nothing if main was killed before that. */
+function readShown() {
+    const text = core.getState(SHOWN_KEY);
+    if (text === '')
+        return { log: 0, warnings: 0, end: false };
+    return v.parse(ShownSchema, JSON.parse(text));
 }
 /** What main saved, or undefined if it did not get that far. */
 function readStepState() {
@@ -25533,247 +26872,136 @@ function readStepState() {
     return text === '' ? undefined : v.parse(StepStateSchema, JSON.parse(text));
 }
 
-;// CONCATENATED MODULE: ./build/js/shared/count.js
-// Counts as people read them. Used by comment, summary and commands.
-/** `1 visit`, `2 visits`. */
-function count_renderCount(count, noun) {
-    return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
+;// CONCATENATED MODULE: ./build/js/step/start.js
+// Starts the supervisor: prepares its session folder, finds or installs wasmrun, and saves for post what to end. Used by
+// preview.
 
-;// CONCATENATED MODULE: ./build/js/github/comment/escaping.js
-// Renders untrusted text in Markdown, always as code with a fence that the text cannot close. Used by markdown.ts for
-// every value that it shows.
 
-/**
- * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one
- * space on both sides is dropped. GitHub makes no links and no mentions inside a code span.
- */
-function renderCode(text, maxLength) {
-    const line = sanitise_sanitise(text, maxLength);
-    if (line.trim() === '')
-        return '(empty)';
-    const fence = '`'.repeat(longestRun(line) + 1);
-    const pad = /^[ `]|[ `]$/.test(line) ? ' ' : '';
-    return `${fence}${pad}${line}${pad}${fence}`;
-}
-/** Lines as one code block. CommonMark 4.5: only a fence of at least the same length closes it. */
-function renderCodeBlock(lines) {
-    const clean = lines.map(line => sanitise_sanitise(line));
-    const fence = '`'.repeat(Math.max(3, ...clean.map(line => longestRun(line) + 1)));
-    return [`${fence}text`, ...clean, fence].join('\n');
-}
-/** Longer than any sentence, so that `renderCode` cuts nothing: `renderSentence` has already limited the text. */
-const MAX_CODE_LENGTH = 2_000;
-/** Plain words, short numbers, and the punctuation around them: nothing of this is Markdown, a link or a mention. */
-const escaping_WORD = /^[("']*[A-Za-z]+(?:['’][A-Za-z]+|-[A-Za-z]+)*[)"']*[.,:;!?]?[)"']*$|^\d{1,4}[,;%]?$|^[–—.,:;]$/;
-/** One of our own sentences. Names and values in it, and text in backticks, become inline code. */
-function renderSentence(text, maxLength = 500) {
-    const pieces = sanitise_sanitise(text, maxLength).split('`');
-    return pieces
-        .map(piece => piece.trim())
-        .map((piece, index) => index % 2 === 0 || piece === '' ? renderWords(piece) : renderCode(piece, maxLength))
-        .filter(piece => piece !== '')
-        .join(' ')
-        .replaceAll(/` ([.,:;])(?= |$)/g, '`$1');
-}
-/** Neighbours that are not plain words share one code span. */
-function renderWords(text) {
-    const runs = [];
-    for (const word of text.split(' ').filter(word => word !== '')) {
-        const plain = escaping_WORD.test(word);
-        const last = runs.at(-1);
-        if (last?.plain === plain)
-            last.words.push(word);
-        else
-            runs.push({ plain, words: [word] });
+
+
+
+
+
+
+
+
+
+
+
+
+
+/** Resolves when the supervisor's API listens; its exposure still starts. Rejects with the error that makes the step red. */
+async function startSupervisor(options) {
+    const { job, guard, inputs, target, runner, cancellation, log } = options;
+    const { logger } = log;
+    logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
+    const leftOut = describeLeftOut(inputs.app, runner);
+    if (leftOut !== undefined)
+        logger.info(leftOut);
+    const { access, report } = target;
+    const folder = createSessionFolder(runner.tempFolder);
+    let state = {
+        folder,
+        hold: inputs.hold,
+        mode: inputs.app.mode,
+        logLevel: inputs.logLevel,
+        stopTimeoutMs: inputs.app.stopTimeoutMs,
+        report,
+        exposedAs: {
+            protocol: inputs.protocol,
+            access: target.shownAccess,
+            servers: inputs.tunnel.servers.map(({ address: { host, port } }) => `${addBrackets(host)}:${port}`),
+        },
+        // Paths were named, by `capture`, `public-paths` or `verify`: somebody wants these requests.
+        keepsRequests: inputs.webhooks.capture.kind === 'paths',
+    };
+    const save = (more) => {
+        state = { ...state, ...more };
+        saveStepState(state);
+    };
+    // Save before anything is started: if main is killed, post must know what to end.
+    save({});
+    if (needsWasmrun(inputs.app.mode))
+        log.beginSection('Installation of wasmrun');
+    const onChild = child => recordChild(folder, child, logger);
+    const store = inputs.cache
+        ? openInstallationStore({
+            mode: inputs.app.mode,
+            folder: session_folder_sessionFiles(folder).wasmrun,
+            machine: runner,
+            script: resolveBundle('cache'),
+            logger,
+            onChild,
+            // Code from outside may have run before this step: it must not be able to leave anything for other jobs.
+            noteInstalled: installation => guard.allowUntrustedHead || save({ installation }),
+        })
+        : undefined;
+    const wasmrun = await cancellation.guard(signal => locateWasmrun(inputs.app, runner, logger, {
+        signal,
+        onChild,
+        onFolder: installFolder => save({ installFolder }),
+        gitHub: { token: guard.token, apiUrl: job.apiUrl },
+        store,
+    }));
+    if (needsWasmrun(inputs.app.mode))
+        log.beginSection(START_SECTION);
+    const config = planSupervisor({
+        inputs,
+        host: runner,
+        wasmrun,
+        folder,
+        name: report.identity.name,
+        identity: identifyAddress(job, report.identity, inputs.prNumber),
+        access,
+        ends: {
+            continueFile: inputs.hold ? runner.continueFile : undefined,
+            idleTimeoutMs: inputs.idleTimeoutMs,
+            pullRequest: inputs.hold && target.pullRequest
+                ? planWatch(job, target.pullRequest, readCheckedOutCommit(inputs.app.path))
+                : undefined,
+            runner: findAncestor('Runner.Worker'),
+        },
+        github: guard.token ? { job, token: guard.token } : undefined,
+        report: guard.token ? report : undefined,
+    });
+    core_setSecret(config.controlToken);
+    const { inspector } = config.exposure;
+    if (inspector?.isPublished === false)
+        core_setSecret(inspector.key);
+    const startedAt = performance.now();
+    try {
+        const session = await startBackground({
+            script: resolveBundle('supervisor'),
+            config,
+            environment: runner.childEnvironments.program,
+            onSpawn: supervisor => save({ supervisor }),
+        });
+        const key = access.kind === 'link' && access.isGenerated ? access.key : '';
+        return { session, folder, state, key, startedAt };
     }
-    return runs
-        .map(({ plain, words }) => (plain ? words.join(' ') : renderCode(words.join(' '), MAX_CODE_LENGTH)))
-        .join(' ');
-}
-/** A link with trusted Markdown as its text. An address that is not http(s) is shown as inline code. */
-function renderLink(markdown, address) {
-    const url = URL.parse(address);
-    if (url === null || !/^https?:$/.test(url.protocol))
-        return renderCode(address);
-    // The URL parser has already encoded `<`, `>`, spaces and controls everywhere except in the fragment.
-    const target = url.href.replace(/[\\<>`\s]/g, encodeURIComponent).replaceAll('&', '&amp;');
-    return `[${markdown}](<${target}>)`;
-}
-/** In UTC, because readers are in many time zones; without seconds. */
-function renderTime(time) {
-    return `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-}
-function longestRun(text) {
-    return Math.max(0, ...(text.match(/`+/g) ?? []).map(run => run.length));
-}
-
-;// CONCATENATED MODULE: ./build/js/github/comment/markdown.js
-// Renders the comment and the step summary as Markdown. Pure: the same view gives the same text. The text always names
-// the end of the preview, because a runner that dies cannot correct it. Used by comment-writer.ts and step/summary.ts.
-
-
-
-
-/** GitHub refuses longer comments. The limits of the parts are much lower, so that their sum stays below this one. */
-const MAX_COMMENT_LENGTH = 65_536;
-/** How many of the app's last lines are shown; more are in the log. */
-const MAX_LAST_LINES = 20;
-/** How many warnings are shown; all are in the log. */
-const MAX_WARNINGS = 10;
-/** The whole comment. The marker comes first: a quoted comment has it further down, and does not count as ours. */
-function renderComment(view, marker) {
-    return `${marker}\n${renderPreview(view)}\n`;
-}
-/** The step summary: the comment's text, and the figures if there are any. */
-function renderSummary(view, figures) {
-    if (figures === undefined)
-        return `${renderPreview(view)}\n`;
-    const { visits, restarts, reconnects, addressChanges, durationMs } = figures;
-    const parts = [
-        `live for ${formatDuration(Math.round(durationMs / 1000) * 1000)}`,
-        count_renderCount(visits, 'visit'),
-        count_renderCount(restarts, 'app restart'),
-        count_renderCount(reconnects, 'tunnel reconnect'),
-        ...(addressChanges > 0 ? [`${count_renderCount(addressChanges, 'change')} of address`] : []),
-    ];
-    return `${renderPreview(view)}\n\n${parts.join(' · ')}\n`;
-}
-function renderPreview(view) {
-    const { preview, state } = view;
-    const paragraphs = [
-        `### ${renderTitle(preview.name, state)}`,
-        ...renderState(preview, state),
-        ...renderCautions(preview, state),
-        renderFooter(view),
-    ];
-    return paragraphs.join('\n\n');
-}
-const TITLES = {
-    starting: ['🟡', 'is starting'],
-    live: ['🟢', 'is live'],
-    reconnecting: ['🟠', 'is away for a moment'],
-    ended: ['⚪', 'has ended'],
-    failed: ['🔴', 'failed'],
-};
-function renderTitle(name, state) {
-    const [sign, words] = TITLES[state.kind];
-    return `${sign} Preview ${renderCode(name, 100)} ${words}`;
-}
-function renderState(preview, state) {
-    switch (state.kind) {
-        case 'starting':
-            return [`The link will appear here. ${renderEnd(preview, state.endsAt)}`];
-        case 'live':
-            return renderLive(preview, state);
-        case 'reconnecting':
-            return [
-                `${OUTAGES[state.outage]} since ${renderTime(state.since)}. ${OUTLOOKS[state.outage]}`,
-                `${renderEnd(preview, state.endsAt)}${state.url === undefined ? '' : ` Its address: ${markdown_renderAddress(state.url)}.`}`,
-            ];
-        case 'ended':
-            return [
-                `${ENDINGS[state.reason]} at ${renderTime(state.endedAt)}.${renderOldAddress(state.url)}`,
-                ...renderAgain(state.reason),
-            ];
-        case 'failed':
-            return renderFailed(state);
+    catch (error) {
+        log.follow(session_folder_sessionFiles(folder).log);
+        recordShown({ log: log.stop(), warnings: 0, end: false });
+        throw error;
     }
 }
-function renderLive(preview, state) {
-    const host = markdown_renderAddress(state.url);
-    const isWeb = /^https?:/i.test(state.url);
-    const address = isWeb
-        ? `**${renderLink('Open the preview', state.url)}** at ${host}`
-        : `Connect to **${host}**, for instance with`;
-    const line = renderClientLine(state.url);
-    const lines = [address, ...(line === undefined ? [] : [renderCodeBlock([line])])];
-    if (state.inspectorUrl !== undefined)
-        lines.push(`${renderLink('Open the inspector', state.inspectorUrl)} to see its requests and console as they come.`);
-    lines.push(renderEnd(preview, state.endsAt));
-    if (preview.entry !== undefined)
-        lines.push(renderSentence(preview.entry));
-    if (state.unverifiedReason !== undefined)
-        lines.push(UNVERIFIED[state.unverifiedReason]);
-    return lines;
-}
-const UNVERIFIED = {
-    silent: 'The runner could not reach this address itself, so it is not verified from here.',
-    unproved: 'The runner could not tell whether this address leads to the preview: **another program may have it**, so it is not verified from here.',
-    'app away': 'The app was away when this address was checked, so it is not verified from here.',
-};
-const OUTAGES = {
-    tunnel: 'The tunnel has been down',
-    'tunnel closed': 'The tunnel has been closed by the workflow',
-    app: 'The app has been down',
-};
-const OUTLOOKS = {
-    tunnel: 'It is being opened again, and this comment will show when it is open.',
-    'tunnel closed': 'This comment will show when it is open again.',
-    app: 'It is being started again, and this comment will show when it answers.',
-};
-/** Each is followed by "at" and the time. */
-const ENDINGS = {
-    'job ended': 'It ended with its job',
-    'duration over': 'Its time was over',
-    'idle timeout': 'Nobody used it any more, so it ended',
-    'continue file': 'The workflow continued',
-    stopped: 'It was stopped',
-    'pull request closed': 'The pull request was closed, so it ended',
-    'pull request merged': 'The pull request was merged, so it ended',
-    'newer commit': 'A newer commit was pushed, so it ended',
-    'label removed': 'Its label was removed, so it ended',
-    'runner gone': 'The runner went away',
-};
-/** How to get a new preview; after a pull request is closed, nobody wants one. */
-function renderAgain(reason) {
-    if (reason === 'pull request closed' || reason === 'pull request merged')
-        return [];
-    if (reason === 'label removed')
-        return ['Add the label again to get a new one.'];
-    return ['Push a commit or run the workflow again to get a new one.'];
-}
-function renderFailed(state) {
-    const paragraphs = [renderCode(state.reason, 1_000)];
-    const lines = state.lastLines.slice(-MAX_LAST_LINES);
-    if (lines.length > 0) {
-        paragraphs.push('<details><summary>Last lines of the app</summary>', renderCodeBlock(lines), '</details>');
+/** A failure is only a warning: without a record, the process stays behind only if main is killed while it runs. */
+function recordChild(folder, { pid, role }, logger) {
+    try {
+        writeJournal(session_folder_sessionFiles(folder).journal, recordProcess(pid, role));
     }
-    paragraphs.push(`It failed at ${renderTime(state.endedAt)}.${renderOldAddress(state.url)}`);
-    return paragraphs;
-}
-/** The end. It is shown from the first write on, because a runner that dies cannot add it later. */
-function renderEnd(preview, endsAt) {
-    if (endsAt === undefined) {
-        return `The preview ends with its ${renderLink('job', preview.runUrl)} and may be gone after that.`;
+    catch (error) {
+        logger.warn(`${role} could not be recorded: ${errors_describeError(error)}`);
     }
-    return `The preview runs until **${renderTime(endsAt)}** at the latest and may be gone after that.`;
 }
-/** The last address, not as a link, because another program may get the port later. */
-function renderOldAddress(url) {
-    return url === undefined
-        ? ''
-        : ` Its address was ${markdown_renderAddress(url)}, which may be somebody else's by now.`;
-}
-/** The address as text, without path and query, because they may contain the key. */
-function markdown_renderAddress(url) {
-    const parsed = URL.parse(url);
-    return renderCode(parsed === null || parsed.host === '' ? url : `${parsed.protocol}//${parsed.host}`);
-}
-/** Warnings about what visitors can reach; none once the preview is over. */
-function renderCautions({ openWarning, warnings }, state) {
-    if (state.kind === 'ended' || state.kind === 'failed')
-        return [];
-    const cautions = openWarning === undefined ? [...warnings] : [openWarning, ...warnings];
-    if (cautions.length === 0)
-        return [];
-    const shown = cautions.slice(0, MAX_WARNINGS).map(caution => renderSentence(caution));
-    return [`> [!WARNING]\n${shown.map(caution => `> ${caution}`).join('\n>\n')}`];
-}
-function renderFooter({ preview, updatedAt }) {
-    const commit = renderLink(renderCode(preview.commit.slice(0, 7)), preview.commitUrl);
-    const run = renderLink('workflow run', preview.runUrl);
-    return `<sub>${commit} · ${preview.mode} mode · ${run} · updated ${renderTime(updatedAt)}</sub>`;
+/** If this fails, post only shows these lines again. */
+function recordShown(shown) {
+    try {
+        saveShown(shown);
+    }
+    catch (error) {
+        print_print.debug(`what the log has shown could not be saved: ${errors_describeError(error)}`);
+    }
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/job.js
@@ -25788,7 +27016,7 @@ function renderCommitUrl(job, sha) {
     return `${renderRepositoryUrl(job)}/commit/${sha}`;
 }
 function renderRepositoryUrl({ serverUrl, repository }) {
-    return `${serverUrl}/${repository.owner}/${repository.name}`;
+    return `${serverUrl.replace(/\/+$/, '')}/${repository.owner}/${repository.name}`;
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/view.js
@@ -25847,33 +27075,377 @@ function describePreview(job, facts) {
     return { name, mode, commit, commitUrl, runUrl, entry, openWarning, warnings };
 }
 
-;// CONCATENATED MODULE: ./build/js/step/summary.js
-// The job summary of the step. main writes it after its wait, and post writes it again with the final figures.
-
-
-
-
-/** Adds the preview as it is now to the summary. Never rejects, because a runner may not support summaries. */
-async function writeSummary(job, step, state) {
-    const updatedAt = new Date();
-    const facts = describePreview(job, {
-        ...step.report.preview,
-        name: step.report.identity.name,
-        mode: step.mode,
-    });
-    const view = {
-        preview: { ...facts, warnings: [...facts.warnings, ...state.warnings] },
-        state: viewOf(state, { now: updatedAt, hideConsole: !step.report.preview.showConsole }),
-        updatedAt,
+;// CONCATENATED MODULE: ./build/js/github/summary/charts.js
+// The summary's charts as Mermaid's text: numbers, times and our own words, no text from outside. GitHub renders
+// Mermaid 11, allows 50,000 characters a chart, and shows times in the reader's zone: so times are texts in UTC, which
+// Mermaid takes for local ones at both ends.
+/** Each bar has a label below it, and more would overlap. */
+const MAX_BARS = 36;
+/** Of the bars' height: with less, Mermaid writes fractions of a visit beside the axis. */
+const MIN_HEIGHT = 10;
+/** A bar of less than this share of the chart has no room for a word. */
+const MIN_WORD_SHARE = 0.08;
+/** An outage is drawn at least this wide, as a share of the whole chart: otherwise nobody would see it. */
+const MIN_SHARE = 1 / 200;
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+const NAMES = { tunnel: 'Tunnel', app: 'App' };
+/** When tunnel and app were up, from `from` to `until`. */
+function renderAvailability(outages, { from, until }) {
+    const span = { from: floorSecond(from), until: Math.max(floorSecond(until), floorSecond(from) + 1_000) };
+    return [
+        '```mermaid',
+        '---',
+        'displayMode: compact',
+        'config:',
+        '  gantt:',
+        '    barHeight: 24',
+        '---',
+        'gantt',
+        '  accTitle: When the preview could be used',
+        '  dateFormat YYYY-MM-DD HH:mm:ss',
+        ...renderAxis(span.until - span.from),
+        ...renderPart('tunnel', outages, span),
+        ...renderPart('app', outages, span),
+        '```',
+    ].join('\n');
+}
+/** Only as many labels as have room. */
+function renderAxis(ms) {
+    if (ms < 10 * MINUTE_MS)
+        return ['  axisFormat %H:%M:%S'];
+    if (ms <= DAY_MS)
+        return ['  axisFormat %H:%M'];
+    if (ms <= 3 * DAY_MS)
+        return ['  axisFormat %m-%d %H:%M', '  tickInterval 6hour'];
+    return ['  axisFormat %m-%d', `  tickInterval ${ms <= 14 * DAY_MS ? '1day' : '1week'}`];
+}
+function renderPart(part, all, span) {
+    const outages = all.filter(outage => outage.part === part);
+    const lines = [`  section ${NAMES[part]}`];
+    let at = span.from;
+    const add = (state, until) => {
+        if (until <= at)
+            return;
+        const tag = state === 'up' ? 'done' : 'crit';
+        const word = until - at < (span.until - span.from) * MIN_WORD_SHARE ? '·' : state;
+        lines.push(`  ${word} :${tag}, ${charts_renderTime(at)}, ${charts_renderTime(until)}`);
+        at = until;
     };
-    // Figures are shown at the end only.
-    const isOver = state.exposure.phase === 'ended' || state.exposure.phase === 'failed';
-    const figures = { ...state, addressChanges: state.address_changes, durationMs: measureLife(state) };
-    const text = renderSummary(view, isOver ? figures : undefined);
+    for (const { from, until } of outages) {
+        const begin = Math.min(floorSecond(new Date(from)), span.until - minimum(span));
+        const end = until === null ? span.until : floorSecond(new Date(until));
+        add('up', begin);
+        add('away', Math.min(span.until, Math.max(end, begin + minimum(span))));
+    }
+    add('up', span.until);
+    return lines;
+}
+function minimum({ from, until }) {
+    return Math.max(1_000, Math.ceil(((until - from) * MIN_SHARE) / 1_000) * 1_000);
+}
+function floorSecond(time) {
+    return Math.floor(time.getTime() / 1_000) * 1_000;
+}
+function charts_renderTime(time) {
+    return new Date(time).toISOString().slice(0, 19).replace('T', ' ');
+}
+/** A title for people, and the chart of the visits. */
+function renderVisits({ minutes, counts }, noun) {
+    const merged = Math.max(1, Math.ceil(counts.length / MAX_BARS));
+    const bars = Array.from({ length: Math.max(1, Math.ceil(counts.length / merged)) }, (_, at) => counts.slice(at * merged, (at + 1) * merged).reduce((sum, count) => sum + count, 0));
+    const step = minutes * merged;
+    const hours = (step * bars.length) / 60;
+    const inHours = hours > 5;
+    const labels = bars.map((_, at) => inHours ? ((at * step) / 60).toFixed(hours > 48 ? 0 : 1) : String(at * step));
+    const title = step === 1 ? `${capitalise(noun)} per minute` : `${capitalise(noun)} in each ${describeStep(step)}`;
+    const chart = [
+        '```mermaid',
+        '---',
+        'config:',
+        '  xyChart:',
+        '    width: 900',
+        '    height: 260',
+        '    xAxis:',
+        '      labelFontSize: 12',
+        '  themeVariables:',
+        '    xyChart:',
+        // Visible on white and on black.
+        '      plotColorPalette: "#2f81f7"',
+        '---',
+        'xychart-beta',
+        '  accTitle: Visits over time',
+        `  x-axis "${inHours ? 'hours' : 'minutes'} since the start" [${labels.map(label => `"${label}"`).join(', ')}]`,
+        `  y-axis "${noun}" 0 --> ${Math.max(MIN_HEIGHT, ...bars)}`,
+        `  bar [${bars.join(', ')}]`,
+        '```',
+    ].join('\n');
+    return { title, chart };
+}
+/** `8 minutes`, `2 hours` */
+function describeStep(minutes) {
+    return minutes % 60 === 0 ? `${minutes / 60} hours` : `${minutes} minutes`;
+}
+function capitalise(word) {
+    return `${word.charAt(0).toUpperCase()}${word.slice(1)}`;
+}
+
+;// CONCATENATED MODULE: ./build/js/github/summary/summary.js
+// Renders the step's summary as Markdown: while a preview goes on beside later steps its link, and at the end what
+// happened. Pure. Paths, reasons and names are strangers' text: they are shown as code only. Used by step/summary.ts.
+
+
+
+
+
+/** Of everything that is listed, how much is shown. */
+const MAX_ROWS = 10;
+const summary_MAX_WARNINGS = 10;
+/** The median of fewer answers says nothing. */
+const MIN_TIMES = 5;
+const MAX_CONSOLE_LINES = 20;
+/** The summary of a preview that goes on beside later steps. GitHub shows it when the step ends; it cannot be changed later. */
+function renderLiveSummary({ preview, state, updatedAt }) {
+    if (state.kind !== 'live')
+        return '';
+    const isWeb = /^https?:/i.test(state.url);
+    const link = isWeb ? escaping_renderLink('Open it', state.url) : `Its address: ${markdown_renderAddress(state.url)}`;
+    const end = state.endsAt === undefined ? 'until its job ends' : `until ${escaping_renderTime(state.endsAt)} at the latest`;
+    return [
+        `### 🟢 Preview ${escaping_renderCode(preview.name, 100)} went live at ${escaping_renderTime(updatedAt)}`,
+        `**${link}**, ${end}. When the job is over, the link is dead, and a report of the preview follows below.`,
+        '',
+    ].join('\n\n');
+}
+/** The summary of a preview that is over. */
+function renderFinalSummary(facts) {
+    const { view, state, history, exposedAs } = facts;
+    const life = readLife(state);
+    const paragraphs = [
+        renderHeading(view),
+        ...summary_renderEnd(view),
+        renderOverview(facts, life),
+        ...renderCharts(state, history, exposedAs, life),
+        ...renderSlowest(history),
+        ...renderWebhooks(history),
+        ...renderOutages(history),
+        ...renderWarnings(view),
+    ];
+    return `${paragraphs.join('\n\n')}\n\n`;
+}
+/** Undefined if it was never live. */
+function readLife({ exposure }) {
+    if (exposure.phase === 'starting' || exposure.live_at === null)
+        return undefined;
+    const until = exposure.phase === 'live' ? new Date() : new Date(exposure.ended_at);
+    return { from: new Date(exposure.live_at), until };
+}
+function renderHeading({ preview, state }) {
+    const [sign, words] = state.kind === 'failed' ? ['🔴', 'failed'] : ['⚪', 'has ended'];
+    return `### ${sign} Preview ${escaping_renderCode(preview.name, 100)} ${words}`;
+}
+function summary_renderEnd({ state }) {
+    if (state.kind === 'ended')
+        return [`${markdown_ENDINGS[state.reason]} at ${escaping_renderTime(state.endedAt)}.`];
+    if (state.kind !== 'failed')
+        return [];
+    const paragraphs = [escaping_renderCode(state.reason, 1_000), `It failed at ${escaping_renderTime(state.endedAt)}.`];
+    const lines = state.lastLines.slice(-MAX_CONSOLE_LINES);
+    if (lines.length === 0)
+        return paragraphs;
+    return [
+        ...paragraphs,
+        '<details><summary>Last lines of the app</summary>',
+        escaping_renderCodeBlock(lines),
+        '</details>',
+    ];
+}
+function renderOverview({ view, state, history, exposedAs }, life) {
+    const { preview } = view;
+    const commit = escaping_renderLink(escaping_renderCode(preview.commit.slice(0, 7)), preview.commitUrl);
+    const address = history?.address ?? state.public_url;
+    const rows = [
+        ['Exposed', [`${preview.mode} mode`, ...describeExposure(exposedAs)].join(' · ')],
+        ['Commit', `${commit} · ${escaping_renderLink('workflow run', preview.runUrl)}`],
+    ];
+    if (address !== null)
+        rows.push(['Address', `${markdown_renderAddress(address)}, which may be somebody else's by now`]);
+    if (life !== undefined) {
+        rows.push([
+            'Live',
+            `${formatDuration(roundSecond(life))}, from ${escaping_renderTime(life.from)} to ${escaping_renderTime(life.until)}`,
+        ]);
+        rows.push(['Visits', summary_describeVisits(state, history)]);
+        rows.push(['Interruptions', describeInterruptions(state, history)]);
+    }
+    return renderTable(['', ''], rows);
+}
+function describeExposure(exposedAs) {
+    if (exposedAs === undefined)
+        return [];
+    const { protocol, access, servers } = exposedAs;
+    return [protocol, `over ${escaping_renderCode(servers.join(', '))}`, ACCESS[access]];
+}
+const ACCESS = {
+    open: 'open to everybody',
+    link: 'open with the key in its link',
+    'given key': "open with the workflow's key",
+    basic: 'open with user and password',
+};
+function summary_describeVisits({ visits }, history) {
+    const times = history?.times;
+    if (!times || times.count < MIN_TIMES)
+        return String(visits);
+    return `${visits}; half of the answers within ${renderMs(times.median_ms)}, 95 % within ${renderMs(times.p95_ms)}`;
+}
+function describeInterruptions(state, history) {
+    const { reconnects, restarts, address_changes: moves } = state;
+    const away = history?.away;
+    if (reconnects + restarts + moves + (away?.tunnel.count ?? 0) + (away?.app.count ?? 0) === 0)
+        return 'none';
+    const parts = [
+        countAway(reconnects, 'tunnel reconnect', away?.tunnel),
+        countAway(restarts, 'app restart', away?.app),
+        ...(moves > 0 ? [`${renderCount(moves, 'change')} of address`] : []),
+    ];
+    return parts.join(' · ');
+}
+function countAway(count, noun, away) {
+    const text = renderCount(count, noun);
+    return away === undefined || away.count === 0 ? text : `${text}, away for ${renderMs(away.ms)} in all`;
+}
+function renderCharts({ visits }, history, exposedAs, life) {
+    if (history === undefined || life === undefined)
+        return [];
+    const charts = ['#### Availability (UTC)', renderAvailability(history.outages, life)];
+    if (visits === 0)
+        return charts;
+    const noun = exposedAs?.protocol === 'tcp' ? 'connections' : 'requests';
+    const { title, chart } = renderVisits(history.visits, noun);
+    return [...charts, `#### ${title}`, chart];
+}
+function renderSlowest(history) {
+    if (history === undefined || history.slowest.length === 0)
+        return [];
+    const rows = history.slowest
+        .slice(0, MAX_ROWS)
+        .map(({ method, path, status, duration_ms }) => [
+        escaping_renderCode(`${method} ${path}`),
+        String(status),
+        renderMs(duration_ms),
+    ]);
+    return ['#### Slowest requests', renderTable(['Request', 'Status', 'Time'], rows)];
+}
+function renderWebhooks(history) {
+    if (history === undefined || (history.webhooks.count === 0 && history.webhooks.replayed === 0))
+        return [];
+    const { count, refused, queued, dropped, replayed, paths } = history.webhooks;
+    const counts = [
+        `${renderCount(count, 'request')} recorded`,
+        ...(refused > 0 ? [`${refused} refused`] : []),
+        ...(queued > 0 ? [`${queued} kept while the app was away`] : []),
+        ...(dropped > 0 ? [`${dropped} dropped`] : []),
+        ...(replayed > 0 ? [`${replayed} sent again`] : []),
+    ];
+    const rows = paths
+        .slice(0, MAX_ROWS)
+        .map(({ method, path, status, isRefused, count }) => [
+        escaping_renderCode(`${method} ${path}`),
+        `${status ?? 'none'}${isRefused ? ', refused' : ''}`,
+        String(count),
+    ]);
+    const shown = paths.slice(0, MAX_ROWS).reduce((sum, one) => sum + one.count, 0);
+    return [
+        '#### Recorded requests (webhooks)',
+        `${counts.join(' · ')}.`,
+        ...(rows.length > 0 ? [renderTable(['Request', 'Answer', 'Count'], rows)] : []),
+        ...(shown < count ? [`${count - shown} more are not listed.`] : []),
+    ];
+}
+const summary_PARTS = { tunnel: 'tunnel', app: 'app' };
+function renderOutages(history) {
+    if (history === undefined || (history.outages.length === 0 && history.moves.length === 0))
+        return [];
+    const rows = history.outages.slice(0, MAX_ROWS).map(({ part, from, until, reason }) => {
+        const ms = until === null ? undefined : Date.parse(until) - Date.parse(from);
+        return [
+            renderMoment(from),
+            ms === undefined ? 'to the end' : renderMs(ms),
+            summary_PARTS[part],
+            reason === null ? '' : escaping_renderCode(reason),
+        ];
+    });
+    const all = history.away.tunnel.count + history.away.app.count;
+    const moves = history.moves.map(({ at, url }) => `- ${renderMoment(at)}: ${markdown_renderAddress(url)}`);
+    return [
+        ...(rows.length > 0
+            ? ['#### Interruptions', renderTable(['Since (UTC)', 'For', 'What', 'Why'], rows)]
+            : []),
+        ...(all > rows.length ? [`${all - rows.length} more are not listed.`] : []),
+        ...(moves.length > 0 ? ['#### New addresses (UTC)', moves.join('\n')] : []),
+    ];
+}
+function renderWarnings({ preview }) {
+    if (preview.warnings.length === 0)
+        return [];
+    const shown = preview.warnings.slice(0, summary_MAX_WARNINGS).map(warning => escaping_renderSentence(warning));
+    return [`> [!WARNING]\n${shown.map(warning => `> ${warning}`).join('\n>\n')}`];
+}
+/**
+ * A bar would end its cell, also inside code (GFM, 4.10), and `\\|` is read differently behind a backslash: so it is
+ * written as in a URL.
+ */
+function renderTable(head, rows) {
+    const line = (cells) => `| ${cells.map(cell => cell.replaceAll('|', '%7C')).join(' | ')} |`;
+    return [line(head), line(head.map(() => ':--')), ...rows.map(line)].join('\n');
+}
+/** `05-04 10:02:11` */
+function renderMoment(time) {
+    return time.slice(5, 19).replace('T', ' ');
+}
+/** `8 ms`, `1.3 s`, `2m 5s` */
+function renderMs(ms) {
+    if (ms < 1_000)
+        return `${Math.round(ms)} ms`;
+    return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : formatDuration(ms);
+}
+function roundSecond({ from, until }) {
+    return Math.round((until.getTime() - from.getTime()) / 1_000) * 1_000;
+}
+
+;// CONCATENATED MODULE: ./build/js/step/summary.js
+// The summary of the step, which GitHub shows when main or post has ended, one below the other, for good. So the end is
+// written once: by main after a hold, or if the preview failed to start, and by post otherwise. Beside later steps, main
+// writes the link.
+
+
+
+
+/** Never rejects, because a runner may not support summaries. */
+async function writeLiveSummary(job, step, state) {
+    await write(renderLiveSummary(describeView(job, step, state)));
+}
+/** Never rejects. */
+async function writeFinalSummary(job, step, outcome) {
+    const view = describeView(job, step, outcome);
+    const { history } = outcome;
+    await write(renderFinalSummary({ view, state: outcome, history, exposedAs: step.exposedAs }));
+}
+async function write(text) {
     await summary
         .addRaw(text, true)
         .write()
         .catch(error => print_print.debug(`no summary: ${error}`));
+}
+function describeView(job, step, state) {
+    const { preview, identity } = step.report;
+    const updatedAt = new Date();
+    const facts = describePreview(job, { ...preview, name: identity.name, mode: step.mode });
+    return {
+        preview: { ...facts, warnings: [...facts.warnings, ...state.warnings] },
+        state: viewOf(state, { now: updatedAt, hideConsole: !preview.showConsole }),
+        updatedAt,
+    };
 }
 /** How long the exposure has been live, in milliseconds; 0 if it never was. */
 function measureLife({ exposure }) {
@@ -25903,14 +27475,6 @@ function measureLife({ exposure }) {
 
 
 
-
-
-
-
-
-
-/** How often a hold repeats the link in the log: annotations are shown only after the step. */
-const REMIND_MS = 60_000;
 /**
  * How long main waits for the end after the preview's time is over, and the app's time to stop: the supervisor should
  * have ended it.
@@ -25918,6 +27482,8 @@ const REMIND_MS = 60_000;
 const END_GRACE_MS = 10_000;
 /** The sockets of a process that is killed close a moment before it counts as ended. */
 const DEATH_TIMEOUT_MS = 1_000;
+const OUTCOME_TIMEOUT_MS = 2_000;
+const OUTCOME_POLL_MS = 50;
 /** The preview could not start, or failed in a hold. The message says why, so that no stack trace is needed. */
 class PreviewError extends Error {
     name = 'PreviewError';
@@ -25928,18 +27494,25 @@ async function runPreview(cancellation) {
     const guard = readForkRuleInputs();
     const runner = readMachine();
     const github = connectForStep(job, guard, runner);
-    if (!(await applyForkRules({ job, github, guard })))
+    const admission = await applyForkRules({ job, github, guard });
+    if (admission === undefined)
         return;
     const inputs = readActionInputs(runner);
+    const log = new StepLog(inputs.logLevel);
+    cancellation.signal.addEventListener('abort', () => log.tell('cancelled; the post step takes the preview down'));
     try {
-        const target = await findReportTarget({ job, github, guard, inputs });
-        await expose(job, inputs, await startSupervisor({ job, guard, inputs, target, runner, cancellation }));
+        const target = await findReportTarget({ job, github, guard, admission, inputs, log });
+        const started = await startSupervisor({ job, guard, inputs, target, runner, cancellation, log });
+        await expose(job, inputs, started, log);
     }
     catch (error) {
         if (inputs.failOnError || error instanceof errors_InputError || cancellation.signal.aborted)
             throw error;
-        print_print.warning(`no preview: ${errors_describeError(error)}`);
+        log.warn(`no preview: ${errors_describeError(error)}`);
         setOutput('status', 'Failed');
+    }
+    finally {
+        log.stop();
     }
 }
 /**
@@ -25953,204 +27526,54 @@ function reportFailure(error) {
     if (error instanceof Error && error.stack && !known)
         print_print.debug(error.stack);
 }
-async function startSupervisor(options) {
-    const { job, guard, inputs, target, runner, cancellation } = options;
-    const logger = createStepLogger(inputs.logLevel);
-    logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
-    const leftOut = describeLeftOut(inputs.app, runner);
-    if (leftOut !== undefined)
-        logger.info(leftOut);
-    const { access, report } = target;
-    const folder = createSessionFolder(runner.tempFolder);
-    let state = {
-        folder,
-        hold: inputs.hold,
-        mode: inputs.app.mode,
-        logLevel: inputs.logLevel,
-        stopTimeoutMs: inputs.app.stopTimeoutMs,
-        report,
-        // Paths were named, by `capture`, `public-paths` or `verify`: somebody wants these requests.
-        keepsRequests: inputs.webhooks.capture.kind === 'paths',
-    };
-    const save = (more) => {
-        state = { ...state, ...more };
-        saveStepState(state);
-    };
-    // Save before anything is started: if main is killed, post must know what to end.
-    save({});
-    const onChild = child => recordChild(folder, child, logger);
-    const store = inputs.cache
-        ? openInstallationStore({
-            mode: inputs.app.mode,
-            folder: session_folder_sessionFiles(folder).wasmrun,
-            machine: runner,
-            script: resolveBundle('cache'),
-            logger,
-            onChild,
-            // Code from outside may have run before this step: it must not be able to leave anything for other jobs.
-            noteInstalled: installation => guard.allowUntrustedHead || save({ installation }),
-        })
-        : undefined;
-    const wasmrun = await cancellation.guard(signal => locateWasmrun(inputs.app, runner, logger, {
-        signal,
-        onChild,
-        onFolder: installFolder => save({ installFolder }),
-        gitHub: { token: guard.token, apiUrl: job.apiUrl },
-        store,
-    }));
-    const config = planSupervisor({
-        inputs,
-        host: runner,
-        wasmrun,
-        folder,
-        name: report.identity.name,
-        identity: identifyAddress(job, report.identity, inputs.prNumber),
-        access,
-        ends: {
-            continueFile: inputs.hold ? runner.continueFile : undefined,
-            idleTimeoutMs: inputs.idleTimeoutMs,
-            pullRequest: inputs.hold && target.pullRequest ? planWatch(job, target.pullRequest) : undefined,
-            runner: findAncestor('Runner.Worker'),
-        },
-        github: guard.token ? { job, token: guard.token } : undefined,
-        report: guard.token ? report : undefined,
-    });
-    core_setSecret(config.controlToken);
-    const { inspector } = config.exposure;
-    if (inspector?.isPublished === false)
-        core_setSecret(inspector.key);
-    try {
-        const session = await startBackground({
-            script: resolveBundle('supervisor'),
-            config,
-            environment: runner.childEnvironments.program,
-            onSpawn: supervisor => save({ supervisor }),
-        });
-        const key = access.kind === 'link' && access.isGenerated ? access.key : '';
-        return { session, folder, state, key };
-    }
-    catch (error) {
-        recordShownLog(relayLog(session_folder_sessionFiles(folder).log).stop());
-        throw error;
-    }
-}
-/** A failure is only a warning: without a record, the process stays behind only if main is killed while it runs. */
-function recordChild(folder, { pid, role }, logger) {
-    try {
-        writeJournal(session_folder_sessionFiles(folder).journal, recordProcess(pid, role));
-    }
-    catch (error) {
-        logger.warn(`${role} could not be recorded: ${errors_describeError(error)}`);
-    }
-}
 /** Follows the exposure until it is live, writes the outputs, and in a hold follows it to its end. */
-async function expose(job, inputs, started) {
+async function expose(job, inputs, started, log) {
     const { session, folder } = started;
-    const relay = relayLog(session_folder_sessionFiles(folder).log);
+    log.follow(session_folder_sessionFiles(folder).log);
     const over = new AbortController();
     const states = followStates(session, over.signal);
     let last;
+    let shownBytes = 0;
     try {
         last = await awaitState(states, ({ exposure }) => exposure.phase !== 'starting');
         if (last?.exposure.phase === 'live') {
             const inspectorUrl = inputs.inspector
                 ? await readInspectorUrl(session).catch(() => undefined)
                 : undefined;
-            publish(last, started, { hold: inputs.hold, inspectorUrl });
+            publish(last, started, { hold: inputs.hold, inspectorUrl, log });
             const endGraceMs = END_GRACE_MS + inputs.app.stopTimeoutMs;
             if (inputs.hold)
-                last = await hold(states, last, { over, endGraceMs });
+                last = await hold(states, last, { session, log, over, endGraceMs });
         }
     }
     finally {
-        recordShownLog(relay.stop());
+        shownBytes = log.stop();
+        recordShown({ log: shownBytes, warnings: 0, end: false });
         over.abort();
     }
     const state = last ?? session_folder_readOutcome(folder);
-    if (state)
-        await writeSummary(job, started.state, state);
-    if (inputs.hold)
-        for (const warning of state?.warnings ?? [])
-            print_print.warning(warning);
-    await conclude(state, session);
+    if (state === undefined)
+        return conclude(state, session, log);
+    if (!isOver(state))
+        await writeLiveSummary(job, started.state, state);
+    else
+        await writeFinalSummary(job, started.state, (await awaitOutcome(folder)) ?? state);
+    for (const warning of state.warnings)
+        log.warn(warning);
+    recordShown({ log: shownBytes, warnings: state.warnings.length, end: isOver(state) });
+    return conclude(state, session, log);
 }
-async function awaitState(states, isWanted) {
-    for (let next = await states.next(); !next.done; next = await states.next())
-        if (isWanted(next.value))
-            return next.value;
+/** The outcome with its history, which is saved a moment after the end is announced; undefined if it cannot be. */
+async function awaitOutcome(folder) {
+    for (let waitedMs = 0; waitedMs < OUTCOME_TIMEOUT_MS; waitedMs += OUTCOME_POLL_MS) {
+        const outcome = session_folder_readOutcome(folder);
+        if (outcome !== undefined)
+            return outcome;
+        await (0,promises_namespaceObject.setTimeout)(OUTCOME_POLL_MS);
+    }
     return undefined;
 }
-/** Writes the outputs and prints the link. Outputs are files, so the runner's command parser may be off. */
-function publish(state, started, { hold, inspectorUrl }) {
-    try {
-        writeOutputs(state, started, inspectorUrl);
-    }
-    catch (error) {
-        // Without outputs, later steps would have no address. In a hold, no later step runs before the end: a warning is
-        // enough.
-        if (!hold)
-            throw new Error('the outputs could not be written', { cause: error });
-        print_print.info(`warning: the outputs could not be written: ${errors_describeError(error)}`);
-    }
-    const url = state.preview_url ?? '';
-    const inspector = state.inspector_url === null ? '' : `  Inspector: ${state.inspector_url}\n`;
-    print_print.info(`\n  Preview: ${url}\n${renderClientRow(url)}${inspector}`);
-}
-function writeOutputs(state, { session, folder, key }, inspectorUrl) {
-    const expiresAt = state.exposure.phase === 'live' ? state.exposure.expires_at : null;
-    const outputs = {
-        url: state.public_url,
-        'preview-url': state.preview_url,
-        'inspector-url': inspectorUrl,
-        host: state.public_host,
-        port: state.public_port,
-        status: state.status,
-        'expires-at': expiresAt,
-        'app-port': state.app.port,
-        mode: state.mode,
-        key,
-        'control-url': session.controlUrl,
-        'control-token': session.controlToken,
-        session: session_folder_sessionFiles(folder).session,
-        'requests-file': (0,external_node_fs_namespaceObject.existsSync)(session_folder_sessionFiles(folder).requests) ? session_folder_sessionFiles(folder).requests : '',
-        'log-file': session_folder_sessionFiles(folder).log,
-    };
-    for (const [name, value] of Object.entries(outputs))
-        setOutput(name, value ?? '');
-    addPath(writeCommand(folder, resolveBundle('cli')));
-}
-/** Saves how much of the log main has shown. If this fails, post only shows these lines again. */
-function recordShownLog(bytes) {
-    try {
-        saveShownLog(bytes);
-    }
-    catch (error) {
-        print_print.debug(`the length of the log could not be saved: ${errors_describeError(error)}`);
-    }
-}
-/** Waits for the end and repeats the link; stops waiting when the end is overdue. */
-async function hold(states, live, { over, endGraceMs }) {
-    const endsAt = live.exposure.phase === 'live' ? live.exposure.expires_at : null;
-    let url = live.preview_url;
-    const reminder = setInterval(() => print_print.info(`Preview: ${url}${describeRest(endsAt)}`), REMIND_MS);
-    const leftMs = endsAt === null ? undefined : Math.min(Date.parse(endsAt) - Date.now(), MAX_DURATION_MS);
-    const untilEnd = leftMs === undefined ? undefined : leftMs + endGraceMs;
-    const deadline = untilEnd === undefined ? undefined : setTimeout(() => over.abort(), untilEnd);
-    try {
-        return await awaitState(states, ({ exposure, preview_url }) => {
-            url = preview_url ?? url; // the supervisor itself logs a change of the address
-            return exposure.phase === 'ended' || exposure.phase === 'failed';
-        });
-    }
-    finally {
-        clearInterval(reminder);
-        clearTimeout(deadline);
-    }
-}
-function describeRest(endsAt) {
-    return endsAt === null ? '' : ` (${formatDuration(Date.parse(endsAt) - Date.now())} left)`;
-}
-async function conclude(state, session) {
+async function conclude(state, session, log) {
     const phase = state?.exposure;
     if (state === undefined || phase === undefined || phase.phase === 'starting')
         throw new PreviewError((await processes_waitForEnd(session, DEATH_TIMEOUT_MS))
@@ -26159,10 +27582,8 @@ async function conclude(state, session) {
     if (phase.phase === 'failed') {
         throw new PreviewError(renderFailure(phase.reason, phase.last_lines));
     }
-    if (phase.phase === 'live')
-        print_print.notice(`Preview: ${state.preview_url}`);
-    else
-        print_print.info(`the preview has ended: ${phase.reason}`);
+    if (phase.phase === 'ended')
+        log.logger.info(`the preview has ended: ${phase.reason}`);
 }
 function renderFailure(reason, lastLines) {
     if (lastLines.length === 0)
@@ -26176,14 +27597,11 @@ function renderFailure(reason, lastLines) {
 
 
 
-
 tolerateBrokenOutput();
 const cancellation = new Cancellation(['SIGINT', 'SIGTERM'], {
     exitCode: 1,
     // Post undoes what takes longer.
     undoMs: 900,
-    // Not an annotation: while main repeats the preview's log, the runner shows commands as text.
-    onCancel: () => print_print.info('cancelled; the post step takes the preview down'),
 });
 void runPreview(cancellation).catch(error => {
     if (!cancellation.signal.aborted)

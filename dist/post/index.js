@@ -3062,7 +3062,7 @@ function sanitise_sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
     return shorten(clean, maxLength);
 }
 /** Makes text of several lines harmless, line by line, without a limit of length. */
-function sanitiseLines(text) {
+function sanitise_sanitiseLines(text) {
     return text
         .split('\n')
         .map(line => sanitise_sanitise(line, Number.POSITIVE_INFINITY))
@@ -3104,25 +3104,30 @@ function escapeCharacter(character) {
 
 
 const print_print = {
-    debug: (text) => core_debug(sanitiseLines(text)),
+    debug: (text) => core_debug(sanitise_sanitiseLines(text)),
     /** A plain line; also for use while the runner's command parser is off. */
-    info: (text) => void process.stdout.write(`${sanitiseLines(text)}\n`),
+    info: (text) => void process.stdout.write(`${sanitise_sanitiseLines(text)}\n`),
     /** An annotation, like `warning` and `error`. */
-    notice: (text) => notice(sanitiseLines(text)),
-    warning: (text) => warning(sanitiseLines(text)),
-    error: (text) => error(sanitiseLines(text)),
+    notice: (text) => notice(sanitise_sanitiseLines(text)),
+    warning: (text) => warning(sanitise_sanitiseLines(text)),
+    error: (text) => error(sanitise_sanitiseLines(text)),
     /** An error that makes the step red. */
-    failure: (text) => setFailed(sanitiseLines(text)),
+    failure: (text) => setFailed(sanitise_sanitiseLines(text)),
     /** Lines in a folded group; the runner obeys no command in them. */
     group: (title, lines) => {
-        startGroup(sanitiseLines(title));
+        const end = print_openGroup(title);
         const resume = print_suspendCommands();
         for (const line of lines)
             print_print.info(line);
         resume();
-        endGroup();
+        end();
     },
 };
+/** Begins a folded group, which ends when the returned function is called. The runner does not nest groups. */
+function print_openGroup(title) {
+    startGroup(sanitise_sanitiseLines(title));
+    return endGroup;
+}
 /** From now on the runner obeys no command in the output, until the returned function is called. */
 function print_suspendCommands() {
     const token = (0,external_node_crypto_.randomBytes)(16).toString('hex');
@@ -3144,7 +3149,7 @@ function renderCommitUrl(job, sha) {
     return `${renderRepositoryUrl(job)}/commit/${sha}`;
 }
 function renderRepositoryUrl({ serverUrl, repository }) {
-    return `${serverUrl}/${repository.owner}/${repository.name}`;
+    return `${serverUrl.replace(/\/+$/, '')}/${repository.owner}/${repository.name}`;
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/view.js
@@ -11388,6 +11393,55 @@ async function reapJournal(file, graceMs) {
     return await Promise.all(left.map(async (record) => ({ ...record, ...(await endProcess(record, graceMs)) })));
 }
 
+;// CONCATENATED MODULE: ./build/js/shared/history.js
+// What happened to an exposure over its life, for the summary: exposure/history.ts records it, outcome.json holds it, and
+// github/summary/ shows it. Its size is bounded, whatever happens.
+
+/** Part of the preview that can be away by itself. */
+const PARTS = ['tunnel', 'app'];
+/** Times are ISO 8601. Paths are without their query, and secrets in them are masked; both are strangers' text. */
+const HistorySchema = object({
+    /** The last public URL; null if there was none. */
+    address: nullable(string()),
+    /** Visits from `from` on, in steps of `minutes`; the last step may be shorter. */
+    visits: object({ from: string(), minutes: number(), counts: array(number()) }),
+    /** Of requests; from a histogram, exact to 5 %. Null without requests. */
+    times: nullable(object({ count: number(), median_ms: number(), p95_ms: number() })),
+    /** One for each method and path, the slowest first. Durations are up to the end of the answer. */
+    slowest: array(object({ method: string(), path: string(), status: number(), duration_ms: number() })),
+    /** While live; the first ones. `until` is null if it lasted to the end. */
+    outages: array(object({
+        part: picklist(PARTS),
+        from: string(),
+        until: nullable(string()),
+        reason: nullable(string()),
+    })),
+    /** Of all outages, also those that are not listed. */
+    away: object({
+        tunnel: object({ count: number(), ms: number() }),
+        app: object({ count: number(), ms: number() }),
+    }),
+    /** New public URLs after the first one; the last ones. */
+    moves: array(object({ at: string(), url: string() })),
+    /** The recorded requests. `status` is null if the sender left before the answer. */
+    webhooks: object({
+        count: number(),
+        refused: number(),
+        /** Kept while the app was away. */
+        queued: number(),
+        dropped: number(),
+        replayed: number(),
+        /** The first paths; `count` above has all. */
+        paths: array(object({
+            method: string(),
+            path: string(),
+            status: nullable(number()),
+            isRefused: dist_boolean(),
+            count: number(),
+        })),
+    }),
+});
+
 ;// CONCATENATED MODULE: ./build/js/supervisor/session-folder.js
 // The folder of one exposure on this machine. Main, post, stop and the `expose` command find the exposure through it.
 //
@@ -11395,7 +11449,8 @@ async function reapJournal(file, graceMs) {
 //     session.json   how to reach it (0600: it holds the control token)
 //     journal        every process it started
 //     expose.log     its log
-//     outcome.json   its last state, written when it ends; until then blanks, which reserve the space on the disk
+//     outcome.json   its last state and history, written when it ends; until then blanks, which reserve the space
+//     latest.json    the same while it lives, half a minute old at most, for the case that it is killed
 //     requests.ndjson  the captured requests (0600)
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
@@ -11406,11 +11461,15 @@ async function reapJournal(file, graceMs) {
 
 
 
+
 const PREFIX = 'expose-';
 /** How many previews a message names. */
 const MAX_NAMED = 10;
-/** Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each. */
-const OUTCOME_BYTES = (/* unused pure expression or super */ null && (160 * 1024));
+/**
+ * Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each, and a
+ * history with about a hundred texts of 200 such characters.
+ */
+const OUTCOME_BYTES = (/* unused pure expression or super */ null && (320 * 1024));
 const SessionSchema = object({
     /** What people see; not unique. */
     name: string(),
@@ -11419,6 +11478,7 @@ const SessionSchema = object({
     controlUrl: pipe(string(), regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
     controlToken: string(),
 });
+const OutcomeSchema = object({ ...state_json_StateMessageSchema.entries, history: optional(HistorySchema) });
 /** The files of a session folder. */
 function session_folder_sessionFiles(folder) {
     return {
@@ -11426,6 +11486,7 @@ function session_folder_sessionFiles(folder) {
         journal: (0,external_node_path_.join)(folder, 'journal'),
         log: (0,external_node_path_.join)(folder, 'expose.log'),
         outcome: (0,external_node_path_.join)(folder, 'outcome.json'),
+        latest: (0,external_node_path_.join)(folder, 'latest.json'),
         requests: (0,external_node_path_.join)(folder, 'requests.ndjson'),
         bin: (0,external_node_path_.join)(folder, 'bin'),
         app: (0,external_node_path_.join)(folder, 'app'),
@@ -11454,8 +11515,8 @@ function readSession(folder) {
  * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
  * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
  */
-function writeOutcome(folder, state) {
-    const text = Buffer.from(JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES));
+function writeOutcome(folder, state, history) {
+    const text = Buffer.from(describeOutcome(state, history).padEnd(OUTCOME_BYTES));
     const file = openSync(session_folder_sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
     try {
         if (writeSync(file, text, 0, text.length, 0) < text.length)
@@ -11466,7 +11527,20 @@ function writeOutcome(folder, state) {
     }
 }
 function readOutcome(folder) {
-    return readDocument(session_folder_sessionFiles(folder).outcome, state_json_StateMessageSchema);
+    return readDocument(session_folder_sessionFiles(folder).outcome, OutcomeSchema);
+}
+/** Saves what is known now, in one step: a process may be killed at any moment. */
+function writeLatest(folder, state, history) {
+    const { latest } = session_folder_sessionFiles(folder);
+    writeFileSync(`${latest}.new`, describeOutcome(state, history), { mode: 0o600 });
+    renameSync(`${latest}.new`, latest);
+}
+/** What `writeLatest` saved last. */
+function readLatest(folder) {
+    return readDocument(session_folder_sessionFiles(folder).latest, OutcomeSchema);
+}
+function describeOutcome(state, history) {
+    return JSON.stringify({ ...describeState(state), ...(history && { history }) });
 }
 function readDocument(file, schema) {
     if (!(0,external_node_fs_namespaceObject.existsSync)(file))
@@ -13485,7 +13559,7 @@ const dist_src_noop = () => {
 };
 const consoleWarn = console.warn.bind(console);
 const consoleError = console.error.bind(console);
-function createLogger(logger = {}) {
+function dist_src_createLogger(logger = {}) {
   if (typeof logger.debug !== "function") {
     logger.debug = dist_src_noop;
   }
@@ -13567,7 +13641,7 @@ class Octokit {
     }
     this.request = request.defaults(requestDefaults);
     this.graphql = withCustomRequest(this.request).defaults(requestDefaults);
-    this.log = createLogger(options.log);
+    this.log = dist_src_createLogger(options.log);
     this.hook = hook;
     if (!options.authStrategy) {
       if (!options.auth) {
@@ -14232,8 +14306,24 @@ function explainFailure(error, route) {
     const problem = isTimeout(cause)
         ? `GitHub did not answer within ${REQUEST_TIMEOUT_MS / 1000} s (${route})`
         : `GitHub could not be reached (${route}): ${sanitise_sanitise(errors_describeError(error))}`;
-    return new github_error_GitHubError(problem, { retryable: true, cause: error });
+    if (!isUntrustedCertificate(error))
+        return new github_error_GitHubError(problem, { retryable: true, cause: error });
+    const remedy = 'set NODE_EXTRA_CA_CERTS to a file with the certificate of its authority';
+    return new github_error_GitHubError(`${problem}; ${remedy}`, { retryable: false, cause: error });
 }
+/** Whether Node.js does not know the authority of the server's certificate (Node.js docs, "X509 certificate error codes"). */
+function isUntrustedCertificate(error) {
+    if (!(error instanceof Error))
+        return false;
+    return errors_hasCode(error, ...UNKNOWN_AUTHORITY) || isUntrustedCertificate(error.cause);
+}
+const UNKNOWN_AUTHORITY = [
+    'SELF_SIGNED_CERT_IN_CHAIN',
+    'DEPTH_ZERO_SELF_SIGNED_CERT',
+    'UNABLE_TO_GET_ISSUER_CERT',
+    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+];
 /** Octokit's error for an answer without a body. */
 const NotModified = object({ status: literal(304) });
 /** GitHub's words for a missing permission; those of locked conversations, SAML or allow lists are different. */
@@ -14302,7 +14392,7 @@ class LineBuffer {
     }
 }
 /** The last lines of a console, oldest first. */
-class LastLines {
+class lines_LastLines {
     #limit;
     #lines = [];
     constructor(limit = LAST_LINES) {
@@ -14428,7 +14518,7 @@ async function startChild(options) {
     return watchChild(child, pid, options);
 }
 function watchChild(child, pid, { onLine, onKill, stopTimeoutMs = DEFAULT_STOP_TIMEOUT_MS }) {
-    const lines = new LastLines();
+    const lines = new lines_LastLines();
     const keepLine = (line) => {
         lines.add(line);
         onLine(line);
@@ -14574,7 +14664,8 @@ const RecordSchema = object({
     way: picklist(['download', 'build']),
     tookMs: pipe(number(), minValue(0), maxValue(24 * 3_600_000)),
 });
-const PROGRAM = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
+/** The program's file name. */
+const kept_PROGRAM = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
 /** The names that wasmrun gives its runtimes and their descriptions. */
 const RUNTIME_FILE = /^[A-Za-z0-9][\w.-]*\.(?:json|wasm)$/;
 /** The names of the entry for a version: what makes a program unusable on another machine is part of them. */
@@ -14637,7 +14728,7 @@ function describeFolder(folder) {
     const bin = (0,external_node_path_.join)(folder, 'bin');
     return {
         bin,
-        program: (0,external_node_path_.join)(bin, PROGRAM),
+        program: (0,external_node_path_.join)(bin, kept_PROGRAM),
         record: (0,external_node_path_.join)(folder, 'installation.json'),
         runtimes: (0,external_node_path_.join)(folder, 'runtimes'),
     };
@@ -14996,7 +15087,6 @@ const MODES_WITHOUT = 'or use `mode: web` or `mode: port`, which need no wasmrun
 const VERSION_TIMEOUT_MS = 20_000;
 /** cargo takes minutes. */
 const CARGO_PROGRESS_INTERVAL_MS = 30_000;
-const install_PROGRAM = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
 /**
  * The absolute path of a wasmrun that runs. Throws an InputError for an impossible version, and an AppError that says
  * what was tried.
@@ -15008,9 +15098,9 @@ async function install_findOrInstallWasmrun(options) {
         return found;
     const wanted = version ?? PINNED_VERSION;
     const cached = join(options.toolCache, 'wasmrun', wanted, process.arch);
-    if (existsSync(`${cached}.complete`) && isExecutable(join(cached, 'bin', install_PROGRAM))) {
+    if (existsSync(`${cached}.complete`) && isExecutable(join(cached, 'bin', PROGRAM))) {
         options.logger.info(`wasmrun ${wanted}: from the tool cache`);
-        return join(cached, 'bin', install_PROGRAM);
+        return join(cached, 'bin', PROGRAM);
     }
     return (await restoreKept(wanted, options)) ?? (await installInto(cached, wanted, options));
 }
@@ -15048,7 +15138,7 @@ function describeTime(ms) {
 }
 /** Without a wanted version, the first on PATH is used. If that is too old, throws, because the job chose it. */
 async function findOnPath(options, wanted) {
-    const path = findProgram(install_PROGRAM, options.pathVariable);
+    const path = findProgram(PROGRAM, options.pathVariable);
     if (path === undefined)
         return undefined;
     const version = await readVersion(path, options).catch((error) => {
@@ -15102,9 +15192,9 @@ async function installInto(cached, version, options) {
     try {
         const way = await install(stage, version, options);
         const tookMs = Math.round(performance.now() - began);
-        const digest = await digestFile(join(stage, 'bin', install_PROGRAM));
+        const digest = await digestFile(join(stage, 'bin', PROGRAM));
         const folder = await publishStage(stage, stage.startsWith(cached) ? cached : `${stage}-installed`);
-        const program = join(folder, 'bin', install_PROGRAM);
+        const program = join(folder, 'bin', PROGRAM);
         options.store?.noteInstalled({ version, program, digest, way, tookMs });
         return program;
     }
@@ -15148,7 +15238,7 @@ async function publishStage(stage, target) {
 }
 /** The .deb, then cargo. If both fail, the error gives both reasons. */
 async function install(stage, version, options) {
-    const program = join(stage, 'bin', install_PROGRAM);
+    const program = join(stage, 'bin', PROGRAM);
     const check = async () => {
         const installed = await readVersion(program, options);
         if (installed !== version)
@@ -15317,6 +15407,7 @@ function describeLeftOut({ command, env }, { commandEnvironment }) {
         return undefined;
     return `variables of the job that \`command\` does not see, unless you name them in \`env\`: ${sanitise(names.join(', '), MAX_LEFT_OUT)}`;
 }
+/** Whether wasmrun is looked for, and installed, in this mode. */
 function needsWasmrun(mode) {
     return mode === 'os' || mode === 'exec';
 }
@@ -15348,6 +15439,306 @@ function describeSpec({ app, gateway }, wasmrun) {
     }
 }
 
+;// CONCATENATED MODULE: ./build/js/shared/count.js
+// Counts as people read them. Used by comment, summary and commands.
+/** `1 visit`, `2 visits`. */
+function renderCount(count, noun) {
+    return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+;// CONCATENATED MODULE: ./build/js/github/events.js
+// Reads and checks the payloads of `issue_comment` and `workflow_run`, which name a pull request without describing it.
+// Used by fork-rules and pull-request.
+
+const IssueEvent = object({
+    issue: object({ number: number(), pull_request: optional(object({})) }),
+});
+const Actor = nullish(object({ login: string() }));
+const Id = optional(number());
+/** A pull request as a run lists it: without the names of the repositories. */
+const ListedPullRequest = object({
+    number: number(),
+    head: optional(object({ sha: string() })),
+    base: optional(object({ repo: object({ id: Id }) })),
+});
+const WorkflowRunEvent = object({
+    workflow_run: object({
+        event: string(),
+        head_sha: string(),
+        head_branch: nullish(string()),
+        /** null: the repository is gone. */
+        head_repository: nullable(object({ full_name: string(), id: Id })),
+        /** Empty for forks (actions/runner 3444). May list pull requests of another repository, or with a newer head. */
+        pull_requests: nullish(array(ListedPullRequest), []),
+        actor: Actor,
+        triggering_actor: Actor,
+    }),
+    repository: optional(object({ id: Id })),
+});
+/** What an `issue_comment` event is about; undefined for other events. */
+function events_readIssue({ event }) {
+    const result = v.safeParse(IssueEvent, event);
+    return result.success ? result.output.issue : undefined;
+}
+/** The run that a `workflow_run` event waited for; undefined for other events. */
+function events_readWorkflowRun({ event }) {
+    const result = v.safeParse(WorkflowRunEvent, event);
+    if (!result.success)
+        return undefined;
+    const { workflow_run, repository } = result.output;
+    const { pull_requests, ...run } = workflow_run;
+    const pullRequests = pull_requests
+        .filter(({ head, base }) => head?.sha === run.head_sha && compareIds(base?.repo.id, repository?.id) !== false)
+        .map(({ number }) => number)
+        .sort((a, b) => a - b);
+    return { ...run, pullRequests, isOwnHead: compareIds(run.head_repository?.id, repository?.id) };
+}
+/** Whether two repositories are the same one; undefined if an id is missing. A repository keeps its id when renamed. */
+function compareIds(a, b) {
+    return a === undefined || b === undefined ? undefined : a === b;
+}
+
+;// CONCATENATED MODULE: ./build/js/github/pull-request.js
+// Finds the pull request that a run belongs to, in the event or otherwise through the API, and whether the repository
+// is public. Used by step/report-target, identity.ts and the fork rules.
+
+
+
+const Repository = object({ full_name: string(), id: optional(number()) });
+/** The fields that are read of a pull request; events and the API describe it in the same form. */
+const PullRequestSchema = pipe(object({
+    number: number(),
+    state: optional(picklist(['open', 'closed']), 'open'),
+    head: object({ sha: string(), ref: optional(string()), repo: nullable(Repository) }),
+    base: optional(object({ repo: optional(Repository) })),
+}), transform(({ number, state, head, base }) => ({
+    number,
+    state,
+    headSha: head.sha,
+    headBranch: head.ref,
+    headRepository: head.repo?.full_name ?? '',
+    isOwnHead: head.repo === null ? false : compareIds(head.repo.id, base?.repo?.id),
+})));
+const PullRequestEvent = object({ pull_request: PullRequestSchema });
+/** The pull request in the event's own payload, as it was when the event happened. */
+function readEventPullRequest(job) {
+    const result = v.safeParse(PullRequestEvent, job.event);
+    return result.success ? result.output.pull_request : undefined;
+}
+/** Whether the head lives in the job's own repository: by its ids, which a new name does not change, or by its name. */
+function isOwnHead(job, head) {
+    // GitHub compares owners and names case-insensitively.
+    const { owner, name } = job.repository;
+    return head.isOwnHead ?? isSameName(head.headRepository, `${owner}/${name}`);
+}
+function isSameName(a, b) {
+    return a.toLowerCase() === b.toLowerCase();
+}
+/** Events of runs whose commit is a branch's own. That of a schedule may be the head of a pull request by chance. */
+const BRANCH_EVENTS = (/* unused pure expression or super */ null && ([
+    'push',
+    'workflow_dispatch',
+    'pull_request',
+    'pull_request_target',
+    'pull_request_review',
+    'pull_request_review_comment',
+]));
+/**
+ * The pull request to report to, or undefined if the event has none (`merge_group`, `schedule`, a tag, a push to a
+ * branch without one). It may be closed. `number` overrides the search. Rejects with a GitHubError.
+ */
+async function findPullRequest(options) {
+    const { job, github, signal } = options;
+    const fromEvent = readEventPullRequest(job);
+    if (fromEvent && (options.number ?? fromEvent.number) === fromEvent.number)
+        return fromEvent;
+    const number = options.number ?? readEventNumber(job);
+    if (number !== undefined)
+        return readPullRequest({ job, github, number, signal });
+    const head = readHead(job);
+    return head && findByHead(head, options);
+}
+/** The pull request as it is now: whether it is still open, and where its head is. */
+function readPullRequest(options) {
+    const { owner, name: repo } = options.job.repository;
+    const parameters = { owner, repo, pull_number: options.number };
+    return options.github.request(PullRequestSchema, 'GET /repos/{owner}/{repo}/pulls/{pull_number}', {
+        parameters,
+        signal: options.signal,
+    });
+}
+/**
+ * What the run is about, from the event alone: the number of a pull request, otherwise the branch or tag. A branch of
+ * another repository comes with its owner, because two forks may use the same name.
+ */
+function pull_request_readSubject(job) {
+    const number = readEventPullRequest(job)?.number ?? readEventNumber(job);
+    if (number !== undefined)
+        return number;
+    const run = readWorkflowRun(job);
+    if (!run?.head_branch)
+        return job.ref;
+    const headRepository = run.head_repository?.full_name ?? '';
+    const isOwn = isOwnHead(job, { headRepository, isOwnHead: run.isOwnHead });
+    return isOwn ? run.head_branch : `${headRepository.split('/')[0]}:${run.head_branch}`;
+}
+/** The commit that the preview shows: the pull request's head, otherwise the commit the run is about. */
+function readCommit(job, pullRequest) {
+    const head = pullRequest ?? readEventPullRequest(job);
+    return head?.headSha ?? readWorkflowRun(job)?.head_sha ?? job.sha;
+}
+/** The number in a payload that names a pull request without describing it. */
+function readEventNumber(job) {
+    const issue = readIssue(job);
+    if (issue?.pull_request)
+        return issue.number;
+    const run = readWorkflowRun(job);
+    return run && BRANCH_EVENTS.includes(run.event) ? run.pullRequests[0] : undefined;
+}
+/** The head whose pull request is looked up. */
+function readHead(job) {
+    if (job.eventName === 'push' || job.eventName === 'workflow_dispatch') {
+        if (job.ref.startsWith('refs/tags/'))
+            return undefined;
+        const branch = /^refs\/heads\/(.+)/.exec(job.ref)?.[1];
+        const { owner, name } = job.repository;
+        return { sha: job.sha, branch, repository: `${owner}/${name}`, isOwn: true };
+    }
+    const run = readWorkflowRun(job);
+    if (run === undefined || !BRANCH_EVENTS.includes(run.event))
+        return undefined;
+    const headRepository = run.head_repository?.full_name ?? '';
+    return {
+        sha: run.head_sha,
+        branch: run.head_branch ?? undefined,
+        repository: headRepository,
+        isOwn: isOwnHead(job, { headRepository, isOwnHead: run.isOwnHead }),
+    };
+}
+/**
+ * The open pull request of that branch with that commit as its head. If there are several, for other base branches, it
+ * is the oldest, so that a new one does not move the report.
+ */
+async function findByHead(head, options) {
+    const isWanted = (pull) => pull.state === 'open' &&
+        pull.headSha === head.sha &&
+        (pull.headBranch === undefined || head.branch === undefined || pull.headBranch === head.branch) &&
+        (head.isOwn ? isOwnHead(options.job, pull) : isSameName(pull.headRepository, head.repository));
+    for (const list of [listByCommit, listByBranch]) {
+        const found = (await list(head, options)).filter(isWanted).sort((a, b) => a.number - b.number);
+        if (found[0] !== undefined)
+            return found[0];
+    }
+    return undefined;
+}
+/**
+ * Of a commit that is in the default branch already, GitHub lists only the pull request that brought it there, and of a
+ * fork's commit often none.
+ */
+async function listByCommit({ sha }, { job, github, signal }) {
+    const { owner, name: repo } = job.repository;
+    const parameters = { owner, repo, commit_sha: sha };
+    const route = 'GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls';
+    try {
+        return await github.list(PullRequestSchema, route, { parameters, signal });
+    }
+    catch (error) {
+        // The commit is not in this repository: that of a fork, or one whose branch is gone.
+        if (error instanceof GitHubError && error.status === 422)
+            return [];
+        throw error;
+    }
+}
+/** Finds those of forks, too. GitHub ignores a `head` that it does not understand, and lists everything. */
+async function listByBranch({ branch, repository }, { job, github, signal }) {
+    const [headOwner] = repository.split('/');
+    if (!branch || !headOwner)
+        return [];
+    const { owner, name: repo } = job.repository;
+    const parameters = { owner, repo, state: 'open', head: `${headOwner}:${branch}` };
+    return github.list(PullRequestSchema, 'GET /repos/{owner}/{repo}/pulls', { parameters, signal });
+}
+const RepositorySchema = object({ private: dist_boolean(), visibility: optional(string()) });
+const RepositoryEvent = object({ repository: RepositorySchema });
+/** Whether everybody can read the repository. Never rejects: an unknown visibility counts as not public. */
+async function readVisibility(job, github, signal) {
+    if (v.is(RepositoryEvent, job.event))
+        return toVisibility(job.event.repository);
+    const { owner, name: repo } = job.repository;
+    try {
+        const route = 'GET /repos/{owner}/{repo}';
+        const repository = await github.request(RepositorySchema, route, { parameters: { owner, repo }, signal });
+        return toVisibility(repository);
+    }
+    catch {
+        return 'not known to be public';
+    }
+}
+/** `internal` repositories of an enterprise are not public either. */
+function toVisibility(repository) {
+    const isPublic = !repository.private && (repository.visibility ?? 'public') === 'public';
+    return isPublic ? 'public' : 'not known to be public';
+}
+
+;// CONCATENATED MODULE: ./build/js/github/identity.js
+// The identity of a preview, which stays the same from run to run. own-comment.ts finds the preview's comment by it, so
+// that several previews of one pull request never edit each other's comments. Used by the step.
+
+
+/** 128 bits: no two previews of a repository share a key by chance. */
+const KEY_DIGITS = 32;
+/** 64 bits: a repository has few workflows. */
+const WORKFLOW_DIGITS = 16;
+/** Makes the identity from workflow file, job, step, matrix leg and name; the name defaults to `job (value, value)`. */
+function identifyPreview(job, name) {
+    const workflow = readWorkflowFile(job);
+    const leg = isRecord(job.matrix) ? job.matrix : {};
+    const shown = name?.trim() || renderJobName(job.jobId, leg);
+    const parts = [workflow, job.jobId, job.stepId, sortKeys(leg), shown];
+    return { key: identity_hash(JSON.stringify(parts), KEY_DIGITS), name: shown };
+}
+/** Hex digits that stand for the workflow file that was started; for a called workflow, that is its caller. */
+function identifyWorkflow(job) {
+    return identity_hash(readWorkflowFile(job), WORKFLOW_DIGITS);
+}
+/**
+ * The text from which the preview's public address is derived: repository, pull request or branch, and the preview's
+ * key. Sends no request to GitHub, because a missing answer must not change the address.
+ */
+function identifyAddress(job, { key }, number) {
+    const { owner, name } = job.repository;
+    return JSON.stringify([owner, name, number ?? readSubject(job), key]);
+}
+/** Whether a job may have more previews like this one: the name or the matrix tells them apart. */
+function isOneOfSeveral(job, name) {
+    return Boolean(name?.trim()) || (isRecord(job.matrix) && Object.keys(job.matrix).length > 0);
+}
+/** Without the branch. */
+function readWorkflowFile(job) {
+    return job.workflowRef.split('@')[0] ?? '';
+}
+function identity_hash(text, digits) {
+    return (0,external_node_crypto_.createHash)('sha256').update(text).digest('hex').slice(0, digits);
+}
+/** As GitHub shows it in the list of checks: `test (ubuntu, 24)`. */
+function renderJobName(jobId, leg) {
+    const values = Object.values(leg).map(value => (typeof value === 'string' ? value : JSON.stringify(value)));
+    const job = jobId || 'preview';
+    return values.length === 0 ? job : `${job} (${values.join(', ')})`;
+}
+/** Sorts the keys, so that their order does not change the identity. */
+function sortKeys(value) {
+    if (Array.isArray(value))
+        return value.map(sortKeys);
+    if (!isRecord(value))
+        return value;
+    const entries = Object.entries(value).map(([key, inner]) => [key, sortKeys(inner)]);
+    return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+function isRecord(value) {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 ;// CONCATENATED MODULE: ./build/js/github/wording.js
 // Sentences about missing permissions, and about who can open a preview. Used by step/report-target,
 // report-queue.ts and pull-request-watch.ts.
@@ -15377,6 +15768,13 @@ function wording_describeReportFailure(feature, error) {
         return `${problem}. If the token lacks the permission, add ${advice}`;
     return error.status === 401 ? `${problem}. The token is wrong, or not valid any more` : problem;
 }
+/** The warning about a number that GitHub does not know, or does not show to this token. */
+function describeUnknownNumber(number, { repository }, error) {
+    return (`there is no comment: \`pr-number\` is ${number}, but ${repository.owner}/${repository.name} has no pull request with ` +
+        `that number, or the token may not read it: ${error.message}`);
+}
+/** How visitors get access. `given key`: the workflow's own key, which is never shown. */
+const ACCESSES = ['open', 'link', 'given key', 'basic'];
 /** What a visitor needs apart from the link; undefined if the link is enough. */
 function describeEntry(access) {
     if (access === 'given key')
@@ -15405,6 +15803,13 @@ function describeOpenWarning(access, visibility) {
 
 /** Short failures of GitHub end in seconds. After a longer one, only the next change of state is written. */
 const RETRY_DELAYS_MS = [1_000, 4_000];
+/**
+ * A preview that keeps changing its state must not use up what GitHub allows: all writes with one token may be 80 a
+ * minute and 500 an hour. So this many are made at once, and then one in each interval: at most 22 in the first hour,
+ * and 12 in every other. The end is written in any case.
+ */
+const WRITES_AT_ONCE = 10;
+const WRITE_INTERVAL_MS = 5 * 60_000;
 class ReportQueue {
     #options;
     #newest;
@@ -15412,27 +15817,55 @@ class ReportQueue {
     #warned = false;
     /** True once nothing more can be written, for instance because the permission is missing. */
     #closed = false;
+    #pace;
+    /** Ends the wait for the next write, because the view that came is the last one. */
+    #hurry = new AbortController();
+    /** Until then GitHub wants no request; milliseconds since 1970. */
+    #pausedUntil = 0;
     constructor(options) {
         this.#options = options;
+        this.#pace = new Pace(options.pace ?? { atOnce: WRITES_AT_ONCE, intervalMs: WRITE_INTERVAL_MS });
     }
     /** Never rejects. Resolves when this view, or a newer one, is written or given up. */
     update(view) {
         this.#newest = view;
+        if (isLast(view))
+            this.#hurry.abort();
         this.#writing ??= this.#writeAll();
         return this.#writing;
     }
     /** Resolves when nothing is left to write. */
     async flush() {
+        this.#hurry.abort();
         await this.#writing;
     }
     async #writeAll() {
         // Wait, so that two changes in one turn of the event loop become one write.
         await Promise.resolve();
-        for (let view = this.#take(); view !== undefined; view = this.#take()) {
+        for (;;) {
+            await this.#awaitTurn();
+            const view = this.#take();
+            if (view === undefined)
+                break;
             await this.#write(view).catch(error => this.#giveUp(error));
         }
         // In the same turn as the last #take, so that no update can come in between.
         this.#writing = undefined;
+    }
+    /** A pause that GitHub asked for holds also for the last view; ours does not. */
+    async #awaitTurn() {
+        if (this.#newest === undefined || this.#closed)
+            return;
+        await this.#sleep(this.#pausedUntil - Date.now(), this.#options.signal);
+        if (!this.#hurry.signal.aborted)
+            await this.#sleep(this.#pace.waitMs(), this.#hurry.signal);
+    }
+    /** Ends early, without an error, when a signal is aborted. */
+    async #sleep(delayMs, end) {
+        const { signal } = this.#options;
+        const signals = [signal, end].filter(one => one !== undefined);
+        if (delayMs > 0)
+            await (0,external_node_timers_promises_namespaceObject.setTimeout)(delayMs, undefined, { signal: AbortSignal.any(signals) }).catch(() => { });
     }
     #take() {
         const view = this.#closed || this.#options.signal?.aborted ? undefined : this.#newest;
@@ -15444,15 +15877,19 @@ class ReportQueue {
         let newest = view;
         for (const delayMs of [...RETRY_DELAYS_MS, undefined]) {
             try {
-                this.#closed = (await write(newest)) === 'closed';
+                const result = await write(newest);
+                if (result === 'written')
+                    this.#pace.spend();
+                this.#closed = result === 'closed';
                 return;
             }
             catch (error) {
                 const retryable = error instanceof github_error_GitHubError && error.retryable;
                 if (!retryable || delayMs === undefined)
                     throw error;
-                logger.debug(`the ${feature} will be written again in ${delayMs} ms: ${errors_describeError(error)}`);
-                await (0,external_node_timers_promises_namespaceObject.setTimeout)(delayMs, undefined, signal ? { signal } : {});
+                const pauseMs = Math.max(delayMs, error.retryAfterMs ?? 0);
+                logger.debug(`the ${feature} will be written again in ${pauseMs} ms: ${errors_describeError(error)}`);
+                await (0,external_node_timers_promises_namespaceObject.setTimeout)(pauseMs, undefined, signal ? { signal } : {});
                 newest = this.#take() ?? newest;
             }
         }
@@ -15463,18 +15900,42 @@ class ReportQueue {
         if (signal?.aborted && !known)
             return;
         this.#closed = !(known && error.retryable);
+        if (known)
+            this.#pausedUntil = Date.now() + (error.retryAfterMs ?? 0);
         if (this.#warned)
             return;
         this.#warned = true;
         logger.warn(wording_describeReportFailure(feature, error));
     }
 }
-
-;// CONCATENATED MODULE: ./build/js/shared/count.js
-// Counts as people read them. Used by comment, summary and commands.
-/** `1 visit`, `2 visits`. */
-function renderCount(count, noun) {
-    return `${count} ${noun}${count === 1 ? '' : 's'}`;
+/** How often a view may be written: a full bucket of writes, and one more in each interval. */
+class Pace {
+    #options;
+    #left;
+    #countedAt = Date.now();
+    constructor(options) {
+        this.#options = options;
+        this.#left = options.atOnce;
+    }
+    /** 0 if a view may be written now. */
+    waitMs() {
+        this.#refill();
+        return this.#left >= 1 ? 0 : (1 - this.#left) * this.#options.intervalMs;
+    }
+    spend() {
+        this.#refill();
+        this.#left -= 1;
+    }
+    #refill() {
+        const { atOnce, intervalMs } = this.#options;
+        const now = Date.now();
+        this.#left = Math.min(atOnce, this.#left + (now - this.#countedAt) / intervalMs);
+        this.#countedAt = now;
+    }
+}
+/** No view follows it. */
+function isLast({ state }) {
+    return state.kind === 'ended' || state.kind === 'failed';
 }
 
 ;// CONCATENATED MODULE: ./build/js/shared/public-url.js
@@ -15532,7 +15993,7 @@ function renderClientRow(url) {
  * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one
  * space on both sides is dropped. GitHub makes no links and no mentions inside a code span.
  */
-function renderCode(text, maxLength) {
+function escaping_renderCode(text, maxLength) {
     const line = sanitise_sanitise(text, maxLength);
     if (line.trim() === '')
         return '(empty)';
@@ -15555,7 +16016,7 @@ function renderSentence(text, maxLength = 500) {
     const pieces = sanitise_sanitise(text, maxLength).split('`');
     return pieces
         .map(piece => piece.trim())
-        .map((piece, index) => index % 2 === 0 || piece === '' ? renderWords(piece) : renderCode(piece, maxLength))
+        .map((piece, index) => index % 2 === 0 || piece === '' ? renderWords(piece) : escaping_renderCode(piece, maxLength))
         .filter(piece => piece !== '')
         .join(' ')
         .replaceAll(/` ([.,:;])(?= |$)/g, '`$1');
@@ -15572,20 +16033,20 @@ function renderWords(text) {
             runs.push({ plain, words: [word] });
     }
     return runs
-        .map(({ plain, words }) => (plain ? words.join(' ') : renderCode(words.join(' '), MAX_CODE_LENGTH)))
+        .map(({ plain, words }) => (plain ? words.join(' ') : escaping_renderCode(words.join(' '), MAX_CODE_LENGTH)))
         .join(' ');
 }
 /** A link with trusted Markdown as its text. An address that is not http(s) is shown as inline code. */
-function renderLink(markdown, address) {
+function escaping_renderLink(markdown, address) {
     const url = URL.parse(address);
     if (url === null || !/^https?:$/.test(url.protocol))
-        return renderCode(address);
+        return escaping_renderCode(address);
     // The URL parser has already encoded `<`, `>`, spaces and controls everywhere except in the fragment.
     const target = url.href.replace(/[\\<>`\s]/g, encodeURIComponent).replaceAll('&', '&amp;');
     return `[${markdown}](<${target}>)`;
 }
 /** In UTC, because readers are in many time zones; without seconds. */
-function renderTime(time) {
+function escaping_renderTime(time) {
     return `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 function longestRun(text) {
@@ -15593,10 +16054,8 @@ function longestRun(text) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/markdown.js
-// Renders the comment and the step summary as Markdown. Pure: the same view gives the same text. The text always names
-// the end of the preview, because a runner that dies cannot correct it. Used by comment-writer.ts and step/summary.ts.
-
-
+// Renders the comment as Markdown. Pure: the same view gives the same text. The text always names the end of the
+// preview, because a runner that dies cannot correct it. Used by comment-writer.ts; ../summary/ shares some words.
 
 
 /** GitHub refuses longer comments. The limits of the parts are much lower, so that their sum stays below this one. */
@@ -15609,19 +16068,24 @@ const MAX_WARNINGS = 10;
 function renderComment(view, marker) {
     return `${marker}\n${renderPreview(view)}\n`;
 }
-/** The step summary: the comment's text, and the figures if there are any. */
-function renderSummary(view, figures) {
-    if (figures === undefined)
-        return `${renderPreview(view)}\n`;
-    const { visits, restarts, reconnects, addressChanges, durationMs } = figures;
-    const parts = [
-        `live for ${duration_formatDuration(Math.round(durationMs / 1000) * 1000)}`,
-        renderCount(visits, 'visit'),
-        renderCount(restarts, 'app restart'),
-        renderCount(reconnects, 'tunnel reconnect'),
-        ...(addressChanges > 0 ? [`${renderCount(addressChanges, 'change')} of address`] : []),
+/** A code span of a heading, whose fence may be longer than one backtick. */
+const NAME = /^### \S+ Preview ((`+)[^\n]*?[^`\n]\2(?!`)|\(empty\))/m;
+const ADDRESS = /`((?:https?|tcp):\/\/[\w.[\]:-]+)`/;
+const FOOTER = /^<sub>(.*) · updated [^<\n]*<\/sub>$/m;
+/**
+ * What is shown instead of a comment whose run is over and which nobody corrected. Takes name, address and footer from
+ * the old text, which our own user wrote.
+ */
+function renderStale(body, marker, now) {
+    const name = NAME.exec(body)?.[1];
+    const footer = FOOTER.exec(body)?.[1];
+    const paragraphs = [
+        `### ⚪ Preview ${name === undefined ? '' : `${name} `}has ended`,
+        `Its run is over and could not say so itself.${renderOldAddress(ADDRESS.exec(body)?.[1])}`,
+        NEW_RUN,
+        `<sub>${footer === undefined ? '' : `${footer} · `}updated ${escaping_renderTime(now)}</sub>`,
     ];
-    return `${renderPreview(view)}\n\n${parts.join(' · ')}\n`;
+    return `${marker}\n${paragraphs.join('\n\n')}\n`;
 }
 function renderPreview(view) {
     const { preview, state } = view;
@@ -15642,7 +16106,7 @@ const TITLES = {
 };
 function renderTitle(name, state) {
     const [sign, words] = TITLES[state.kind];
-    return `${sign} Preview ${renderCode(name, 100)} ${words}`;
+    return `${sign} Preview ${escaping_renderCode(name, 100)} ${words}`;
 }
 function renderState(preview, state) {
     switch (state.kind) {
@@ -15652,12 +16116,12 @@ function renderState(preview, state) {
             return renderLive(preview, state);
         case 'reconnecting':
             return [
-                `${OUTAGES[state.outage]} since ${renderTime(state.since)}. ${OUTLOOKS[state.outage]}`,
-                `${renderEnd(preview, state.endsAt)}${state.url === undefined ? '' : ` Its address: ${renderAddress(state.url)}.`}`,
+                `${OUTAGES[state.outage]} since ${escaping_renderTime(state.since)}. ${OUTLOOKS[state.outage]}`,
+                `${renderEnd(preview, state.endsAt)}${state.url === undefined ? '' : ` Its address: ${markdown_renderAddress(state.url)}.`}`,
             ];
         case 'ended':
             return [
-                `${ENDINGS[state.reason]} at ${renderTime(state.endedAt)}.${renderOldAddress(state.url)}`,
+                `${ENDINGS[state.reason]} at ${escaping_renderTime(state.endedAt)}.${renderOldAddress(state.url)}`,
                 ...renderAgain(state.reason),
             ];
         case 'failed':
@@ -15665,15 +16129,15 @@ function renderState(preview, state) {
     }
 }
 function renderLive(preview, state) {
-    const host = renderAddress(state.url);
+    const host = markdown_renderAddress(state.url);
     const isWeb = /^https?:/i.test(state.url);
     const address = isWeb
-        ? `**${renderLink('Open the preview', state.url)}** at ${host}`
+        ? `**${escaping_renderLink('Open the preview', state.url)}** at ${host}`
         : `Connect to **${host}**, for instance with`;
     const line = renderClientLine(state.url);
     const lines = [address, ...(line === undefined ? [] : [renderCodeBlock([line])])];
     if (state.inspectorUrl !== undefined)
-        lines.push(`${renderLink('Open the inspector', state.inspectorUrl)} to see its requests and console as they come.`);
+        lines.push(`${escaping_renderLink('Open the inspector', state.inspectorUrl)} to see its requests and console as they come.`);
     lines.push(renderEnd(preview, state.endsAt));
     if (preview.entry !== undefined)
         lines.push(renderSentence(preview.entry));
@@ -15709,40 +16173,41 @@ const ENDINGS = {
     'label removed': 'Its label was removed, so it ended',
     'runner gone': 'The runner went away',
 };
+const NEW_RUN = 'Push a commit or run the workflow again to get a new one.';
 /** How to get a new preview; after a pull request is closed, nobody wants one. */
 function renderAgain(reason) {
     if (reason === 'pull request closed' || reason === 'pull request merged')
         return [];
     if (reason === 'label removed')
         return ['Add the label again to get a new one.'];
-    return ['Push a commit or run the workflow again to get a new one.'];
+    return [NEW_RUN];
 }
 function renderFailed(state) {
-    const paragraphs = [renderCode(state.reason, 1_000)];
+    const paragraphs = [escaping_renderCode(state.reason, 1_000)];
     const lines = state.lastLines.slice(-MAX_LAST_LINES);
     if (lines.length > 0) {
         paragraphs.push('<details><summary>Last lines of the app</summary>', renderCodeBlock(lines), '</details>');
     }
-    paragraphs.push(`It failed at ${renderTime(state.endedAt)}.${renderOldAddress(state.url)}`);
+    paragraphs.push(`It failed at ${escaping_renderTime(state.endedAt)}.${renderOldAddress(state.url)}`);
     return paragraphs;
 }
 /** The end. It is shown from the first write on, because a runner that dies cannot add it later. */
 function renderEnd(preview, endsAt) {
     if (endsAt === undefined) {
-        return `The preview ends with its ${renderLink('job', preview.runUrl)} and may be gone after that.`;
+        return `The preview ends with its ${escaping_renderLink('job', preview.runUrl)} and may be gone after that.`;
     }
-    return `The preview runs until **${renderTime(endsAt)}** at the latest and may be gone after that.`;
+    return `The preview runs until **${escaping_renderTime(endsAt)}** at the latest and may be gone after that.`;
 }
 /** The last address, not as a link, because another program may get the port later. */
 function renderOldAddress(url) {
     return url === undefined
         ? ''
-        : ` Its address was ${renderAddress(url)}, which may be somebody else's by now.`;
+        : ` Its address was ${markdown_renderAddress(url)}, which may be somebody else's by now.`;
 }
 /** The address as text, without path and query, because they may contain the key. */
-function renderAddress(url) {
+function markdown_renderAddress(url) {
     const parsed = URL.parse(url);
-    return renderCode(parsed === null || parsed.host === '' ? url : `${parsed.protocol}//${parsed.host}`);
+    return escaping_renderCode(parsed === null || parsed.host === '' ? url : `${parsed.protocol}//${parsed.host}`);
 }
 /** Warnings about what visitors can reach; none once the preview is over. */
 function renderCautions({ openWarning, warnings }, state) {
@@ -15755,25 +16220,75 @@ function renderCautions({ openWarning, warnings }, state) {
     return [`> [!WARNING]\n${shown.map(caution => `> ${caution}`).join('\n>\n')}`];
 }
 function renderFooter({ preview, updatedAt }) {
-    const commit = renderLink(renderCode(preview.commit.slice(0, 7)), preview.commitUrl);
-    const run = renderLink('workflow run', preview.runUrl);
-    return `<sub>${commit} · ${preview.mode} mode · ${run} · updated ${renderTime(updatedAt)}</sub>`;
+    const commit = escaping_renderLink(escaping_renderCode(preview.commit.slice(0, 7)), preview.commitUrl);
+    const run = escaping_renderLink('workflow run', preview.runUrl);
+    return `<sub>${commit} · ${preview.mode} mode · ${run} · updated ${escaping_renderTime(updatedAt)}</sub>`;
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/marker.js
-// The hidden first line of our comment: which preview it belongs to, and which run wrote it last. Used by
-// comment-writer.ts and own-comment.ts.
-/** The values are only hex and decimal digits, so that none can close the HTML comment early. */
-const MARKER = /^<!-- expose-action preview=([0-9a-f]{1,64}) run=(\d{1,20}) attempt=(\d{1,6}) -->/;
-function renderMarker({ key, runId, runAttempt }) {
-    return `<!-- expose-action preview=${key} run=${runId} attempt=${runAttempt} -->`;
+// The hidden first line of our comment: which preview it shows, which run wrote it last, and in which state. Runs read
+// it to decide who writes the comment, so it says everything that this decision needs. Used by own-comment.ts,
+// stale-comments.ts and comment-writer.ts.
+/** The values are only words, hex and decimal digits, so that none can close the HTML comment early. */
+const MARKER = /^<!-- expose-action((?: [a-z]+=[0-9a-z]+)+) -->/;
+/** Every value of a field has this form. The limits are those of the numbers that GitHub and we make. */
+const FIELDS = {
+    preview: /^[0-9a-f]{1,64}$/,
+    run: /^\d{1,20}$/,
+    attempt: /^\d{1,6}$/,
+    instance: /^[0-9a-f]{1,32}$/,
+    workflow: /^[0-9a-f]{1,64}$/,
+    slot: /^[1-9]\d{0,2}$/,
+    state: /^(?:starting|live|reconnecting|ended|failed)$/,
+    until: /^\d{1,11}$/,
+};
+/** Without a slot, it is the first one. */
+function renderMarker(marker) {
+    const { key, runId, runAttempt, instance, workflow, slot, state, until } = marker;
+    const fields = {
+        preview: key,
+        run: runId,
+        attempt: runAttempt,
+        instance,
+        workflow,
+        slot: slot === 1 ? undefined : slot,
+        state,
+        until: until && Math.ceil(until.getTime() / 1000),
+    };
+    const shown = Object.entries(fields).flatMap(([name, value]) => value === undefined ? [] : [`${name}=${value}`]);
+    return `<!-- expose-action ${shown.join(' ')} -->`;
 }
-/** The marker that opens a comment's body; a marker further down is a quote and does not count. */
+/**
+ * The marker that opens a comment's body; a marker further down is a quote and does not count. Fields that a later
+ * version may add are skipped.
+ */
 function readMarker(body) {
-    const [, key, runId, attempt] = MARKER.exec(body) ?? [];
+    const text = MARKER.exec(body)?.[1];
+    if (text === undefined)
+        return undefined;
+    const fields = new Map(text.trim().split(' ').map(readField));
+    for (const [name, value] of fields)
+        if (FIELDS[name]?.test(value) === false)
+            return undefined;
+    const [key, runId, attempt] = [fields.get('preview'), fields.get('run'), fields.get('attempt')];
     if (key === undefined || runId === undefined || attempt === undefined)
         return undefined;
-    return { key, runId, runAttempt: Number(attempt) };
+    const until = fields.get('until');
+    return {
+        key,
+        runId,
+        runAttempt: Number(attempt),
+        instance: fields.get('instance'),
+        workflow: fields.get('workflow'),
+        slot: Number(fields.get('slot') ?? 1),
+        state: STATES.find(state => state === fields.get('state')),
+        until: until === undefined ? undefined : new Date(Number(until) * 1000),
+    };
+}
+const STATES = ['starting', 'live', 'reconnecting', 'ended', 'failed'];
+function readField(field) {
+    const at = field.indexOf('=');
+    return [field.slice(0, at), field.slice(at + 1)];
 }
 /** Negative if `a` is the older run, positive if it is the newer one, 0 if both are the same attempt. */
 function compareRuns(a, b) {
@@ -15782,130 +16297,403 @@ function compareRuns(a, b) {
         return idA < idB ? -1 : 1;
     return a.runAttempt - b.runAttempt;
 }
+/** Whether both markers were written by the same step. Without instances, two steps of one run cannot be told apart. */
+function isSameWriter(a, b) {
+    const isKnown = a.instance !== undefined && b.instance !== undefined;
+    return compareRuns(a, b) === 0 && (!isKnown || a.instance === b.instance);
+}
+/** Whether the preview has ended or failed. Not known of earlier versions' comments, which count as alive. */
+function isOver(marker) {
+    return marker.state === 'ended' || marker.state === 'failed';
+}
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/own-comment.js
-// Our one comment on a pull request: finds it by its marker and its author, on all pages, and writes it. The marker is
-// not enough, because anyone who can comment can copy it. Used by comment-writer.ts, which decides when to write.
+// Our one comment on a pull request: finds it by its marker and its author, decides whether this run may write it, and
+// writes it. Used by comment-writer.ts, which decides when to write.
+//
+// Who writes: among previews that are alive the newest run, otherwise the run that ended last. Each run decides this for
+// itself, from the marker that the comment has at that moment; so it reads the comment before each edit, because GitHub
+// has no edit on the condition that nothing has changed. Two runs can still write in the same second: the writer looks
+// again a few seconds after it took a comment over.
+
+class OwnComment {
+    #options;
+    /** The comment that this process writes, or has yielded, once it is known. */
+    #id;
+    #slot = 1;
+    #isRunKnown;
+    #seen = { comments: [], next: 1 };
+    constructor(options) {
+        this.#options = options;
+    }
+    /** Our comment, or the one that shows another run's preview; undefined before the first write. */
+    get id() {
+        return this.#id;
+    }
+    /** What the last search saw of the thread, as one page. */
+    get seen() {
+        return this.#seen;
+    }
+    /**
+     * Creates or edits the comment; writes nothing if it reads the same already. `render` gets the marker that must open
+     * the body. Can be repeated after a failure: it finds a comment that the failed attempt created. Rejects with a
+     * GitHubError.
+     */
+    async write(standing, render) {
+        const place = (await this.#placeKnown(standing)) ?? (await this.#search(standing));
+        switch (place.kind) {
+            case 'new':
+                return this.#create(standing, render);
+            case 'lost':
+                this.#id = place.to.id;
+                return { kind: 'yielded', to: place.to.marker };
+            case 'comment':
+                return this.#edit(place, render(this.#markerOf(standing)));
+        }
+    }
+    async #edit({ comment, spare }, body) {
+        const { thread } = this.#options;
+        await this.#removeAll(spare);
+        const slot = this.#slot;
+        this.#id = comment.id;
+        if (isSameText(comment.body, body))
+            return { kind: 'unchanged', slot };
+        await thread.edit(comment.id, body);
+        return { kind: (await this.#isOwn(comment.marker)) ? 'written' : 'taken', slot };
+    }
+    /** The comment that was written before; undefined if it is gone, or if another step of this run has taken it. */
+    async #placeKnown(standing) {
+        if (this.#id === undefined)
+            return undefined;
+        const comment = await this.#options.thread.read(this.#id);
+        this.#id = undefined;
+        if (comment === undefined)
+            return undefined;
+        const read = readMarker(comment.body);
+        // Somebody who edited the comment may have removed the marker: the comment is still ours.
+        const marker = read?.key === this.#options.writer.key ? read : this.#markerOf(standing);
+        if (await this.#isSibling(marker))
+            return undefined;
+        return this.#contest([{ ...comment, marker }], standing);
+    }
+    /**
+     * Ends at the page that decides. Most threads have our comment on their first page, because the first run of a pull
+     * request creates it.
+     */
+    async #search(standing) {
+        this.#seen = { comments: [], next: 1 };
+        for await (const { comments, next } of this.#options.thread.readOwn()) {
+            this.#seen = { comments: [...this.#seen.comments, ...comments], next };
+            const found = this.#seen.comments.filter(({ marker }) => marker.key === this.#options.writer.key);
+            const place = await this.#chooseSlot(found, standing);
+            if (place.kind !== 'new')
+                return place;
+        }
+        return { kind: 'new' };
+    }
+    /** The slot that this step has already, otherwise the first one that no other step of this run has. */
+    async #chooseSlot(found, standing) {
+        const siblings = await this.#filter(found, marker => this.#isSibling(marker));
+        const [own] = await this.#filter(found, marker => this.#isOwn(marker));
+        const rest = found.filter(comment => !siblings.includes(comment));
+        if (own !== undefined) {
+            this.#slot = own.marker.slot + siblings.filter(other => isAhead(other, own)).length;
+        }
+        else {
+            this.#slot = 1;
+            while (siblings.some(({ marker }) => marker.slot === this.#slot))
+                this.#slot += 1;
+        }
+        const slot = own?.marker.slot ?? this.#slot;
+        return this.#contest(rest.filter(({ marker }) => marker.slot === slot), standing);
+    }
+    /** This run against every comment of its slot. There are several only if two runs created theirs at once. */
+    async #contest(candidates, standing) {
+        let own;
+        for (const candidate of candidates) {
+            if (await this.#isOwn(candidate.marker))
+                own ??= candidate;
+            else if (!(await this.#winsAgainst(candidate, standing)))
+                return { kind: 'lost', to: candidate };
+        }
+        const comment = own ?? candidates[0];
+        if (comment === undefined)
+            return { kind: 'new' };
+        return { kind: 'comment', comment, spare: candidates.filter(({ id }) => id !== comment.id) };
+    }
+    /** Asks GitHub about the other run only if the answer decides. */
+    async #winsAgainst(other, standing) {
+        const { writer, thread } = this.#options;
+        const isNewer = compareRuns(writer, other.marker) > 0;
+        const hasEnded = isOver(standing);
+        if (isOver(other.marker))
+            return isNewer || !hasEnded;
+        if (isNewer !== hasEnded)
+            return isNewer;
+        return thread.isGone(other, writer);
+    }
+    async #create(standing, render) {
+        const { thread, writer, logger } = this.#options;
+        const { comment, beside } = await thread.create(render(this.#markerOf(standing)));
+        const created = { ...comment, marker: this.#markerOf(standing) };
+        const rivals = beside.filter(({ id, marker }) => id !== created.id && marker.key === writer.key);
+        const siblings = await this.#filter(rivals, marker => this.#isSibling(marker));
+        const ahead = siblings.filter(other => isAhead(other, created)).length;
+        if (ahead > 0) {
+            this.#slot += ahead;
+            await thread.edit(created.id, render(this.#markerOf(standing)));
+        }
+        const others = rivals.filter(rival => rival.marker.slot === this.#slot && !siblings.includes(rival));
+        const place = await this.#contest([created, ...others], standing);
+        if (place.kind === 'lost') {
+            logger.debug(`removing comment ${created.id}: comment ${place.to.id} shows the preview of a newer run`);
+            await thread.remove(created.id);
+            this.#id = place.to.id;
+            return { kind: 'yielded', to: place.to.marker };
+        }
+        await this.#removeAll(others);
+        this.#id = created.id;
+        return { kind: 'written', slot: this.#slot };
+    }
+    async #removeAll(comments) {
+        for (const { id } of comments) {
+            this.#options.logger.debug(`removing comment ${id}: another comment shows the same preview`);
+            await this.#options.thread.remove(id);
+        }
+    }
+    async #isOwn(marker) {
+        const { writer } = this.#options;
+        if (isSameWriter(marker, writer))
+            return true;
+        return compareRuns(marker, writer) === 0 && !(await this.#runIsKnown());
+    }
+    /** Whether another step of this run wrote it: a preview of its own, which cannot be told apart in any other way. */
+    async #isSibling(marker) {
+        const { writer } = this.#options;
+        return compareRuns(marker, writer) === 0 && !(await this.#isOwn(marker));
+    }
+    /** Not on a laptop: act gives each of its runs the same id. */
+    async #runIsKnown() {
+        const { thread, writer } = this.#options;
+        this.#isRunKnown ??= (await thread.readRun(writer)) !== 'unknown';
+        return this.#isRunKnown;
+    }
+    async #filter(comments, check) {
+        const checked = await Promise.all(comments.map(({ marker }) => check(marker)));
+        return comments.filter((_, index) => checked[index]);
+    }
+    #markerOf({ state, until }) {
+        return { ...this.#options.writer, slot: this.#slot, state, until };
+    }
+}
+/** Of two steps of one run that chose the same slot, the one whose comment is older keeps it. */
+function isAhead(other, own) {
+    return other.marker.slot >= own.marker.slot && other.id < own.id;
+}
+/** GitHub may change line ends, and white space at the end. */
+function isSameText(a, b) {
+    const normalise = (text) => text.replaceAll('\r\n', '\n').trimEnd();
+    return normalise(a) === normalise(b);
+}
+
+;// CONCATENATED MODULE: ./build/js/github/comment/stale-comments.js
+// Comments of runs that were killed: they still say that their preview is alive. The next run of the same workflow marks
+// them as ended, also those of jobs, matrix legs and names that no longer exist. Used by comment-writer.ts.
+
+
+/** A run is polite: it marks this many, and leaves the rest to the next run. */
+const MAX_EDITS = 5;
+/** Comments that are looked at more closely; most of them ask GitHub about one run. */
+const MAX_CHECKS = 10;
+/**
+ * Resolves with the number of comments that were marked. `keep`: the comment of this run. `seen`: what is known of the
+ * thread already. Rejects as `Thread` does.
+ */
+async function endStaleComments(options) {
+    const { thread, writer, keep, seen } = options;
+    let [edits, checks] = [0, 0];
+    for await (const { comments } of readAll(thread, seen)) {
+        for (const comment of comments.filter(({ id, marker }) => id !== keep && isSuspect(marker, writer))) {
+            if (edits === MAX_EDITS || checks === MAX_CHECKS)
+                return edits;
+            checks += 1;
+            if ((await thread.isGone(comment, writer)) && (await end(thread, comment)))
+                edits += 1;
+        }
+    }
+    return edits;
+}
+async function* readAll(thread, seen) {
+    yield seen;
+    if (seen.next !== undefined)
+        yield* thread.readOwn({ from: seen.next });
+}
+/** A comment of this workflow that says it is alive, and that is not from this attempt of this run. */
+function isSuspect(marker, writer) {
+    const isOurs = marker.workflow !== undefined && marker.workflow === writer.workflow;
+    return isOurs && !isOver(marker) && compareRuns(marker, writer) !== 0;
+}
+/** False if somebody else wrote the comment meanwhile. */
+async function end(thread, { id, marker }) {
+    const comment = await thread.read(id);
+    const now = comment && readMarker(comment.body);
+    if (comment === undefined || now === undefined || renderMarker(now) !== renderMarker(marker))
+        return false;
+    await thread.edit(id, renderStale(comment.body, renderMarker({ ...marker, state: 'ended' }), new Date()));
+    return true;
+}
+
+;// CONCATENATED MODULE: ./build/js/github/comment/thread.js
+// The comments of one pull request, through the API. Says which of them our own user wrote, and whether the run that a
+// comment belongs to is over. Used by own-comment.ts and stale-comments.ts.
 
 
 
 const CommentSchema = object({
     id: number(),
     body: nullish(string(), ''),
-    user: nullable(object({ login: string() })),
+    /** null: the author deleted the account. */
+    user: nullish(object({ login: string() }), null),
+    created_at: optional(string(), ''),
+    updated_at: optional(string(), ''),
 });
-const RunSchema = object({ run_attempt: optional(number(), 1) });
+const RunSchema = object({ run_attempt: optional(number(), 1), status: nullish(string(), null) });
 /** The login of a job's own token, for servers that do not return the token's user. */
 const JOB_TOKEN_LOGIN = 'github-actions[bot]';
 const ONE = '/repos/{owner}/{repo}/issues/comments/{comment_id}';
 const ALL = '/repos/{owner}/{repo}/issues/{issue_number}/comments';
-class OwnComment {
+const RUN = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
+/** The most that GitHub returns at once. */
+const PAGE_SIZE = 100;
+/** 6,000 comments. GitHub closes a conversation at 2,500. */
+const thread_MAX_PAGES = 60;
+/** No job lasts longer, not even on a self-hosted runner (GitHub's documented limit). */
+const LONGEST_JOB_MS = 5 * 24 * 3_600_000;
+/** Comments that were written this long before another one count as written at the same time. */
+const AT_ONCE_MS = 60_000;
+/** The clocks of two runners differ, and a comment may be written a moment late. */
+const CLOCK_MARGIN_MS = 60_000;
+/** All methods reject with a GitHubError, or with the reason of the signal. */
+class Thread {
     #options;
-    /** The first line of every body that is written. */
-    marker;
-    /** The comment that this process wrote, and its author, once they are known. */
-    #id;
     #login;
+    /** True once GitHub refused to show a run: the token lacks `actions: read`. */
+    #runsAreHidden = false;
+    /** The comment that was read last, and the tag of that answer. */
+    #known;
     constructor(options) {
-        const { runId, runAttempt, identity } = options.target;
         this.#options = options;
-        this.marker = { key: identity.key, runId, runAttempt };
+    }
+    /** The same thread for requests that another signal ends. */
+    endedBy(signal) {
+        const thread = new Thread({ ...this.#options, signal });
+        thread.#login = this.#login;
+        return thread;
     }
     /**
-     * Creates or edits the comment. `body` must begin with the marker. Can be repeated after a failure: it finds a
-     * comment that the failed attempt created. Rejects with a GitHubError.
+     * Our own user's comments with a marker, page by page in the order of their ids. `since`: only those that were written
+     * after that time (ISO 8601).
      */
-    async write(body) {
-        const found = (await this.#readOwn()) ?? (await this.#findAll());
-        const created = found.length === 0 ? await this.#create(body) : undefined;
-        const [kept, ...spare] = created ? await this.#findBeside(created) : found;
-        if (kept === undefined)
-            throw new Error('a comment was created and then not found');
-        for (const { id } of spare)
-            await this.#remove(id);
-        if (await this.#mustYieldTo(kept.marker))
-            return { kind: 'yielded', to: kept.marker };
-        this.#id = kept.id;
-        if (kept.id !== created?.id)
-            await this.#request(CommentSchema, `PATCH ${ONE}`, { comment_id: kept.id, body });
-        return { kind: 'written' };
+    async *readOwn(options = {}) {
+        const { from = 1, since } = options;
+        for (let page = from;; page += 1) {
+            const parameters = { issue_number: this.#options.pullRequest, per_page: PAGE_SIZE, page };
+            const comments = await this.#request(array(CommentSchema), `GET ${ALL}`, {
+                ...parameters,
+                ...(since !== undefined && { since }),
+            });
+            // Only the few comments of interest are kept: a page may have 6 MB of text.
+            const isLast = comments.length < PAGE_SIZE || page === thread_MAX_PAGES;
+            yield { comments: await this.#keepOwn(comments), next: isLast ? undefined : page + 1 };
+            if (isLast)
+                return;
+        }
     }
-    /** The comment that this process wrote before, as it is now; undefined if there is none, or somebody deleted it. */
-    async #readOwn() {
-        if (this.#id === undefined)
-            return undefined;
+    /** The comment as it is now; undefined if somebody deleted it. Costs nothing if it has not changed since the last read. */
+    read(id) {
+        return orUndefined(this.#poll(id));
+    }
+    async #poll(id) {
+        const { github, signal } = this.#options;
+        const known = this.#known?.comment.id === id ? this.#known : undefined;
+        const options = { parameters: { ...this.#repository(), comment_id: id }, signal, etag: known?.etag };
+        const polled = await github.poll(CommentSchema, `GET ${ONE}`, options);
+        if (polled === 'unchanged' && known !== undefined)
+            return known.comment;
+        if (polled === 'unchanged')
+            return this.#request(CommentSchema, `GET ${ONE}`, { comment_id: id });
+        this.#known = { comment: polled.body, etag: polled.etag };
+        return polled.body;
+    }
+    /**
+     * Creates a comment, and looks which others of ours were written at the same time; all others, if the search before
+     * looked for the wrong author.
+     */
+    async create(body) {
+        const parameters = { issue_number: this.#options.pullRequest, body };
+        const comment = await this.#request(CommentSchema, `POST ${ALL}`, parameters);
+        const author = comment.user?.login ?? this.#login;
+        const isSurprise = this.#login !== undefined && this.#login !== author;
+        this.#login = author;
+        const at = Date.parse(comment.created_at);
+        const since = isSurprise || Number.isNaN(at) ? undefined : new Date(at - AT_ONCE_MS).toISOString();
+        const beside = [];
+        for await (const { comments } of this.readOwn({ since }))
+            beside.push(...comments);
+        return { comment, beside };
+    }
+    async edit(id, body) {
+        await this.#request(unknown(), `PATCH ${ONE}`, { comment_id: id, body });
+    }
+    async remove(id) {
+        await orUndefined(this.#request(unknown(), `DELETE ${ONE}`, { comment_id: id }));
+    }
+    /**
+     * Whether the preview of a comment that says it is alive cannot be: its end has passed, a later attempt of its run
+     * began, or GitHub says that the run is over or never was. A token without `actions: read` cannot ask; the comment's
+     * own end then decides, at the latest five days after the last edit.
+     */
+    async isGone({ marker, updated_at }, self) {
+        const now = Date.now();
+        if (marker.until !== undefined && now > marker.until.getTime() + CLOCK_MARGIN_MS)
+            return true;
+        if (now > Date.parse(updated_at) + LONGEST_JOB_MS)
+            return true;
+        // Attempts of a run follow one another, and steps of one attempt are alive as long as this one.
+        if (marker.runId === self.runId && marker.runAttempt <= self.runAttempt)
+            return compareRuns(marker, self) < 0;
+        const state = await this.readRun(marker);
+        return state === 'over' || state === 'unknown';
+    }
+    /** `unknown`: GitHub has no such run. `hidden`: the token may not look. */
+    async readRun({ runId, runAttempt }) {
+        if (this.#runsAreHidden)
+            return 'hidden';
         try {
-            const comment = await this.#request(CommentSchema, `GET ${ONE}`, { comment_id: this.#id });
-            return [{ ...comment, marker: this.#readMarker(comment) ?? this.marker }];
+            const run = await this.#request(RunSchema, RUN, { run_id: runId });
+            if (run.run_attempt < runAttempt)
+                return 'unknown';
+            return run.run_attempt > runAttempt || run.status === 'completed' ? 'over' : 'alive';
         }
         catch (error) {
-            if (!isStatus(error, 404))
+            if (isStatus(error, 404))
+                return 'unknown';
+            if (!isStatus(error, 403))
                 throw error;
-            this.#id = undefined;
-            return undefined;
+            this.#runsAreHidden = true;
+            return 'hidden';
         }
     }
-    /**
-     * All our comments for this preview, that of the newest run first. There are several only if two runs started at
-     * once.
-     */
-    async #findAll() {
-        const { github, target, signal } = this.#options;
-        const parameters = { ...this.#repository(), issue_number: target.pullRequest };
-        const comments = await github.list(CommentSchema, `GET ${ALL}`, { parameters, signal });
+    /** The marker is not enough, because anyone who can comment can copy it. */
+    async #keepOwn(comments) {
         const marked = comments.flatMap(comment => {
-            const marker = this.#readMarker(comment);
+            const marker = readMarker(comment.body);
             return marker === undefined ? [] : [{ ...comment, marker }];
         });
         if (marked.length === 0)
             return [];
-        const author = await this.#readLogin();
-        return marked
-            .filter(({ user }) => user?.login === author)
-            .sort((a, b) => compareRuns(b.marker, a.marker) || a.id - b.id);
-    }
-    async #create(body) {
-        const parameters = { issue_number: this.#options.target.pullRequest, body };
-        const comment = await this.#request(CommentSchema, `POST ${ALL}`, parameters);
-        this.#login = comment.user?.login ?? this.#login;
-        return { ...comment, marker: this.marker };
-    }
-    /** Looks again after a comment was created, because another run may have created its own at the same time. */
-    async #findBeside(created) {
-        const all = await this.#findAll();
-        return all.some(({ id }) => id === created.id) ? all : [...all, created];
-    }
-    async #remove(id) {
-        this.#options.logger.debug(`deleting comment ${id}: another comment shows the same preview`);
-        try {
-            await this.#request(unknown(), `DELETE ${ONE}`, { comment_id: id });
-        }
-        catch (error) {
-            if (!isStatus(error, 404))
-                throw error;
-        }
-    }
-    /**
-     * True if the marker names a newer run that GitHub knows. If GitHub does not know it, this run takes over the
-     * comment.
-     */
-    async #mustYieldTo(marker) {
-        if (compareRuns(marker, this.marker) <= 0)
-            return false;
-        try {
-            const route = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
-            const run = await this.#request(RunSchema, route, { run_id: marker.runId });
-            return run.run_attempt >= marker.runAttempt;
-        }
-        catch (error) {
-            // A token without `actions: read` cannot check the run. The author is our own user, so trust the marker: at worst
-            // this hides one link, while overwriting the link of a newer run would leave a dead one.
-            if (isStatus(error, 403))
-                return true;
-            if (isStatus(error, 404))
-                return false;
-            throw error;
-        }
+        const login = await this.#readLogin();
+        return marked.filter(({ user }) => user?.login === login);
     }
     async #readLogin() {
         const { github, signal } = this.#options;
@@ -15916,18 +16704,21 @@ class OwnComment {
         });
         return this.#login;
     }
-    #readMarker(comment) {
-        const marker = readMarker(comment.body);
-        return marker?.key === this.marker.key ? marker : undefined;
-    }
-    #request = (schema, route, parameters) => {
+    #request(schema, route, parameters) {
         const { github, signal } = this.#options;
         return github.request(schema, route, { parameters: { ...this.#repository(), ...parameters }, signal });
-    };
+    }
     #repository() {
         const { owner, name: repo } = this.#options.repository;
         return { owner, repo };
     }
+}
+function orUndefined(request) {
+    return request.catch(error => {
+        if (isStatus(error, 404))
+            return undefined;
+        throw error;
+    });
 }
 function isStatus(error, status) {
     return error instanceof github_error_GitHubError && error.status === status;
@@ -15940,15 +16731,319 @@ function isStatus(error, status) {
 
 
 
+
+
+
+
+
+/** After a comment was taken over: longer than the other run needs from its last look at the comment to its edit. */
+const TAKEN_CHECK_MS = 20_000;
+/** While another run has the comment: its preview may end before ours. Two requests each, of 1,000 an hour. */
+const YIELDED_CHECK_MS = 120_000;
 class CommentWriter {
+    #thread;
     #comment;
-    #logger;
+    #writer;
+    #options;
     #queue;
+    #flushing = new AbortController();
+    #newest;
+    #check;
+    #owner;
+    #isTwin = false;
+    #tidying;
     /** Nothing is written before the first `update`. */
-    constructor({ github, job, target, logger, signal }) {
-        this.#comment = new OwnComment({ github, repository: job.repository, target, logger, signal });
-        this.#logger = logger;
+    constructor(options) {
+        const { github, job, target, logger, signal } = options;
+        const { repository, runId, runAttempt } = job;
+        const { pullRequest, identity, instance } = target;
+        this.#options = options;
+        this.#writer = { key: identity.key, runId, runAttempt, instance, workflow: identifyWorkflow(job) };
+        this.#thread = new Thread({ github, repository, pullRequest, signal });
+        this.#comment = new OwnComment({ thread: this.#thread, writer: this.#writer, logger });
         this.#queue = new ReportQueue({ feature: 'comment', write: view => this.#write(view), logger, signal });
+    }
+    /** Never rejects. Resolves when this view, or a newer one, is written or given up. */
+    update(view) {
+        this.#newest = view;
+        return this.#queue.update(view);
+    }
+    /** Resolves when nothing is left to write. */
+    async flush() {
+        clearTimeout(this.#check);
+        this.#flushing.abort();
+        await this.#queue.flush();
+    }
+    async #write(view) {
+        clearTimeout(this.#check);
+        const standing = describeStanding(view.state);
+        const written = await this.#comment.write(standing, marker => this.#render(view, marker));
+        if (written.kind === 'yielded')
+            return this.#yield(standing, written.to);
+        this.#owner = undefined;
+        if (written.slot > 1)
+            this.#warnOfTwin(written.slot);
+        if (isOver(standing))
+            return 'written';
+        if (written.kind === 'taken')
+            this.#checkIn(this.#options.checkMs?.taken ?? TAKEN_CHECK_MS);
+        this.#tidying ??= this.#tidy();
+        return written.kind === 'unchanged' ? 'unchanged' : 'written';
+    }
+    #yield(standing, owner) {
+        if (this.#owner?.runId !== owner.runId)
+            this.#options.logger.info(`the comment shows the preview of run ${owner.runId} now, which is newer or alive`);
+        this.#owner = owner;
+        if (isOver(standing))
+            return 'closed';
+        this.#checkIn(this.#options.checkMs?.yielded ?? YIELDED_CHECK_MS);
+        return 'unchanged';
+    }
+    /** Looks whether the comment is still, or should be, ours. */
+    #checkIn(delayMs) {
+        if (this.#flushing.signal.aborted)
+            return;
+        this.#check = setTimeout(() => {
+            if (this.#newest)
+                void this.#queue.update(this.#newest);
+        }, delayMs).unref();
+    }
+    #render(view, marker) {
+        const { slot } = marker;
+        const name = slot === 1 ? view.preview.name : `${view.preview.name} (${slot})`;
+        return renderComment({ ...view, preview: { ...view.preview, name } }, renderMarker(marker));
+    }
+    #warnOfTwin(slot) {
+        if (this.#isTwin)
+            return;
+        this.#isTwin = true;
+        this.#options.warn(`this run has ${slot} previews of the same name, perhaps from a workflow that it calls ${slot === 2 ? 'twice' : `${slot} times`}: this one has a comment of its own, but which comment and which address it gets may change from run to run; set \`name\` to a different text in each of them`);
+    }
+    /** Once, after the first write of a preview that is alive. The end of the preview does not wait for it. */
+    async #tidy() {
+        const { logger, signal } = this.#options;
+        const signals = signal ? [signal, this.#flushing.signal] : [this.#flushing.signal];
+        const thread = this.#thread.endedBy(AbortSignal.any(signals));
+        const { id, seen } = this.#comment;
+        try {
+            const count = await endStaleComments({ thread, writer: this.#writer, keep: id, seen });
+            if (count > 0)
+                logger.info(`marked ${renderCount(count, 'comment')} of runs that are over as ended`);
+        }
+        catch (error) {
+            logger.debug(`older comments were not checked: ${errors_describeError(error)}`);
+        }
+    }
+}
+function describeStanding(state) {
+    return { state: state.kind, until: 'endsAt' in state ? state.endsAt : undefined };
+}
+
+;// CONCATENATED MODULE: ./build/js/github/own-deployment.js
+// Our one deployment: creates it, finds it again, gives it a status, and ends those that killed runs of the same preview
+// left active. Used by deployment.ts, which decides what the status says.
+
+
+
+
+/** What we write into a deployment, to find it again. Only who can push can create one, so it need not be proved. */
+const PayloadSchema = object({
+    preview: string(),
+    run: pipe(string(), digits()),
+    attempt: number(),
+    id: string(),
+    /** The latest time the preview can live, if that is known (ISO 8601). */
+    ends: optional(string()),
+});
+/** GitHub returns the payload as it was sent, or as JSON text. */
+const DeploymentSchema = object({
+    id: number(),
+    payload: optional(unknown()),
+    created_at: optional(string(), ''),
+});
+/** The answer 202: GitHub has merged the base branch into the head instead, which we forbid. */
+const CreatedSchema = union([DeploymentSchema, object({ message: string() })]);
+const StatusesSchema = array(object({ state: string() }));
+const own_deployment_RunSchema = object({ status: nullish(string()), run_attempt: optional(number(), 1) });
+const own_deployment_ALL = '/repos/{owner}/{repo}/deployments';
+const STATUSES = `${own_deployment_ALL}/{deployment_id}/statuses`;
+/** How many deployments of an environment are read, the newest first: ours is among them. */
+const LIST_LENGTH = 50;
+/** How many earlier deployments are looked at. Each run does so, so that there are rarely more to end. */
+const MAX_EARLIER = 5;
+/** No job lives longer (GitHub's limits: 5 days on a self-hosted runner). */
+const own_deployment_LONGEST_JOB_MS = 5 * 24 * 60 * 60_000;
+/** Other states mean that the deployment is not, or no longer, in use. */
+const ACTIVE_STATES = ['success', 'in_progress', 'queued', 'pending', 'waiting'];
+class OwnDeployment {
+    #options;
+    /** GitHub's id, once it is known. */
+    #deployment;
+    #earlier = [];
+    constructor(options) {
+        this.#options = options;
+    }
+    /**
+     * Gives the deployment a status, and creates it first if there is none and `endsAt` is given. Can be repeated after a
+     * failure: it finds a deployment that the failed attempt created. Rejects with a GitHubError.
+     */
+    async write(status, creation) {
+        this.#deployment ??= await this.#find();
+        if (this.#deployment !== undefined && (await this.#addStatus(this.#deployment, status)))
+            return;
+        this.#deployment = undefined;
+        if (creation === undefined)
+            return;
+        this.#deployment = await this.#create(creation.endsAt);
+        await this.#addStatus(this.#deployment, status);
+    }
+    /** Ends earlier deployments of this preview whose runs are over: they were killed. Never rejects. */
+    async endEarlier(status) {
+        const earlier = this.#earlier.slice(0, MAX_EARLIER);
+        this.#earlier = [];
+        try {
+            for (const known of earlier)
+                if ((await this.#isActive(known)) && (await this.#isOver(known)))
+                    await this.#addStatus(known.deployment, status);
+        }
+        catch (error) {
+            this.#options.logger.debug(`earlier deployments were not ended: ${errors_describeError(error)}`);
+        }
+    }
+    /** GitHub's id of our deployment; undefined if there is none. Notes those of earlier runs. */
+    async #find() {
+        const { target } = this.#options;
+        const parameters = { environment: target.environment, per_page: LIST_LENGTH };
+        const all = await this.#request(array(DeploymentSchema), `GET ${own_deployment_ALL}`, parameters);
+        const known = all
+            .flatMap(item => readKnown(item))
+            .filter(({ payload }) => payload.preview === target.preview);
+        this.#earlier = known.filter(one => compareRuns(one, target) !== 0);
+        return known.find(({ payload }) => payload.id === target.id)?.deployment;
+    }
+    async #create(endsAt) {
+        const { environment, sha, preview, id, runId, runAttempt } = this.#options.target;
+        const ends = endsAt === undefined ? {} : { ends: endsAt.toISOString() };
+        const created = await this.#request(CreatedSchema, `POST ${own_deployment_ALL}`, {
+            ref: sha,
+            environment,
+            description: 'A preview from the runner, for as long as its job allows',
+            payload: { preview, run: runId, attempt: runAttempt, id, ...ends },
+            transient_environment: true,
+            production_environment: false,
+            // GitHub would merge the base branch into the head first, and refuse if some check has not passed yet, as that of
+            // this job.
+            auto_merge: false,
+            required_contexts: [],
+        });
+        if ('id' in created)
+            return created.id;
+        throw new github_error_GitHubError(`GitHub created no deployment: ${created.message}`, { retryable: false });
+    }
+    /** False if the deployment is gone. */
+    async #addStatus(deployment, status) {
+        const { state, description, environmentUrl, logUrl } = status;
+        try {
+            await this.#request(unknown(), `POST ${STATUSES}`, {
+                deployment_id: deployment,
+                state,
+                description,
+                log_url: logUrl,
+                ...(environmentUrl === undefined ? {} : { environment_url: environmentUrl }),
+                // Otherwise a success ends the earlier deployments of the environment, also those of other tools.
+                auto_inactive: false,
+            });
+            return true;
+        }
+        catch (error) {
+            if (error instanceof github_error_GitHubError && error.status === 404)
+                return false;
+            throw error;
+        }
+    }
+    async #isActive({ deployment }) {
+        const parameters = { deployment_id: deployment, per_page: 1 };
+        const [newest] = await this.#request(StatusesSchema, `GET ${STATUSES}`, parameters);
+        return newest === undefined || ACTIVE_STATES.includes(newest.state);
+    }
+    /** Whether the run's attempt has ended. A run that may still be alive keeps its deployment. */
+    async #isOver(known) {
+        const { target } = this.#options;
+        // A run is repeated only after it has ended.
+        if (known.runId === target.runId)
+            return known.runAttempt < target.runAttempt;
+        try {
+            const route = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
+            const run = await this.#request(own_deployment_RunSchema, route, { run_id: known.runId });
+            return run.status === 'completed' || run.run_attempt > known.runAttempt;
+        }
+        catch (error) {
+            if (!(error instanceof github_error_GitHubError) || compareRuns(known, target) > 0)
+                return false;
+            // Somebody has deleted the run, which is possible only after its end.
+            if (error.status === 404)
+                return true;
+            // A token without `actions: read`.
+            return isPast(known);
+        }
+    }
+    #request = (schema, route, parameters) => {
+        const { github, repository, signal } = this.#options;
+        const { owner, name: repo } = repository;
+        return github.request(schema, route, { parameters: { owner, repo, ...parameters }, signal });
+    };
+}
+function isPast({ payload, createdAt }) {
+    const ends = Date.parse(payload.ends ?? '');
+    const latest = Number.isNaN(ends) ? Date.parse(createdAt) + own_deployment_LONGEST_JOB_MS : ends;
+    return latest < Date.now();
+}
+function readKnown({ id, payload, created_at }) {
+    const read = safeParse(PayloadSchema, parsePayload(payload));
+    if (!read.success)
+        return [];
+    const { run, attempt } = read.output;
+    return [{ deployment: id, createdAt: created_at, payload: read.output, runId: run, runAttempt: attempt }];
+}
+function parsePayload(payload) {
+    if (typeof payload !== 'string')
+        return payload;
+    try {
+        return JSON.parse(payload);
+    }
+    catch {
+        return undefined;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/github/deployment.js
+// Shows the preview as a GitHub deployment, which the page of the pull request then links to: turns views into statuses,
+// and names the environment. Used by the supervisor's reports, by post, and by step/report-target.
+
+
+
+
+
+/** GitHub refuses longer ones. */
+const MAX_DESCRIPTION_LENGTH = 140;
+/** GitHub refuses longer names of environments. */
+const MAX_ENVIRONMENT_LENGTH = 255;
+class DeploymentWriter {
+    #deployment;
+    #isOrphan;
+    #queue;
+    /** The last status that was written. */
+    #last = '';
+    /** Nothing is written before the first `update`. */
+    constructor({ github, job, target, logger, isOrphan = false, signal }) {
+        this.#deployment = new OwnDeployment({ github, repository: job.repository, target, logger, signal });
+        this.#isOrphan = isOrphan;
+        this.#queue = new ReportQueue({
+            feature: 'deployment',
+            write: view => this.#write(view),
+            logger,
+            signal,
+        });
     }
     /** Never rejects. Resolves when this view, or a newer one, is written or given up. */
     update(view) {
@@ -15959,12 +17054,84 @@ class CommentWriter {
         return this.#queue.flush();
     }
     async #write(view) {
-        const written = await this.#comment.write(renderComment(view, renderMarker(this.#comment.marker)));
-        if (written.kind === 'written')
-            return 'open';
-        this.#logger.info(`run ${written.to.runId} is newer: from now on the comment shows its preview`);
-        return 'closed';
+        const described = describeStatus(view);
+        const status = this.#isOrphan ? { ...described, state: 'inactive' } : described;
+        const text = JSON.stringify(status);
+        if (text === this.#last)
+            return 'unchanged';
+        const isOver = this.#isOrphan || view.state.kind === 'ended';
+        await this.#deployment.write(status, isOver ? undefined : { endsAt: readEnd(view.state) });
+        this.#last = text;
+        if (!isOver)
+            await this.#deployment.endEarlier(describeReplaced(view));
+        return 'written';
     }
+}
+/** The status that shows a view. A deployment of a preview that is away for long counts as in progress again. */
+function describeStatus({ preview, state }) {
+    const logUrl = preview.runUrl;
+    const describe = (text) => sanitise_sanitise(text, MAX_DESCRIPTION_LENGTH);
+    switch (state.kind) {
+        case 'starting':
+            return { state: 'in_progress', description: describe(`Starting. ${deployment_renderEnd(state.endsAt)}`), logUrl };
+        case 'live':
+            return {
+                state: 'success',
+                description: describe(deployment_renderLive(preview, state)),
+                ...linkTo(state.url),
+                logUrl,
+            };
+        case 'reconnecting':
+            return {
+                state: 'in_progress',
+                description: describe(`${OUTAGES[state.outage]} since ${escaping_renderTime(state.since)}.`),
+                logUrl,
+            };
+        case 'ended':
+            return {
+                state: 'inactive',
+                description: describe(`${ENDINGS[state.reason]} at ${escaping_renderTime(state.endedAt)}.`),
+                logUrl,
+            };
+        case 'failed':
+            return { state: 'failure', description: describe(`It failed: ${state.reason}`), logUrl };
+    }
+}
+/** GitHub refuses addresses of other schemes than http and https. */
+function linkTo(url) {
+    return /^https?:/i.test(url) ? { environmentUrl: url } : {};
+}
+function deployment_renderLive({ entry }, { url, endsAt }) {
+    const address = linkTo(url).environmentUrl === undefined ? `Live at ${url}.` : 'Live.';
+    return [address, deployment_renderEnd(endsAt), ...(entry === undefined ? [] : [entry])].join(' ');
+}
+function deployment_renderEnd(endsAt) {
+    return endsAt === undefined ? 'It ends with its job.' : `It ends at ${escaping_renderTime(endsAt)} at the latest.`;
+}
+function readEnd(state) {
+    return 'endsAt' in state ? state.endsAt : undefined;
+}
+function describeReplaced({ preview, updatedAt }) {
+    const description = `Its run had ended when a newer one began, at ${escaping_renderTime(updatedAt)}.`;
+    return { state: 'inactive', description, logUrl: preview.runUrl };
+}
+/**
+ * `preview/pr-7`, or `preview/main` without a pull request, and below it the preview's name if several may exist.
+ * Letters and digits of all scripts stay, and `.`, `_`, `-` and `/`; everything else becomes `-`.
+ */
+function nameEnvironment(subject, name) {
+    const about = typeof subject === 'number' ? `pr-${subject}` : renderRef(subject);
+    const parts = ['preview', about, ...(name === undefined ? [] : [clean(name).replaceAll('/', '-')])];
+    const whole = parts.filter(part => part !== '').join('/');
+    return [...whole].slice(0, MAX_ENVIRONMENT_LENGTH).join('');
+}
+/** The name of a branch or tag. Each entry of a merge queue has a branch of its own, which soon is gone. */
+function renderRef(ref) {
+    const name = ref.replace(/^refs\/(?:heads|tags|pull)\//, '');
+    return name.startsWith('gh-readonly-queue/') ? 'merge-queue' : clean(name);
+}
+function clean(text) {
+    return text.replaceAll(/[^\p{L}\p{N}._/-]+/gu, '-').replaceAll(/^[-/]+|[-/]+$/g, '');
 }
 
 ;// CONCATENATED MODULE: ./build/js/supervisor/reporting.js
@@ -15973,19 +17140,26 @@ class CommentWriter {
 
 
 
+
 /**
  * The last write must not hold up the post step, which has 30 s in all: it begins with the end, while the app stops.
  */
 const reporting_FINISH_TIMEOUT_MS = 8_000;
 /** Everything that shows the preview on GitHub. Nothing is written before the first update. */
-function openReporters({ github, report, logger, signal }) {
-    const { job, connection } = github;
+function openReporters(options) {
+    const { report, warn, signal, isOrphan } = options;
+    const { job, connection: github } = options.github;
+    const logger = report.expectsRefusal ? { ...options.logger, warn: options.logger.info } : options.logger;
+    const { identity, comment, deployment } = report;
+    const { runId, runAttempt } = job;
     const reporters = [];
-    if (report.comment) {
-        const { pullRequest } = report.comment;
-        const { runId, runAttempt } = job;
-        const target = { pullRequest, identity: report.identity, runId, runAttempt };
-        reporters.push(new CommentWriter({ github: connection, job, target, logger, signal }));
+    if (comment) {
+        const target = { ...comment, identity };
+        reporters.push(new CommentWriter({ github, job, target, logger, warn, signal }));
+    }
+    if (deployment) {
+        const target = { ...deployment, preview: identity.key, runId, runAttempt };
+        reporters.push(new DeploymentWriter({ github, job, target, logger, isOrphan, signal }));
     }
     return reporters;
 }
@@ -15996,7 +17170,13 @@ function startReporting(options) {
     if (github === undefined || report === undefined)
         return { announceEnd: () => { }, finish: async () => { } };
     const overdue = new AbortController();
-    const reporters = openReporters({ github, report, logger, signal: overdue.signal });
+    const reporters = openReporters({
+        github,
+        report,
+        logger,
+        warn: message => exposure.warn(message),
+        signal: overdue.signal,
+    });
     const { identity, preview: constant } = report;
     const facts = describePreview(github.job, {
         ...constant,
@@ -16026,7 +17206,7 @@ function startReporting(options) {
     let limit;
     exposure.subscribe(current => {
         // While it ends, the exposure still counts as live.
-        if (limit === undefined || isOver(current))
+        if (limit === undefined || reporting_isOver(current))
             write(current);
     });
     write(exposure.state);
@@ -16042,7 +17222,7 @@ function startReporting(options) {
         },
     };
 }
-function isOver({ phase }) {
+function reporting_isOver({ phase }) {
     return phase.kind === 'ended' || phase.kind === 'failed';
 }
 /** What a view needs to know about earlier states. */
@@ -16130,7 +17310,9 @@ async function cache_service_callCacheService(call) {
     }
     catch (error) {
         signal.throwIfAborted();
-        const reason = limit.aborted ? `no answer within ${call.limitMs / 1_000} s` : errors_describeError(error);
+        const reason = limit.aborted
+            ? `no answer within ${Math.round(call.limitMs / 1_000)} s`
+            : errors_describeError(error);
         return { kind: 'failed', reason: [reason, report.problem].filter(text => text !== undefined).join(': ') };
     }
     finally {
@@ -16144,14 +17326,15 @@ const AnswerSchema = variant('cache', [
     object({ cache: literal('restored'), name: string() }),
     object({ cache: literal('saved') }),
 ]);
+/** A problem that the library reports: as a command of the runner (@actions/core, `issueCommand`), or as plain text. */
+const PROBLEM = /^::(?:warning|error)[^:]*::(.*)|^(?:Failed to save: |Cache \w+ skipped: |Attempt \d+ of \d+ failed with error: )(.*)/;
 /** Reads what the program prints: its answer, and before it what the library prints for the job's log. */
 class LibraryReport {
     #answer;
     /** The last problem that the library reported: it throws none. */
     problem;
     read(line) {
-        // As a command of the runner (toolkit, `issueCommand`), or as plain text.
-        const [, command, plain] = /^::(?:warning|error)[^:]*::(.*)|^(?:Failed to save: |Attempt \d+ of \d+ failed with error: )(.*)/.exec(line) ?? [];
+        const [, command, plain] = PROBLEM.exec(line) ?? [];
         const problem = command === undefined ? plain : decodeCommand(command);
         if (problem !== undefined)
             this.problem = hideQueries(problem.replace(/^Failed to (restore|save): /, ''));
@@ -16411,6 +17594,28 @@ function log_createLogger(options) {
 }
 const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
 
+;// CONCATENATED MODULE: ./build/js/shared/log-line.js
+// One line of the log file of a preview: `2026-05-04T10:02:11Z warning: text`, in UTC. The supervisor writes them, and the
+// step shows them.
+const PREFIXES = { debug: 'debug: ', info: '', warn: 'warning: ', error: 'error: ' };
+/** How a line begins that the app has printed. */
+const log_line_CONSOLE_PREFIX = 'app | ';
+function renderLogLine(text, level, at) {
+    return `${at.toISOString().slice(0, 19)}Z ${PREFIXES[level]}${text}`;
+}
+/** Undefined for a line that no logger wrote, such as one of a crash. */
+function log_line_parseLogLine(line) {
+    const [, time, prefix, text] = /^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)Z (debug: |warning: |error: |)(.*)$/.exec(line) ?? [];
+    if (time === undefined || text === undefined)
+        return undefined;
+    const level = prefix === 'debug: ' ? 'debug' : prefix === 'warning: ' ? 'warn' : prefix === '' ? 'info' : 'error';
+    return { level, text, isConsole: level === 'info' && text.startsWith(log_line_CONSOLE_PREFIX), time };
+}
+/** The line as it stands in the file, without the date. */
+function cutDate(line) {
+    return line.replace(/^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)Z /, '$1 ');
+}
+
 ;// CONCATENATED MODULE: ./build/js/step/log-tail.js
 // Reads the supervisor's log file: main follows it while it grows, and post reads its last lines. Used by log.ts.
 
@@ -16426,6 +17631,7 @@ function log_tail_followLog(file, onLine, from = 0) {
     };
     const timer = setInterval(readAll, log_tail_POLL_MS);
     return {
+        readOn: readAll,
         stop: () => {
             clearInterval(timer);
             readAll();
@@ -16478,14 +17684,22 @@ class LineReader {
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/log.js
-// The step's log: a logger for main and post, and copies of the supervisor's log. The runner's command parser is off
-// while such a copy is printed. Used by preview, report-target and teardown.
+// The step's log. What people must see stands outside of groups: the link, warnings, errors, and in a hold what happens
+// to the preview. The details are in folded groups: the start, and what the app prints. Used by main's part of the step,
+// report-target and teardown.
 
 
 
 
+
+
+
+/** The group of everything up to the link. */
+const START_SECTION = 'Start of the preview';
+/** More of the app's console is in the output `log-file`. */
+const CONSOLE_LINES = 200;
 /** A logger that prints to the step's log; warnings and errors become annotations. */
-function createStepLogger(level) {
+function createStepLogger(level = 'info') {
     return log_createLogger({
         level,
         write: (line, kind) => {
@@ -16499,46 +17713,171 @@ function createStepLogger(level) {
     });
 }
 /**
- * Copies the file's lines to the step's log as the file grows. Until `stop`, the runner obeys no command, not even
- * ours. `stop` returns how many bytes of the file were shown.
+ * main's log: until `endStart` all details go into groups, and afterwards the app's console is left out, but at
+ * `log-level: debug`. While the app's own lines are printed, the runner obeys no command, not even ours.
  */
-function relayLog(file) {
-    const resume = suspendCommands();
-    // The supervisor's logger sanitises its lines, but a crash of the supervisor prints unsanitised text.
-    const tail = followLog(file, print.info);
-    return {
-        stop: () => {
-            const shown = tail.stop();
-            resume();
-            return shown;
-        },
-    };
+class StepLog {
+    level;
+    /** For main's own lines. */
+    logger;
+    #title = START_SECTION;
+    #shownTitles = new Set();
+    #endGroup;
+    #resume;
+    #isStarting = true;
+    #tail;
+    #annotated = new Set();
+    #console = new LastLines(CONSOLE_LINES);
+    #consoleLines = 0;
+    constructor(level) {
+        this.level = level;
+        this.logger = createLogger({ level, write: (line, kind) => this.#write(line, kind) });
+    }
+    /** The next lines of the start belong to a group with this title. */
+    beginSection(title) {
+        this.#close();
+        this.#title = title;
+    }
+    /** Shows the lines of the supervisor's log file as the file grows. */
+    follow(file) {
+        this.#tail = followLog(file, line => this.#relay(line));
+    }
+    /** The start is over: from now on lines stand outside of groups. */
+    endStart() {
+        this.#tail?.readOn();
+        this.#close();
+        this.#isStarting = false;
+    }
+    /** A line that is shown at every level, outside of groups. */
+    tell(text) {
+        this.#close();
+        print.info(text);
+    }
+    /** An annotation outside of groups; none if the text was one already. */
+    warn(text) {
+        const line = sanitiseLines(text);
+        if (!this.#annotated.has(line))
+            this.#annotate(line, 'warn');
+    }
+    /**
+     * Stops following, ends the group, and shows what the app has printed last, if that was left out. Returns how many bytes
+     * of the file were read. May be called twice.
+     */
+    stop() {
+        const tail = this.#tail;
+        this.#tail = undefined;
+        const read = tail?.stop() ?? 0;
+        this.#close();
+        this.#isStarting = false;
+        const lines = this.#console.list();
+        const skipped = this.#consoleLines - lines.length;
+        if (tail !== undefined && lines.length > 0)
+            print.group('Console of the app', withSkipped(lines, skipped));
+        return read;
+    }
+    #relay(line) {
+        const parsed = parseLogLine(line);
+        // Only a crash of the supervisor prints lines that no logger has sanitised.
+        if (parsed === undefined)
+            this.#detail(line, true);
+        else if (!parsed.isConsole)
+            this.#write(parsed.text, parsed.level);
+        else if (this.#isStarting || this.level === 'debug')
+            this.#detail(parsed.text, true);
+        else
+            this.#keep(`${parsed.time} ${parsed.text.slice(CONSOLE_PREFIX.length)}`);
+    }
+    #keep(line) {
+        this.#console.add(line);
+        this.#consoleLines += 1;
+    }
+    #write(line, level) {
+        if (level === 'warn' || level === 'error')
+            this.#annotate(line, level);
+        else
+            this.#detail(level === 'debug' ? `debug: ${line}` : line, false);
+    }
+    /** A repeated text is only a line: each annotation costs one of the ten that GitHub shows for a step. */
+    #annotate(line, level) {
+        if (this.#annotated.has(line)) {
+            this.#detail(`${level === 'warn' ? 'warning' : 'error'}: ${line}`, false);
+            return;
+        }
+        this.#annotated.add(line);
+        this.#close();
+        if (level === 'warn')
+            print.warning(line);
+        else
+            print.error(line);
+    }
+    #detail(line, isForeign) {
+        if (this.#isStarting)
+            this.#endGroup ??= this.#openGroup();
+        if (isForeign)
+            this.#resume ??= suspendCommands();
+        print.info(line);
+    }
+    #openGroup() {
+        const isContinued = this.#shownTitles.has(this.#title);
+        this.#shownTitles.add(this.#title);
+        return openGroup(isContinued ? `${this.#title}, continued` : this.#title);
+    }
+    /** The runner obeys commands again, and the next line stands outside of a group. */
+    #close() {
+        this.#resume?.();
+        this.#resume = undefined;
+        this.#endGroup?.();
+        this.#endGroup = undefined;
+    }
 }
 /** Prints the last lines of the file, from byte `from` on, as one group. */
 function printTail(file, title, count, from = 0) {
     const { lines, skipped } = readTail(file, count, from);
-    if (lines.length === 0)
-        return;
-    print_print.group(title, skipped > 0 ? [`… ${renderCount(skipped, 'earlier line')}`, ...lines] : lines);
+    if (lines.length > 0)
+        print_print.group(title, withSkipped(lines.map(cutDate), skipped));
+}
+function withSkipped(lines, skipped) {
+    return skipped > 0 ? [`… ${renderCount(skipped, 'earlier line')}`, ...lines] : lines;
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/environment.js
 // Which of the job's environment variables a program may see: allow-lists. Used by supervisor/host.ts, and by
 // command-environment.ts, which adds to them.
+
 /** Needed to run at all, to speak the user's language, and to be cleaned up by the runner (RUNNER_TRACKING_ID). */
 const SYSTEM = 'PATH HOME USER SHELL LANG TZ TMPDIR TERM CI RUNNER_TRACKING_ID';
 /** Without these nothing reaches the network behind a company proxy; tools read both spellings. */
 const NETWORK = 'HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy ' +
-    'SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS CURL_CA_BUNDLE REQUESTS_CA_BUNDLE GIT_SSL_CAINFO';
+    'SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS NODE_USE_SYSTEM_CA CURL_CA_BUNDLE REQUESTS_CA_BUNDLE GIT_SSL_CAINFO';
 /** Windows programs do not start without their system folders; names are case-insensitive there. */
 const WINDOWS = 'SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT TEMP TMP OS USERNAME USERPROFILE USERDOMAIN HOMEDRIVE HOMEPATH ' +
     'APPDATA LOCALAPPDATA ALLUSERSPROFILE PROGRAMDATA PROGRAMFILES PROGRAMFILES(X86) PROGRAMW6432 ' +
     'COMMONPROGRAMFILES COMMONPROGRAMFILES(X86) COMMONPROGRAMW6432 NUMBER_OF_PROCESSORS PROCESSOR_ARCHITECTURE';
 /** Where Rust is installed. Not all of CARGO_*: CARGO_REGISTRY_TOKEN is one of them. */
 const RUST = 'CARGO_HOME RUSTUP_HOME RUSTUP_TOOLCHAIN CARGO_HTTP_CAINFO CARGO_HTTP_PROXY';
+/** Each names a file with the certificates of a company's own authority. */
+const CERTIFICATE_FILES = [
+    'SSL_CERT_FILE',
+    'NODE_EXTRA_CA_CERTS',
+    'CURL_CA_BUNDLE',
+    'REQUESTS_CA_BUNDLE',
+    'GIT_SSL_CAINFO',
+    'CARGO_HTTP_CAINFO',
+];
 const ALLOWED = new Set(`${SYSTEM} ${NETWORK}`.split(' '));
 const ALLOWED_ON_WINDOWS = new Set(`${SYSTEM} ${NETWORK} ${WINDOWS}`.toUpperCase().split(' '));
 const ALLOWED_FOR_INSTALLATION = new Set(RUST.split(' '));
+/**
+ * The environment with absolute paths of certificates, because the programs start in other folders than the step. A
+ * program that does not find the file trusts fewer servers than the step does.
+ */
+function anchorCertificates(job, folder) {
+    const anchored = CERTIFICATE_FILES.flatMap(name => {
+        const file = job[name];
+        return file ? [[name, (0,external_node_path_.resolve)(folder, file)]] : [];
+    });
+    return { ...job, ...Object.fromEntries(anchored) };
+}
 /** The variables that any program may see: for the supervisor, and for the app in `mode: web`. */
 function selectEnvironment(job, platform = process.platform) {
     return environment_pick(job, name => isAllowed(name, platform));
@@ -16649,7 +17988,8 @@ function isFolder(name, value, platform) {
 
 const RELEASES_URL = 'https://api.github.com/repos/anistark/wasmrun/releases';
 /** Reads everything of the environment that a preview needs. */
-function readHost(environment, tempFolder) {
+function readHost(variables, tempFolder) {
+    const environment = anchorCertificates(variables, process.cwd());
     return {
         tempFolder,
         pathVariable: environment.PATH ?? '',
@@ -17127,7 +18467,7 @@ const FAILURES_BEFORE_WARNING = 3;
 /** A label may get another name, so its number decides where it is known. */
 const LabelSchema = object({ id: optional(number()), name: string() });
 /** What counts as unchanged. */
-const ConditionSchema = object({ headSha: string(), isOpen: dist_boolean(), hasLabel: dist_boolean() });
+const ConditionSchema = object({ heads: array(string()), isOpen: dist_boolean(), hasLabel: dist_boolean() });
 const WatchedPullRequestSchema = object({
     number: number(),
     /** The label whose removal ends the preview. */
@@ -17142,15 +18482,19 @@ const pull_request_watch_AnswerSchema = object({
     labels: optional(array(LabelSchema), []),
 });
 const LabeledEvent = object({ action: literal('labeled'), label: LabelSchema });
-/** What to watch, for a job that previews `pullRequest`. */
-function planWatch(job, pullRequest) {
+/**
+ * What to watch, for a job that previews `pullRequest`. `checkedOut`: the commit that is previewed, if it is known. A step
+ * before may have pushed it, so that it is newer than the event, and still not too old.
+ */
+function planWatch(job, pullRequest, checkedOut) {
     const { number, headSha, state } = pullRequest;
     const labeled = v.safeParse(LabeledEvent, job.event);
     const label = labeled.success ? labeled.output.label : undefined;
     // Who runs an old run again wants its preview, whatever has happened to the pull request since then.
     if (job.runAttempt > 1)
         return { number, label };
-    return { number, label, before: { headSha, isOpen: state === 'open', hasLabel: label !== undefined } };
+    const heads = [headSha, ...(checkedOut === undefined ? [] : [checkedOut])];
+    return { number, label, before: { heads, isOpen: state === 'open', hasLabel: label !== undefined } };
 }
 /** Looks at once, and then again and again. Never throws. Returns the function that stops watching. */
 function watchPullRequest(options) {
@@ -17209,7 +18553,7 @@ class Watch {
         const isFinal = !(known && error.retryable);
         if (isFinal || this.#failures >= FAILURES_BEFORE_WARNING)
             this.#warn(error);
-        const backoffMs = Math.min(this.#pollMs * 2 ** this.#failures, MAX_PAUSE_MS);
+        const backoffMs = Math.min(this.#pollMs * 2 ** (this.#failures - 1), MAX_PAUSE_MS);
         return Math.max(backoffMs, (known && error.retryAfterMs) || 0);
     }
     #warn(error) {
@@ -17224,14 +18568,14 @@ function findEnd(now, before, label) {
         return undefined;
     if (before.isOpen && now.state === 'closed')
         return now.merged ? 'pull request merged' : 'pull request closed';
-    if (before.headSha !== now.head.sha)
+    if (!before.heads.includes(now.head.sha))
         return 'newer commit';
     if (before.hasLabel && !hasLabel(now, label))
         return 'label removed';
     return undefined;
 }
 function describeCondition(now, label) {
-    return { headSha: now.head.sha, isOpen: now.state === 'open', hasLabel: hasLabel(now, label) };
+    return { heads: [now.head.sha], isOpen: now.state === 'open', hasLabel: hasLabel(now, label) };
 }
 function hasLabel({ labels }, label) {
     return labels.some(({ id, name }) => label?.id === undefined || id === undefined ? name === label?.name : id === label.id);
@@ -17290,8 +18634,12 @@ const JobSchema = object({
 const config_ReportSchema = object({
     identity: object({ key: string(), name: string() }),
     preview: PreviewSchema,
-    /** Absent without a pull request, or with `comment: false`. */
-    comment: optional(object({ pullRequest: number() })),
+    /** Absent without a pull request, or with `comment: false`. `instance`: hex digits that no other step has. */
+    comment: optional(object({ pullRequest: number(), instance: string() })),
+    /** Absent without `deployment: true`. `id`: tells this preview's deployment from all others. */
+    deployment: optional(object({ environment: string(), sha: string(), id: string() })),
+    /** Whether the token is likely to be read-only, as in a fork's job, so that a refusal needs no warning. */
+    expectsRefusal: optional(dist_boolean()),
 });
 /** What ends the preview from outside; nothing does if all are absent. */
 const EndsSchema = object({
@@ -17326,6 +18674,7 @@ const SupervisorConfigSchema = object({
 
 
 
+
 const KEY = 'exposure';
 const SHOWN_KEY = 'shown';
 const StepStateSchema = object({
@@ -17338,11 +18687,17 @@ const StepStateSchema = object({
     /** The wasmrun that main installed and post keeps in the runner's cache service; absent if there is nothing to keep. */
     installation: optional(NewInstallationSchema),
     mode: picklist(APP_MODES),
-    /** Absent: info. */
+    /** How much post says; absent: info. */
     logLevel: optional(picklist(LOG_LEVELS)),
     /** How long the app may take to stop. */
     stopTimeoutMs: number(),
     report: config_ReportSchema,
+    /** For the summary. */
+    exposedAs: optional(object({
+        protocol: picklist(PROTOCOLS),
+        access: picklist(ACCESSES),
+        servers: array(string()),
+    })),
     /** Whether the recorded requests outlive the job's steps; absent: no. */
     keepsRequests: optional(dist_boolean()),
 });
@@ -17350,13 +18705,16 @@ const StepStateSchema = object({
 function saveStepState(state) {
     core.saveState(KEY, JSON.stringify(state));
 }
-/** Saves how much of the preview's log main has shown, in bytes. post continues from there. */
-function saveShownLog(bytes) {
-    core.saveState(SHOWN_KEY, bytes);
+const ShownSchema = object({ log: number(), warnings: number(), end: dist_boolean() });
+function saveShown(shown) {
+    core.saveState(SHOWN_KEY, JSON.stringify(shown));
 }
-/** Reads what `saveShownLog` saved; 0 if main was killed before that. */
-function readShownLog() {
-    return Number(getState(SHOWN_KEY)) || 0;
+/** Reads what `saveShown` saved; nothing if main was killed before that. */
+function readShown() {
+    const text = getState(SHOWN_KEY);
+    if (text === '')
+        return { log: 0, warnings: 0, end: false };
+    return parse(ShownSchema, JSON.parse(text));
 }
 /** What main saved, or undefined if it did not get that far. */
 function readStepState() {
@@ -17364,33 +18722,377 @@ function readStepState() {
     return text === '' ? undefined : parse(StepStateSchema, JSON.parse(text));
 }
 
-;// CONCATENATED MODULE: ./build/js/step/summary.js
-// The job summary of the step. main writes it after its wait, and post writes it again with the final figures.
-
-
-
-
-/** Adds the preview as it is now to the summary. Never rejects, because a runner may not support summaries. */
-async function writeSummary(job, step, state) {
-    const updatedAt = new Date();
-    const facts = view_describePreview(job, {
-        ...step.report.preview,
-        name: step.report.identity.name,
-        mode: step.mode,
-    });
-    const view = {
-        preview: { ...facts, warnings: [...facts.warnings, ...state.warnings] },
-        state: view_viewOf(state, { now: updatedAt, hideConsole: !step.report.preview.showConsole }),
-        updatedAt,
+;// CONCATENATED MODULE: ./build/js/github/summary/charts.js
+// The summary's charts as Mermaid's text: numbers, times and our own words, no text from outside. GitHub renders
+// Mermaid 11, allows 50,000 characters a chart, and shows times in the reader's zone: so times are texts in UTC, which
+// Mermaid takes for local ones at both ends.
+/** Each bar has a label below it, and more would overlap. */
+const MAX_BARS = 36;
+/** Of the bars' height: with less, Mermaid writes fractions of a visit beside the axis. */
+const MIN_HEIGHT = 10;
+/** A bar of less than this share of the chart has no room for a word. */
+const MIN_WORD_SHARE = 0.08;
+/** An outage is drawn at least this wide, as a share of the whole chart: otherwise nobody would see it. */
+const MIN_SHARE = 1 / 200;
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+const NAMES = { tunnel: 'Tunnel', app: 'App' };
+/** When tunnel and app were up, from `from` to `until`. */
+function renderAvailability(outages, { from, until }) {
+    const span = { from: floorSecond(from), until: Math.max(floorSecond(until), floorSecond(from) + 1_000) };
+    return [
+        '```mermaid',
+        '---',
+        'displayMode: compact',
+        'config:',
+        '  gantt:',
+        '    barHeight: 24',
+        '---',
+        'gantt',
+        '  accTitle: When the preview could be used',
+        '  dateFormat YYYY-MM-DD HH:mm:ss',
+        ...renderAxis(span.until - span.from),
+        ...renderPart('tunnel', outages, span),
+        ...renderPart('app', outages, span),
+        '```',
+    ].join('\n');
+}
+/** Only as many labels as have room. */
+function renderAxis(ms) {
+    if (ms < 10 * MINUTE_MS)
+        return ['  axisFormat %H:%M:%S'];
+    if (ms <= DAY_MS)
+        return ['  axisFormat %H:%M'];
+    if (ms <= 3 * DAY_MS)
+        return ['  axisFormat %m-%d %H:%M', '  tickInterval 6hour'];
+    return ['  axisFormat %m-%d', `  tickInterval ${ms <= 14 * DAY_MS ? '1day' : '1week'}`];
+}
+function renderPart(part, all, span) {
+    const outages = all.filter(outage => outage.part === part);
+    const lines = [`  section ${NAMES[part]}`];
+    let at = span.from;
+    const add = (state, until) => {
+        if (until <= at)
+            return;
+        const tag = state === 'up' ? 'done' : 'crit';
+        const word = until - at < (span.until - span.from) * MIN_WORD_SHARE ? '·' : state;
+        lines.push(`  ${word} :${tag}, ${charts_renderTime(at)}, ${charts_renderTime(until)}`);
+        at = until;
     };
-    // Figures are shown at the end only.
-    const isOver = state.exposure.phase === 'ended' || state.exposure.phase === 'failed';
-    const figures = { ...state, addressChanges: state.address_changes, durationMs: measureLife(state) };
-    const text = renderSummary(view, isOver ? figures : undefined);
+    for (const { from, until } of outages) {
+        const begin = Math.min(floorSecond(new Date(from)), span.until - minimum(span));
+        const end = until === null ? span.until : floorSecond(new Date(until));
+        add('up', begin);
+        add('away', Math.min(span.until, Math.max(end, begin + minimum(span))));
+    }
+    add('up', span.until);
+    return lines;
+}
+function minimum({ from, until }) {
+    return Math.max(1_000, Math.ceil(((until - from) * MIN_SHARE) / 1_000) * 1_000);
+}
+function floorSecond(time) {
+    return Math.floor(time.getTime() / 1_000) * 1_000;
+}
+function charts_renderTime(time) {
+    return new Date(time).toISOString().slice(0, 19).replace('T', ' ');
+}
+/** A title for people, and the chart of the visits. */
+function renderVisits({ minutes, counts }, noun) {
+    const merged = Math.max(1, Math.ceil(counts.length / MAX_BARS));
+    const bars = Array.from({ length: Math.max(1, Math.ceil(counts.length / merged)) }, (_, at) => counts.slice(at * merged, (at + 1) * merged).reduce((sum, count) => sum + count, 0));
+    const step = minutes * merged;
+    const hours = (step * bars.length) / 60;
+    const inHours = hours > 5;
+    const labels = bars.map((_, at) => inHours ? ((at * step) / 60).toFixed(hours > 48 ? 0 : 1) : String(at * step));
+    const title = step === 1 ? `${capitalise(noun)} per minute` : `${capitalise(noun)} in each ${describeStep(step)}`;
+    const chart = [
+        '```mermaid',
+        '---',
+        'config:',
+        '  xyChart:',
+        '    width: 900',
+        '    height: 260',
+        '    xAxis:',
+        '      labelFontSize: 12',
+        '  themeVariables:',
+        '    xyChart:',
+        // Visible on white and on black.
+        '      plotColorPalette: "#2f81f7"',
+        '---',
+        'xychart-beta',
+        '  accTitle: Visits over time',
+        `  x-axis "${inHours ? 'hours' : 'minutes'} since the start" [${labels.map(label => `"${label}"`).join(', ')}]`,
+        `  y-axis "${noun}" 0 --> ${Math.max(MIN_HEIGHT, ...bars)}`,
+        `  bar [${bars.join(', ')}]`,
+        '```',
+    ].join('\n');
+    return { title, chart };
+}
+/** `8 minutes`, `2 hours` */
+function describeStep(minutes) {
+    return minutes % 60 === 0 ? `${minutes / 60} hours` : `${minutes} minutes`;
+}
+function capitalise(word) {
+    return `${word.charAt(0).toUpperCase()}${word.slice(1)}`;
+}
+
+;// CONCATENATED MODULE: ./build/js/github/summary/summary.js
+// Renders the step's summary as Markdown: while a preview goes on beside later steps its link, and at the end what
+// happened. Pure. Paths, reasons and names are strangers' text: they are shown as code only. Used by step/summary.ts.
+
+
+
+
+
+/** Of everything that is listed, how much is shown. */
+const MAX_ROWS = 10;
+const summary_MAX_WARNINGS = 10;
+/** The median of fewer answers says nothing. */
+const MIN_TIMES = 5;
+const MAX_CONSOLE_LINES = 20;
+/** The summary of a preview that goes on beside later steps. GitHub shows it when the step ends; it cannot be changed later. */
+function summary_renderLiveSummary({ preview, state, updatedAt }) {
+    if (state.kind !== 'live')
+        return '';
+    const isWeb = /^https?:/i.test(state.url);
+    const link = isWeb ? renderLink('Open it', state.url) : `Its address: ${renderAddress(state.url)}`;
+    const end = state.endsAt === undefined ? 'until its job ends' : `until ${renderTime(state.endsAt)} at the latest`;
+    return [
+        `### 🟢 Preview ${renderCode(preview.name, 100)} went live at ${renderTime(updatedAt)}`,
+        `**${link}**, ${end}. When the job is over, the link is dead, and a report of the preview follows below.`,
+        '',
+    ].join('\n\n');
+}
+/** The summary of a preview that is over. */
+function renderFinalSummary(facts) {
+    const { view, state, history, exposedAs } = facts;
+    const life = readLife(state);
+    const paragraphs = [
+        renderHeading(view),
+        ...summary_renderEnd(view),
+        renderOverview(facts, life),
+        ...renderCharts(state, history, exposedAs, life),
+        ...renderSlowest(history),
+        ...renderWebhooks(history),
+        ...renderOutages(history),
+        ...renderWarnings(view),
+    ];
+    return `${paragraphs.join('\n\n')}\n\n`;
+}
+/** Undefined if it was never live. */
+function readLife({ exposure }) {
+    if (exposure.phase === 'starting' || exposure.live_at === null)
+        return undefined;
+    const until = exposure.phase === 'live' ? new Date() : new Date(exposure.ended_at);
+    return { from: new Date(exposure.live_at), until };
+}
+function renderHeading({ preview, state }) {
+    const [sign, words] = state.kind === 'failed' ? ['🔴', 'failed'] : ['⚪', 'has ended'];
+    return `### ${sign} Preview ${escaping_renderCode(preview.name, 100)} ${words}`;
+}
+function summary_renderEnd({ state }) {
+    if (state.kind === 'ended')
+        return [`${ENDINGS[state.reason]} at ${escaping_renderTime(state.endedAt)}.`];
+    if (state.kind !== 'failed')
+        return [];
+    const paragraphs = [escaping_renderCode(state.reason, 1_000), `It failed at ${escaping_renderTime(state.endedAt)}.`];
+    const lines = state.lastLines.slice(-MAX_CONSOLE_LINES);
+    if (lines.length === 0)
+        return paragraphs;
+    return [
+        ...paragraphs,
+        '<details><summary>Last lines of the app</summary>',
+        renderCodeBlock(lines),
+        '</details>',
+    ];
+}
+function renderOverview({ view, state, history, exposedAs }, life) {
+    const { preview } = view;
+    const commit = escaping_renderLink(escaping_renderCode(preview.commit.slice(0, 7)), preview.commitUrl);
+    const address = history?.address ?? state.public_url;
+    const rows = [
+        ['Exposed', [`${preview.mode} mode`, ...describeExposure(exposedAs)].join(' · ')],
+        ['Commit', `${commit} · ${escaping_renderLink('workflow run', preview.runUrl)}`],
+    ];
+    if (address !== null)
+        rows.push(['Address', `${markdown_renderAddress(address)}, which may be somebody else's by now`]);
+    if (life !== undefined) {
+        rows.push([
+            'Live',
+            `${duration_formatDuration(roundSecond(life))}, from ${escaping_renderTime(life.from)} to ${escaping_renderTime(life.until)}`,
+        ]);
+        rows.push(['Visits', describeVisits(state, history)]);
+        rows.push(['Interruptions', describeInterruptions(state, history)]);
+    }
+    return renderTable(['', ''], rows);
+}
+function describeExposure(exposedAs) {
+    if (exposedAs === undefined)
+        return [];
+    const { protocol, access, servers } = exposedAs;
+    return [protocol, `over ${escaping_renderCode(servers.join(', '))}`, ACCESS[access]];
+}
+const ACCESS = {
+    open: 'open to everybody',
+    link: 'open with the key in its link',
+    'given key': "open with the workflow's key",
+    basic: 'open with user and password',
+};
+function describeVisits({ visits }, history) {
+    const times = history?.times;
+    if (!times || times.count < MIN_TIMES)
+        return String(visits);
+    return `${visits}; half of the answers within ${renderMs(times.median_ms)}, 95 % within ${renderMs(times.p95_ms)}`;
+}
+function describeInterruptions(state, history) {
+    const { reconnects, restarts, address_changes: moves } = state;
+    const away = history?.away;
+    if (reconnects + restarts + moves + (away?.tunnel.count ?? 0) + (away?.app.count ?? 0) === 0)
+        return 'none';
+    const parts = [
+        countAway(reconnects, 'tunnel reconnect', away?.tunnel),
+        countAway(restarts, 'app restart', away?.app),
+        ...(moves > 0 ? [`${renderCount(moves, 'change')} of address`] : []),
+    ];
+    return parts.join(' · ');
+}
+function countAway(count, noun, away) {
+    const text = renderCount(count, noun);
+    return away === undefined || away.count === 0 ? text : `${text}, away for ${renderMs(away.ms)} in all`;
+}
+function renderCharts({ visits }, history, exposedAs, life) {
+    if (history === undefined || life === undefined)
+        return [];
+    const charts = ['#### Availability (UTC)', renderAvailability(history.outages, life)];
+    if (visits === 0)
+        return charts;
+    const noun = exposedAs?.protocol === 'tcp' ? 'connections' : 'requests';
+    const { title, chart } = renderVisits(history.visits, noun);
+    return [...charts, `#### ${title}`, chart];
+}
+function renderSlowest(history) {
+    if (history === undefined || history.slowest.length === 0)
+        return [];
+    const rows = history.slowest
+        .slice(0, MAX_ROWS)
+        .map(({ method, path, status, duration_ms }) => [
+        escaping_renderCode(`${method} ${path}`),
+        String(status),
+        renderMs(duration_ms),
+    ]);
+    return ['#### Slowest requests', renderTable(['Request', 'Status', 'Time'], rows)];
+}
+function renderWebhooks(history) {
+    if (history === undefined || (history.webhooks.count === 0 && history.webhooks.replayed === 0))
+        return [];
+    const { count, refused, queued, dropped, replayed, paths } = history.webhooks;
+    const counts = [
+        `${renderCount(count, 'request')} recorded`,
+        ...(refused > 0 ? [`${refused} refused`] : []),
+        ...(queued > 0 ? [`${queued} kept while the app was away`] : []),
+        ...(dropped > 0 ? [`${dropped} dropped`] : []),
+        ...(replayed > 0 ? [`${replayed} sent again`] : []),
+    ];
+    const rows = paths
+        .slice(0, MAX_ROWS)
+        .map(({ method, path, status, isRefused, count }) => [
+        escaping_renderCode(`${method} ${path}`),
+        `${status ?? 'none'}${isRefused ? ', refused' : ''}`,
+        String(count),
+    ]);
+    const shown = paths.slice(0, MAX_ROWS).reduce((sum, one) => sum + one.count, 0);
+    return [
+        '#### Recorded requests (webhooks)',
+        `${counts.join(' · ')}.`,
+        ...(rows.length > 0 ? [renderTable(['Request', 'Answer', 'Count'], rows)] : []),
+        ...(shown < count ? [`${count - shown} more are not listed.`] : []),
+    ];
+}
+const summary_PARTS = { tunnel: 'tunnel', app: 'app' };
+function renderOutages(history) {
+    if (history === undefined || (history.outages.length === 0 && history.moves.length === 0))
+        return [];
+    const rows = history.outages.slice(0, MAX_ROWS).map(({ part, from, until, reason }) => {
+        const ms = until === null ? undefined : Date.parse(until) - Date.parse(from);
+        return [
+            renderMoment(from),
+            ms === undefined ? 'to the end' : renderMs(ms),
+            summary_PARTS[part],
+            reason === null ? '' : escaping_renderCode(reason),
+        ];
+    });
+    const all = history.away.tunnel.count + history.away.app.count;
+    const moves = history.moves.map(({ at, url }) => `- ${renderMoment(at)}: ${markdown_renderAddress(url)}`);
+    return [
+        ...(rows.length > 0
+            ? ['#### Interruptions', renderTable(['Since (UTC)', 'For', 'What', 'Why'], rows)]
+            : []),
+        ...(all > rows.length ? [`${all - rows.length} more are not listed.`] : []),
+        ...(moves.length > 0 ? ['#### New addresses (UTC)', moves.join('\n')] : []),
+    ];
+}
+function renderWarnings({ preview }) {
+    if (preview.warnings.length === 0)
+        return [];
+    const shown = preview.warnings.slice(0, summary_MAX_WARNINGS).map(warning => renderSentence(warning));
+    return [`> [!WARNING]\n${shown.map(warning => `> ${warning}`).join('\n>\n')}`];
+}
+/**
+ * A bar would end its cell, also inside code (GFM, 4.10), and `\\|` is read differently behind a backslash: so it is
+ * written as in a URL.
+ */
+function renderTable(head, rows) {
+    const line = (cells) => `| ${cells.map(cell => cell.replaceAll('|', '%7C')).join(' | ')} |`;
+    return [line(head), line(head.map(() => ':--')), ...rows.map(line)].join('\n');
+}
+/** `05-04 10:02:11` */
+function renderMoment(time) {
+    return time.slice(5, 19).replace('T', ' ');
+}
+/** `8 ms`, `1.3 s`, `2m 5s` */
+function renderMs(ms) {
+    if (ms < 1_000)
+        return `${Math.round(ms)} ms`;
+    return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : duration_formatDuration(ms);
+}
+function roundSecond({ from, until }) {
+    return Math.round((until.getTime() - from.getTime()) / 1_000) * 1_000;
+}
+
+;// CONCATENATED MODULE: ./build/js/step/summary.js
+// The summary of the step, which GitHub shows when main or post has ended, one below the other, for good. So the end is
+// written once: by main after a hold, or if the preview failed to start, and by post otherwise. Beside later steps, main
+// writes the link.
+
+
+
+
+/** Never rejects, because a runner may not support summaries. */
+async function writeLiveSummary(job, step, state) {
+    await write(renderLiveSummary(describeView(job, step, state)));
+}
+/** Never rejects. */
+async function writeFinalSummary(job, step, outcome) {
+    const view = describeView(job, step, outcome);
+    const { history } = outcome;
+    await write(renderFinalSummary({ view, state: outcome, history, exposedAs: step.exposedAs }));
+}
+async function write(text) {
     await summary
         .addRaw(text, true)
         .write()
         .catch(error => print_print.debug(`no summary: ${error}`));
+}
+function describeView(job, step, state) {
+    const { preview, identity } = step.report;
+    const updatedAt = new Date();
+    const facts = view_describePreview(job, { ...preview, name: identity.name, mode: step.mode });
+    return {
+        preview: { ...facts, warnings: [...facts.warnings, ...state.warnings] },
+        state: view_viewOf(state, { now: updatedAt, hideConsole: !preview.showConsole }),
+        updatedAt,
+    };
 }
 /** How long the exposure has been live, in milliseconds; 0 if it never was. */
 function measureLife({ exposure }) {
@@ -17433,6 +19135,8 @@ const AFTER_PROCESSES_MS = 3_000;
 const AFTER_REPORT_MS = 500;
 /** For keeping what was installed: an entry of the cache has some MB. */
 const SAVE_LIMIT_MS = 20_000;
+/** With less, an attempt is of no use. */
+const MIN_SAVE_MS = 2_000;
 /** For removing the copy that is saved. */
 const AFTER_SAVE_MS = 500;
 /** Ends what main started. Does nothing if main started nothing. */
@@ -17445,23 +19149,23 @@ async function tearDown() {
     if (step.supervisor === undefined)
         return undoStart(step);
     const { reaped, outcome } = await stopBackground(step.folder, step.supervisor, limitStops(step));
-    tellReaped(reaped, step.stopTimeoutMs);
+    tellReaped(reaped, step);
     const state = outcome ?? describeDeath(step);
     const { log } = session_folder_sessionFiles(step.folder);
-    const shown = readShownLog();
-    printTail(log, shown === 0 ? 'Log of the preview' : 'Log of the preview, continued', LOG_LINES, shown);
+    const shown = readShown();
+    if (step.logLevel !== 'quiet')
+        printTail(log, shown.log === 0 ? 'Log of the preview' : 'Log of the preview, continued', LOG_LINES, shown.log);
     if (outcome === undefined)
         await reportDeath(step, state);
-    await writeSummary(readJob(), step, state);
+    if (!shown.end)
+        await writeFinalSummary(readJob(), step, state);
     // If the preview failed before it was live, main has printed the reason.
     if (outcome?.exposure.phase !== 'failed' || outcome.exposure.live_at !== null)
         explainEnd(step, state);
     if (!step.hold && state.address_changes > 0)
         warnOfAddressChanges(state.address_changes);
-    // In a hold, main has printed the warnings.
-    if (!step.hold)
-        for (const warning of state.warnings)
-            print_print.warning(warning);
+    for (const warning of state.warnings.slice(shown.warnings))
+        print_print.warning(warning);
     await removeSession(step);
 }
 /**
@@ -17472,17 +19176,15 @@ async function keepInstalled() {
     const { installation, mode, logLevel = 'info' } = readStepState() ?? {};
     if (installation === undefined || mode === undefined)
         return;
-    await keepInstallation({
-        installation,
-        mode,
-        machine: readMachine(),
-        script: resolveBundle('cache'),
-        logger: createStepLogger(logLevel),
-        limitMs: limitInPost(SAVE_LIMIT_MS, AFTER_SAVE_MS),
-    });
+    const logger = createStepLogger(logLevel);
+    const limitMs = limitInPost(SAVE_LIMIT_MS, AFTER_SAVE_MS);
+    if (limitMs < MIN_SAVE_MS)
+        return logger.info(`wasmrun ${installation.version}: not kept in the cache (no time is left in post)`);
+    const [machine, script] = [readMachine(), resolveBundle('cache')];
+    await keepInstallation({ installation, mode, machine, script, logger, limitMs });
 }
 /** The recorded requests may stay, for whatever uploads them after this step. The runner empties its temp folder. */
-async function removeSession({ folder, keepsRequests = false }) {
+async function removeSession({ folder, logLevel, keepsRequests = false }) {
     const { requests } = session_folder_sessionFiles(folder);
     const isKept = keepsRequests && ((0,external_node_fs_namespaceObject.statSync)(requests, { throwIfNoEntry: false })?.size ?? 0) > 0;
     const doomed = isKept
@@ -17492,15 +19194,15 @@ async function removeSession({ folder, keepsRequests = false }) {
         : [folder];
     await removeAll(doomed);
     if (isKept)
-        print_print.info(`the recorded requests stay in ${requests}`);
+        createStepLogger(logLevel).info(`the recorded requests stay in ${requests}`);
 }
 /**
  * main was cancelled, or failed, before it started the supervisor: all that can be left is an installation of wasmrun.
  */
 async function undoStart(step) {
-    const { folder, installFolder, stopTimeoutMs } = step;
+    const { folder, installFolder } = step;
     const { reaped } = await stopBackground(folder, undefined, limitStops(step));
-    tellReaped(reaped, stopTimeoutMs);
+    tellReaped(reaped, step);
     await removeAll([...(installFolder === undefined ? [] : [installFolder]), folder]);
 }
 /** Warns of what is left. */
@@ -17514,48 +19216,60 @@ async function removeAll(paths) {
 function limitStops({ stopTimeoutMs }) {
     return { stopTimeoutMs, limit: wantedMs => limitInPost(wantedMs, AFTER_PROCESSES_MS) };
 }
-function tellReaped(reaped, stopTimeoutMs) {
+function tellReaped(reaped, { stopTimeoutMs, logLevel }) {
+    const logger = createStepLogger(logLevel);
     if (reaped.length === 0)
         return;
     const list = (some) => some.map(({ role, pid }) => `${role} (${pid})`).join(', ');
-    print_print.info(`ended processes that were left behind: ${list(reaped)}`);
+    logger.info(`ended processes that were left behind: ${list(reaped)}`);
     const killed = reaped.filter(one => one.killed);
     if (killed.length > 0)
-        print_print.info(`killed, because it did not stop within ${duration_formatDuration(stopTimeoutMs)}, the \`stop-timeout\`: ${list(killed)}`);
+        logger.info(`killed, because it did not stop within ${duration_formatDuration(stopTimeoutMs)}, the \`stop-timeout\`: ${list(killed)}`);
 }
 /** Not called after a hold, because no later step runs during it. */
 function warnOfAddressChanges(changes) {
     print_print.warning(`the public address changed ${changes === 1 ? 'once' : `${changes} times`} while the preview was up: steps that used \`url\` after the change had the old address; they should call \`expose url\` instead`);
 }
-/** The state of an exposure whose supervisor could not write one. */
+/** The last state of an exposure whose supervisor was killed: what it had saved, if it got that far. */
 function describeDeath(step) {
+    const latest = readLatest(step.folder) ?? { ...UNKNOWN, mode: step.mode };
+    const { exposure } = latest;
     return {
-        mode: step.mode,
+        ...latest,
         status: 'Failed',
-        public_url: null,
         preview_url: null,
-        public_host: null,
-        public_port: null,
-        connected_at: null,
         inspector_url: null,
+        connected_at: null,
         tunnel_reason: 'killed',
-        verified: null,
-        doubt: null,
         app: { status: 'stopped', port: null, reason: null },
-        restarts: 0,
-        reconnects: 0,
-        address_changes: 0,
-        visits: 0,
-        warnings: [],
         exposure: {
             phase: 'failed',
             reason: 'the process that kept the preview alive was killed',
             last_lines: [],
-            live_at: null,
+            live_at: exposure.phase === 'starting' ? null : exposure.live_at,
             ended_at: new Date().toISOString(),
         },
     };
 }
+const UNKNOWN = {
+    status: 'Failed',
+    public_url: null,
+    preview_url: null,
+    public_host: null,
+    public_port: null,
+    connected_at: null,
+    inspector_url: null,
+    tunnel_reason: null,
+    verified: null,
+    doubt: null,
+    app: { status: 'stopped', port: null, reason: null },
+    restarts: 0,
+    reconnects: 0,
+    address_changes: 0,
+    visits: 0,
+    warnings: [],
+    exposure: { phase: 'starting' },
+};
 /** Reports the end of a preview whose supervisor died, so that nothing on GitHub leads a reader to a dead address. */
 async function reportDeath(step, state) {
     const job = readJob();
@@ -17563,11 +19277,13 @@ async function reportDeath(step, state) {
     const { report } = step;
     if (token === '')
         return;
-    const logger = createStepLogger('info');
+    const logger = createStepLogger();
     const reporters = openReporters({
         github: openGitHub({ job, token }, readMachine().proxy, logger),
         report,
         logger,
+        warn: logger.warn,
+        isOrphan: true,
         signal: AbortSignal.timeout(limitInPost(REPORT_TIMEOUT_MS, AFTER_REPORT_MS)),
     });
     const { identity, preview } = report;
@@ -17588,7 +19304,7 @@ function explainEnd(step, state) {
         print_print.warning(`the preview failed: ${exposure.reason}`);
     if (exposure.phase !== 'ended')
         return;
-    print_print.info(`the preview has ended: ${exposure.reason}`);
+    createStepLogger(step.logLevel).info(`the preview has ended: ${exposure.reason}`);
     if (step.report.comment !== undefined && measureLife(state) < SHORT_LIFE_MS)
         print_print.notice('the preview lived for less than a minute, because it ends with its job: `hold: 30m` keeps the step, and the link, alive for reviewers');
 }

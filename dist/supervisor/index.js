@@ -30450,7 +30450,7 @@ function parseDuration(text, input) {
     return total;
 }
 /** `1h 30m`, `45m`, `12s`: the two largest units, rounded down. */
-function duration_formatDuration(ms) {
+function formatDuration(ms) {
     const seconds = Math.max(0, Math.floor(ms / 1000));
     const parts = [
         [Math.floor(seconds / 3600), 'h'],
@@ -30736,6 +30736,28 @@ function createLogger(options) {
     return { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') };
 }
 const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
+
+;// CONCATENATED MODULE: ./build/js/shared/log-line.js
+// One line of the log file of a preview: `2026-05-04T10:02:11Z warning: text`, in UTC. The supervisor writes them, and the
+// step shows them.
+const PREFIXES = { debug: 'debug: ', info: '', warn: 'warning: ', error: 'error: ' };
+/** How a line begins that the app has printed. */
+const CONSOLE_PREFIX = 'app | ';
+function renderLogLine(text, level, at) {
+    return `${at.toISOString().slice(0, 19)}Z ${PREFIXES[level]}${text}`;
+}
+/** Undefined for a line that no logger wrote, such as one of a crash. */
+function parseLogLine(line) {
+    const [, time, prefix, text] = /^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)Z (debug: |warning: |error: |)(.*)$/.exec(line) ?? [];
+    if (time === undefined || text === undefined)
+        return undefined;
+    const level = prefix === 'debug: ' ? 'debug' : prefix === 'warning: ' ? 'warn' : prefix === '' ? 'info' : 'error';
+    return { level, text, isConsole: level === 'info' && text.startsWith(CONSOLE_PREFIX), time };
+}
+/** The line as it stands in the file, without the date. */
+function cutDate(line) {
+    return line.replace(/^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)Z /, '$1 ');
+}
 
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
@@ -33182,7 +33204,7 @@ function isProxy({ protocol, hostname, pathname, search, hash, username, passwor
 ;// CONCATENATED MODULE: ./build/js/github/github-error.js
 // What goes wrong with a request to GitHub. Thrown by api.ts and rate-limit.ts.
 /** GitHub refused, could not be reached, or answered with something unexpected. */
-class GitHubError extends Error {
+class github_error_GitHubError extends Error {
     /** HTTP status; undefined if there was no answer. */
     status;
     /** Whether a later request may succeed. */
@@ -33333,7 +33355,7 @@ class Pauses {
     #refuse(waitMs) {
         const until = `${new Date(this.#until).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
         const message = `GitHub wants no request before ${until}: ${this.#said}`;
-        return new GitHubError(message, { retryable: true, retryAfterMs: waitMs });
+        return new github_error_GitHubError(message, { retryable: true, retryAfterMs: waitMs });
     }
 }
 
@@ -33397,7 +33419,7 @@ function connectGitHub(options) {
                 next = `GET ${address}`;
                 given = {};
             }
-            throw new GitHubError(`GitHub's list has more than ${MAX_PAGES} pages (${route})`, {
+            throw new github_error_GitHubError(`GitHub's list has more than ${MAX_PAGES} pages (${route})`, {
                 retryable: false,
             });
         },
@@ -33449,22 +33471,38 @@ async function awaitAnswer(work, route, signal) {
     }
 }
 function renderTimeout(route, cause) {
-    return new GitHubError(`GitHub did not answer in time (${route})`, { retryable: false, cause });
+    return new github_error_GitHubError(`GitHub did not answer in time (${route})`, { retryable: false, cause });
 }
 function explainFailure(error, route) {
-    if (error instanceof GitHubError)
+    if (error instanceof github_error_GitHubError)
         return error;
     const cause = error instanceof Error ? error.cause : undefined;
     if (cause instanceof ProxyError)
-        return new GitHubError(cause.message, { retryable: false, cause });
+        return new github_error_GitHubError(cause.message, { retryable: false, cause });
     // Octokit sets status 500 if no answer came; only an error with a response has a real status.
     if (is(Answered, error))
         return explainRefusal(error, route);
     const problem = isTimeout(cause)
         ? `GitHub did not answer within ${REQUEST_TIMEOUT_MS / 1000} s (${route})`
         : `GitHub could not be reached (${route}): ${sanitise_sanitise(errors_describeError(error))}`;
-    return new GitHubError(problem, { retryable: true, cause: error });
+    if (!isUntrustedCertificate(error))
+        return new github_error_GitHubError(problem, { retryable: true, cause: error });
+    const remedy = 'set NODE_EXTRA_CA_CERTS to a file with the certificate of its authority';
+    return new github_error_GitHubError(`${problem}; ${remedy}`, { retryable: false, cause: error });
 }
+/** Whether Node.js does not know the authority of the server's certificate (Node.js docs, "X509 certificate error codes"). */
+function isUntrustedCertificate(error) {
+    if (!(error instanceof Error))
+        return false;
+    return hasCode(error, ...UNKNOWN_AUTHORITY) || isUntrustedCertificate(error.cause);
+}
+const UNKNOWN_AUTHORITY = [
+    'SELF_SIGNED_CERT_IN_CHAIN',
+    'DEPTH_ZERO_SELF_SIGNED_CERT',
+    'UNABLE_TO_GET_ISSUER_CERT',
+    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+];
 /** Octokit's error for an answer without a body. */
 const NotModified = object({ status: literal(304) });
 /** GitHub's words for a missing permission; those of locked conversations, SAML or allow lists are different. */
@@ -33472,7 +33510,7 @@ const NO_PERMISSION = /resource not accessible|must have .*(access|rights|permis
 function explainRefusal({ status, response }, route) {
     const said = quoteRefusal(response.data);
     const retryAfterMs = readPauseMs({ status, headers: response.headers ?? {}, said });
-    return new GitHubError(`GitHub answered ${status} to ${route}: ${said}`, {
+    return new github_error_GitHubError(`GitHub answered ${status} to ${route}: ${said}`, {
         status,
         retryable: status >= 500 || status === 408 || retryAfterMs !== undefined,
         retryAfterMs,
@@ -33485,7 +33523,7 @@ function api_check(schema, data, route) {
     if (result.success)
         return result.output;
     const problem = typeof data === 'string' ? `no JSON: ${quoteRefusal(data)}` : sanitise_sanitise(summarize(result.issues));
-    throw new GitHubError(`GitHub's answer to ${route} is not as documented: ${problem}`, { retryable: true });
+    throw new github_error_GitHubError(`GitHub's answer to ${route} is not as documented: ${problem}`, { retryable: true });
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/wording.js
@@ -33505,7 +33543,7 @@ const PERMISSIONS = {
 /** A warning in one line: GitHub's message and, if a permission is missing, the two lines of YAML that give it. */
 function describeReportFailure(feature, error) {
     const { does, line } = PERMISSIONS[feature];
-    if (!(error instanceof GitHubError))
+    if (!(error instanceof github_error_GitHubError))
         return `could not ${does}: ${errors_describeError(error)}`;
     // Without its cause, which is not sanitised; the message says the same.
     const problem = `could not ${does}: ${error.message}`;
@@ -33517,6 +33555,13 @@ function describeReportFailure(feature, error) {
         return `${problem}. If the token lacks the permission, add ${advice}`;
     return error.status === 401 ? `${problem}. The token is wrong, or not valid any more` : problem;
 }
+/** The warning about a number that GitHub does not know, or does not show to this token. */
+function describeUnknownNumber(number, { repository }, error) {
+    return (`there is no comment: \`pr-number\` is ${number}, but ${repository.owner}/${repository.name} has no pull request with ` +
+        `that number, or the token may not read it: ${error.message}`);
+}
+/** How visitors get access. `given key`: the workflow's own key, which is never shown. */
+const ACCESSES = (/* unused pure expression or super */ null && (['open', 'link', 'given key', 'basic']));
 /** What a visitor needs apart from the link; undefined if the link is enough. */
 function describeEntry(access) {
     if (access === 'given key')
@@ -33555,7 +33600,7 @@ const FAILURES_BEFORE_WARNING = 3;
 /** A label may get another name, so its number decides where it is known. */
 const LabelSchema = object({ id: optional(number()), name: string() });
 /** What counts as unchanged. */
-const ConditionSchema = object({ headSha: string(), isOpen: dist_boolean(), hasLabel: dist_boolean() });
+const ConditionSchema = object({ heads: array(string()), isOpen: dist_boolean(), hasLabel: dist_boolean() });
 const WatchedPullRequestSchema = object({
     number: number(),
     /** The label whose removal ends the preview. */
@@ -33570,15 +33615,19 @@ const AnswerSchema = object({
     labels: optional(array(LabelSchema), []),
 });
 const LabeledEvent = object({ action: literal('labeled'), label: LabelSchema });
-/** What to watch, for a job that previews `pullRequest`. */
-function planWatch(job, pullRequest) {
+/**
+ * What to watch, for a job that previews `pullRequest`. `checkedOut`: the commit that is previewed, if it is known. A step
+ * before may have pushed it, so that it is newer than the event, and still not too old.
+ */
+function planWatch(job, pullRequest, checkedOut) {
     const { number, headSha, state } = pullRequest;
     const labeled = v.safeParse(LabeledEvent, job.event);
     const label = labeled.success ? labeled.output.label : undefined;
     // Who runs an old run again wants its preview, whatever has happened to the pull request since then.
     if (job.runAttempt > 1)
         return { number, label };
-    return { number, label, before: { headSha, isOpen: state === 'open', hasLabel: label !== undefined } };
+    const heads = [headSha, ...(checkedOut === undefined ? [] : [checkedOut])];
+    return { number, label, before: { heads, isOpen: state === 'open', hasLabel: label !== undefined } };
 }
 /** Looks at once, and then again and again. Never throws. Returns the function that stops watching. */
 function watchPullRequest(options) {
@@ -33632,12 +33681,12 @@ class Watch {
     #pauseAfter(error) {
         if (this.#signal.aborted)
             return 0;
-        const known = error instanceof GitHubError;
+        const known = error instanceof github_error_GitHubError;
         this.#failures += 1;
         const isFinal = !(known && error.retryable);
         if (isFinal || this.#failures >= FAILURES_BEFORE_WARNING)
             this.#warn(error);
-        const backoffMs = Math.min(this.#pollMs * 2 ** this.#failures, MAX_PAUSE_MS);
+        const backoffMs = Math.min(this.#pollMs * 2 ** (this.#failures - 1), MAX_PAUSE_MS);
         return Math.max(backoffMs, (known && error.retryAfterMs) || 0);
     }
     #warn(error) {
@@ -33652,14 +33701,14 @@ function findEnd(now, before, label) {
         return undefined;
     if (before.isOpen && now.state === 'closed')
         return now.merged ? 'pull request merged' : 'pull request closed';
-    if (before.headSha !== now.head.sha)
+    if (!before.heads.includes(now.head.sha))
         return 'newer commit';
     if (before.hasLabel && !hasLabel(now, label))
         return 'label removed';
     return undefined;
 }
 function describeCondition(now, label) {
-    return { headSha: now.head.sha, isOpen: now.state === 'open', hasLabel: hasLabel(now, label) };
+    return { heads: [now.head.sha], isOpen: now.state === 'open', hasLabel: hasLabel(now, label) };
 }
 function hasLabel({ labels }, label) {
     return labels.some(({ id, name }) => label?.id === undefined || id === undefined ? name === label?.name : id === label.id);
@@ -33718,8 +33767,12 @@ const JobSchema = object({
 const ReportSchema = object({
     identity: object({ key: string(), name: string() }),
     preview: PreviewSchema,
-    /** Absent without a pull request, or with `comment: false`. */
-    comment: optional(object({ pullRequest: number() })),
+    /** Absent without a pull request, or with `comment: false`. `instance`: hex digits that no other step has. */
+    comment: optional(object({ pullRequest: number(), instance: string() })),
+    /** Absent without `deployment: true`. `id`: tells this preview's deployment from all others. */
+    deployment: optional(object({ environment: string(), sha: string(), id: string() })),
+    /** Whether the token is likely to be read-only, as in a fork's job, so that a refusal needs no warning. */
+    expectsRefusal: optional(dist_boolean()),
 });
 /** What ends the preview from outside; nothing does if all are absent. */
 const EndsSchema = object({
@@ -34248,7 +34301,7 @@ const PhaseSchema = variant('phase', [
         ended_at: string(),
     }),
 ]);
-const state_json_StateMessageSchema = object({
+const StateMessageSchema = object({
     mode: picklist(APP_MODES),
     status: picklist(TUNNEL_STATUSES),
     /** Null unless the tunnel is Connected or Reconnecting. */
@@ -36927,7 +36980,7 @@ function findCaptureProblem(capture, { patterns, methods }) {
 ;// CONCATENATED MODULE: ./build/js/shared/count.js
 // Counts as people read them. Used by comment, summary and commands.
 /** `1 visit`, `2 visits`. */
-function count_renderCount(count, noun) {
+function renderCount(count, noun) {
     return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
@@ -36945,7 +36998,7 @@ function report_renderTimeout(query, wait, before, now) {
     const { matched, counts } = wait;
     const found = matched.length === 0 ? 'no request' : `${matched.length} of ${query.count} requests`;
     const lines = [
-        `${found} matched within ${duration_formatDuration(query.timeoutMs)}; waited for ${describeQuery(query)}`,
+        `${found} matched within ${formatDuration(query.timeoutMs)}; waited for ${describeQuery(query)}`,
         ...report_listRequests('matched', matched.length, matched.map(renderMatch)),
         ...report_listRequests('did not match', counts.other, wait.others.map(renderMiss)),
         ...report_listRequests('refused, so the app did not get them', counts.refused, wait.refused.map(renderMiss)),
@@ -36992,7 +37045,7 @@ function describeSilence({ filter }, before, now) {
     const [path = ''] = filter.patterns?.filter(pattern => !/[*?]/.test(pattern)) ?? [];
     const url = address.kind === 'none' ? 'the public address' : `${address.url}${path}`;
     const visits = now.visits - before.visits;
-    const others = visits > 0 ? ` ${count_renderCount(visits, 'request')} came to paths that are not captured.` : '';
+    const others = visits > 0 ? ` ${renderCount(visits, 'request')} came to paths that are not captured.` : '';
     const since = filter.since === 0 ? '' : ` since request ${filter.since}`;
     return `Nothing has come${since}: does the service send to ${url}?${others}`;
 }
@@ -37003,9 +37056,9 @@ function describeTunnel(before, now) {
         const reason = 'reason' in tunnel && tunnel.reason !== undefined ? `: ${tunnel.reason}` : '';
         return [`The tunnel is ${tunnel.status}, so nothing can come${reason}`];
     }
-    const upTime = connectedAt === undefined ? '' : ` for ${duration_formatDuration(Date.now() - connectedAt.getTime())}`;
+    const upTime = connectedAt === undefined ? '' : ` for ${formatDuration(Date.now() - connectedAt.getTime())}`;
     const lost = reconnects - before.reconnects;
-    const losses = lost > 0 ? ` It was lost ${count_renderCount(lost, 'time')} during the wait.` : '';
+    const losses = lost > 0 ? ` It was lost ${renderCount(lost, 'time')} during the wait.` : '';
     return [`The tunnel has been connected${upTime}.${losses}`];
 }
 function describeMatch(request) {
@@ -38423,7 +38476,7 @@ function describeLoss(role, child, end) {
 function toChildOptions(options) {
     const { command, args, cwd, environment, role, context } = options;
     const { onOutput: onLine, onChild, stopTimeoutMs, logger } = context;
-    const onKill = (killed) => logger.warn(`${role} did not stop within ${duration_formatDuration(stopTimeoutMs)}, the \`stop-timeout\`, and was killed: ${listNames(killed)}`);
+    const onKill = (killed) => logger.warn(`${role} did not stop within ${formatDuration(stopTimeoutMs)}, the \`stop-timeout\`, and was killed: ${listNames(killed)}`);
     return { command, args, cwd, environment, role, onLine, onChild, stopTimeoutMs, onKill };
 }
 function listNames(members) {
@@ -43125,6 +43178,7 @@ function acceptsHtml(request) {
 
 
 
+
 /** Enough to see what led to a crash, in the status page and in the failed comment. */
 const CONSOLE_LINES = 200;
 /**
@@ -43142,7 +43196,7 @@ async function startApp(options, timing) {
     const lines = options.console ?? new ConsoleLines();
     const onOutput = (line) => {
         lines.add(line);
-        options.logger.info(`app | ${sanitise_sanitise(line, CONSOLE_LINE_LENGTH)}`);
+        options.logger.info(`${CONSOLE_PREFIX}${sanitise_sanitise(line, CONSOLE_LINE_LENGTH)}`);
     };
     const lastLines = () => lines.tail(LAST_LINES);
     let prefersPublicPort = true;
@@ -43468,7 +43522,7 @@ function shortenLine(line) {
 function explainStart(error, timeout, timeoutMs) {
     if (!timeout.aborted)
         return error;
-    const message = `not ready within ${duration_formatDuration(timeoutMs)}, the \`startup-timeout\``;
+    const message = `not ready within ${formatDuration(timeoutMs)}, the \`startup-timeout\``;
     if (error instanceof TunnelError)
         return new TunnelError(message, { cause: error, retryable: false });
     return new AppError(message, { cause: error, lastLines: error instanceof AppError ? error.lastLines : [] });
@@ -43491,6 +43545,283 @@ function startEndClock(durationMs, onEnd) {
     };
     check();
     return () => clearTimeout(timer);
+}
+
+;// CONCATENATED MODULE: ./build/js/exposure/visit-counts.js
+// How many visits came in each minute. Reads the total of the ingress now and then, so that a visit costs nothing.
+// When there are too many steps, neighbours are merged: 24 days need no more memory than two hours.
+const MINUTE_MS = 60_000;
+const MAX_STEPS = 120;
+class VisitCounts {
+    #from;
+    #minutes = 1;
+    #counts = [];
+    #total = 0;
+    /** `from` is a time of Date.now(). */
+    constructor(from) {
+        this.#from = from;
+    }
+    /** `total` is the number of visits since the start; `now` a time of Date.now(). */
+    observe(total, now) {
+        while (this.#stepOf(now) >= MAX_STEPS)
+            this.#merge();
+        // A clock that was put back adds to the last step.
+        const at = Math.max(this.#stepOf(now), this.#counts.length - 1, 0);
+        while (this.#counts.length <= at)
+            this.#counts.push(0);
+        this.#counts[at] = (this.#counts[at] ?? 0) + total - this.#total;
+        this.#total = total;
+    }
+    describe() {
+        return { from: new Date(this.#from).toISOString(), minutes: this.#minutes, counts: [...this.#counts] };
+    }
+    #stepOf(now) {
+        return Math.floor((now - this.#from) / (this.#minutes * MINUTE_MS));
+    }
+    #merge() {
+        this.#minutes *= 2;
+        this.#counts = Array.from({ length: Math.ceil(this.#counts.length / 2) }, (_, at) => (this.#counts[2 * at] ?? 0) + (this.#counts[2 * at + 1] ?? 0));
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/exposure/history.js
+// Records what happens to one exposure, for the summary at its end: visits a minute, outages, and the recorded requests.
+// Owned by exposure.ts. Memory and time are bounded, however long it lives and whatever visitors send.
+
+
+
+/** How often the visits are read. */
+const SAMPLE_MS = 5_000;
+const MAX_OUTAGES = 50;
+const MAX_MOVES = 10;
+const MAX_PATHS = 30;
+/** More of a path or a reason would not be shown. */
+const MAX_TEXT = 200;
+class History {
+    #options;
+    #visits = new VisitCounts(Date.now());
+    #away = { tunnel: new Away('tunnel'), app: new Away('app') };
+    #webhooks = new Webhooks();
+    #mask;
+    #moves = [];
+    #address;
+    /** When the end began: a time of Date.now(). */
+    #endAt;
+    #timer;
+    #unsubscribe;
+    /** Records from now on, until `stop`. */
+    constructor(options) {
+        this.#options = options;
+        // In a path, a secret may be percent-encoded.
+        this.#mask = createMask(options.secrets.flatMap(secret => [secret, encodeURIComponent(secret.toWellFormed())]));
+        this.#timer = setInterval(() => this.#sample(), SAMPLE_MS).unref();
+        this.#unsubscribe = options.requests.subscribe(request => this.#webhooks.observe(request));
+    }
+    /** The end begins: tunnel and app are taken down on purpose from now on. */
+    end() {
+        this.#endAt ??= Date.now();
+    }
+    stop() {
+        this.end();
+        this.#sample();
+        clearInterval(this.#timer);
+        this.#unsubscribe();
+    }
+    /** To be called with each state. */
+    observe({ phase, tunnel, app, address }) {
+        if (this.#endAt !== undefined)
+            return;
+        const now = Date.now();
+        if (address.kind !== 'none')
+            this.#follow(address.url, phase.kind === 'live', now);
+        if (phase.kind !== 'live')
+            return;
+        const tunnelReason = 'reason' in tunnel ? tunnel.reason : undefined;
+        this.#away.tunnel.observe(tunnel.status === 'Connected', tunnelReason, now);
+        this.#away.app.observe(app.status === 'running', 'reason' in app ? app.reason : undefined, now);
+    }
+    describe() {
+        this.#sample();
+        const now = this.#endAt ?? Date.now();
+        const show = (text) => this.#mask(text).slice(0, MAX_TEXT);
+        const { tunnel, app } = this.#away;
+        const outages = [...tunnel.list, ...app.list]
+            .sort((one, other) => one.from.localeCompare(other.from))
+            .map(outage => ({ ...outage, reason: outage.reason === null ? null : show(outage.reason) }));
+        return {
+            address: this.#address ?? null,
+            visits: this.#visits.describe(),
+            times: describeTimes(this.#options.times),
+            slowest: (this.#options.times?.slowest ?? []).map(({ durationMs, method, path, status }) => ({
+                method: show(method),
+                path: show(path),
+                status,
+                duration_ms: Math.round(durationMs),
+            })),
+            outages,
+            away: { tunnel: tunnel.describe(now), app: app.describe(now) },
+            moves: [...this.#moves],
+            webhooks: this.#webhooks.describe(show),
+        };
+    }
+    #sample() {
+        this.#visits.observe(this.#options.readVisits(), Date.now());
+    }
+    #follow(url, isLive, now) {
+        if (url === this.#address)
+            return;
+        if (this.#address !== undefined && isLive) {
+            this.#moves.push({ at: new Date(now).toISOString(), url });
+            if (this.#moves.length > MAX_MOVES)
+                this.#moves.shift();
+        }
+        this.#address = url;
+    }
+}
+function describeTimes(times) {
+    const [median, p95] = [times?.percentile(0.5), times?.percentile(0.95)];
+    if (times === undefined || median === undefined || p95 === undefined)
+        return null;
+    return { count: times.count, median_ms: Math.round(median), p95_ms: Math.round(p95) };
+}
+/** The outages of one part. */
+class Away {
+    #part;
+    list = [];
+    #count = 0;
+    #ms = 0;
+    /** Since when it is away; `outage` is undefined if it is not listed. */
+    #open;
+    constructor(part) {
+        this.#part = part;
+    }
+    observe(isUp, reason, now) {
+        if (!isUp && this.#open === undefined)
+            this.#begin(now);
+        const outage = this.#open?.outage;
+        if (!isUp && outage !== undefined)
+            outage.reason ??= reason ?? null;
+        if (!isUp || this.#open === undefined)
+            return;
+        this.#ms += Math.max(0, now - this.#open.since);
+        if (outage !== undefined)
+            outage.until = new Date(now).toISOString();
+        this.#open = undefined;
+    }
+    describe(now) {
+        const open = this.#open === undefined ? 0 : Math.max(0, now - this.#open.since);
+        return { count: this.#count, ms: this.#ms + open };
+    }
+    #begin(now) {
+        this.#count += 1;
+        const isListed = this.list.length < MAX_OUTAGES / 2;
+        const outage = isListed
+            ? { part: this.#part, from: new Date(now).toISOString(), until: null, reason: null }
+            : undefined;
+        if (outage !== undefined)
+            this.list.push(outage);
+        this.#open = { since: now, outage };
+    }
+}
+/** Counts the recorded requests, once each, when they are over. */
+class Webhooks {
+    #counted = new WeakSet();
+    #queued = new WeakSet();
+    #dropped = new WeakSet();
+    #paths = new Map();
+    #counts = { count: 0, refused: 0, queued: 0, dropped: 0, replayed: 0 };
+    observe(request) {
+        if (request.delivery !== undefined && isFirst(this.#queued, request))
+            this.#counts.queued += 1;
+        if (request.delivery?.outcome.kind === 'dropped' && isFirst(this.#dropped, request))
+            this.#counts.dropped += 1;
+        if (!request.isFinished || !isFirst(this.#counted, request))
+            return;
+        if (request.replayOf !== undefined)
+            this.#counts.replayed += 1;
+        else
+            this.#count(request);
+    }
+    describe(show) {
+        const paths = [...this.#paths.values()].map(one => ({
+            ...one,
+            method: show(one.method),
+            path: show(one.path),
+        }));
+        return { ...this.#counts, paths: paths.sort((one, other) => other.count - one.count) };
+    }
+    #count({ method, target, refusal, answer }) {
+        const isRefused = refusal !== undefined;
+        this.#counts.count += 1;
+        if (isRefused)
+            this.#counts.refused += 1;
+        const path = cutQuery(target);
+        const status = answer?.status ?? null;
+        const key = JSON.stringify([method, path, status, isRefused]);
+        const known = this.#paths.get(key);
+        if (known !== undefined)
+            known.count += 1;
+        else if (this.#paths.size < MAX_PATHS)
+            this.#paths.set(key, { method, path, status, isRefused, count: 1 });
+    }
+}
+function isFirst(seen, request) {
+    if (seen.has(request))
+        return false;
+    seen.add(request);
+    return true;
+}
+
+;// CONCATENATED MODULE: ./build/js/shared/response-times.js
+// How long requests take: a histogram for median and percentiles, and the slowest ones. The gateway records each visit
+// here, so `add` must cost next to nothing.
+/** 8 buckets for each doubling: a bucket's middle is at most 4.5 % off. The last one begins at 17 minutes. */
+const BUCKETS_PER_DOUBLING = 8;
+const BUCKETS = 20 * BUCKETS_PER_DOUBLING;
+const MAX_SLOWEST = 10;
+class ResponseTimes {
+    #buckets = new Uint32Array(BUCKETS + 1);
+    #count = 0;
+    /** The slowest first. */
+    #slowest = [];
+    /** What a request must exceed to be one of them. */
+    #thresholdMs = -1;
+    get count() {
+        return this.#count;
+    }
+    get slowest() {
+        return this.#slowest;
+    }
+    /** `describe` is called only for a request that is one of the slowest. */
+    add(durationMs, describe) {
+        this.#count += 1;
+        const bucket = durationMs <= 1 ? 0 : Math.min(BUCKETS, 1 + Math.floor(Math.log2(durationMs) * BUCKETS_PER_DOUBLING));
+        this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + 1;
+        if (durationMs > this.#thresholdMs)
+            this.#place({ ...describe(), durationMs });
+    }
+    /** The time within which that share (0 to 1) of the requests was answered, in milliseconds; undefined without any. */
+    percentile(share) {
+        if (this.#count === 0)
+            return undefined;
+        let left = Math.ceil(share * this.#count);
+        const bucket = this.#buckets.findIndex(count => {
+            left -= count;
+            return left <= 0;
+        });
+        return bucket === 0 ? 1 : 2 ** ((bucket - 0.5) / BUCKETS_PER_DOUBLING);
+    }
+    /** One for each method and path: ten times the same request would tell nothing. */
+    #place(slow) {
+        const known = this.#slowest.find(({ method, path }) => method === slow.method && path === slow.path);
+        if (known !== undefined && known.durationMs >= slow.durationMs)
+            return;
+        this.#slowest = [...this.#slowest.filter(one => one !== known), slow]
+            .sort((one, other) => other.durationMs - one.durationMs)
+            .slice(0, MAX_SLOWEST);
+        if (this.#slowest.length === MAX_SLOWEST)
+            this.#thresholdMs = this.#slowest.at(-1)?.durationMs ?? -1;
+    }
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/pages/notice.js
@@ -47663,17 +47994,29 @@ function refuseOwnPath(visit) {
     return true;
 }
 /** Counts the request; never answers it. */
-function countVisit({ response, upgrade }, { tally }) {
+function countVisit({ request, response, upgrade }, { tally }) {
     tally.visits += 1;
     // The response of a WebSocket is detached from its connection, and then does not close with it.
     const whole = upgrade?.socket ?? response;
     if (whole.destroyed)
         return false;
     tally.open += 1;
+    const begun = performance.now();
     whole.once('close', () => {
         tally.open -= 1;
+        if (upgrade !== undefined || !response.writableFinished || isForEvents(request))
+            return;
+        tally.times.add(performance.now() - begun, () => ({
+            method: request.method ?? '',
+            path: readPath(request),
+            status: response.statusCode,
+        }));
     });
     return false;
+}
+/** EventSource says so (HTML, 9.2.2). */
+function isForEvents({ headers }) {
+    return headers.accept?.startsWith('text/event-stream') === true;
 }
 /** Refuses with 413 a `Content-Length` above `max-body`, before a 100 (Continue). upload.ts counts chunked bodies. */
 function refuseLargeBody(visit, { maxBodyBytes }) {
@@ -48097,7 +48440,7 @@ class DeliveryQueue {
     }
     #describeLoss(error) {
         if (isTimeout(error))
-            return `the app did not answer within ${duration_formatDuration(this.#limits.answerMs)}`;
+            return `the app did not answer within ${formatDuration(this.#limits.answerMs)}`;
         if (error instanceof DeliveryCut)
             return error.message;
         const invalid = explainInvalidAnswer(error);
@@ -48134,7 +48477,7 @@ class DeliveryQueue {
             const count = this.#waiting.findIndex(({ queuedMs }) => queuedMs > oldest);
             const old = this.#waiting.splice(0, count === -1 ? this.#waiting.length : count);
             for (const entry of old)
-                this.#drop(entry, `not delivered within ${duration_formatDuration(ageMs)}`);
+                this.#drop(entry, `not delivered within ${formatDuration(ageMs)}`);
             if (old.length > 0)
                 this.#report();
             this.#ageTimer = this.#isBusy ? this.#watchAge() : undefined;
@@ -48144,10 +48487,10 @@ class DeliveryQueue {
     #report() {
         const { logger } = this.#options;
         if (this.#delivered > 0)
-            logger.info(`${count_renderCount(this.#delivered, 'webhook')} delivered`);
+            logger.info(`${renderCount(this.#delivered, 'webhook')} delivered`);
         this.#delivered = 0;
         for (const [reason, count] of this.#dropped)
-            logger.warn(`${count_renderCount(count, 'webhook')} dropped: ${reason}`);
+            logger.warn(`${renderCount(count, 'webhook')} dropped: ${reason}`);
         this.#dropped.clear();
     }
 }
@@ -48257,7 +48600,7 @@ function checkAge(timestamp, nowS, mayBeAhead) {
     const ageS = nowS - timestamp;
     if (ageS <= TOLERANCE_S && (mayBeAhead || ageS >= -TOLERANCE_S))
         return RIGHT;
-    const distance = duration_formatDuration(Math.abs(ageS) * 1000);
+    const distance = formatDuration(Math.abs(ageS) * 1000);
     const where = ageS > 0 ? `${distance} old` : `${distance} in the future`;
     return {
         kind: 'stale',
@@ -49061,6 +49404,7 @@ function replay_describeLoss(kind, error) {
 
 
 
+
 /** Ready at once: there is no port to listen on. */
 function startGateway(options) {
     const context = createContext(options);
@@ -49088,6 +49432,7 @@ function startGateway(options) {
         get openVisits() {
             return context.tally.open;
         },
+        times: context.tally.times,
         followApp: () => context.queue?.follow(),
         replay: (captured, order) => replayer.replay(captured, order),
         stop: async (drainMs) => {
@@ -49117,7 +49462,7 @@ function createContext(options) {
             ? new DeliveryQueue({ readApp: app, compression, logger, ...(queueLimits && { limits: queueLimits }) })
             : undefined,
         logger,
-        tally: { visits: 0, open: 0 },
+        tally: { visits: 0, open: 0, times: new ResponseTimes() },
     };
 }
 function runPasses(passes, visit, context) {
@@ -49845,6 +50190,7 @@ function openGateway(options) {
         get openVisits() {
             return gateway.openVisits;
         },
+        times: gateway.times,
         needsApp: false,
         endsTls: tls !== undefined,
         probe: (url, signal) => probeHttp(url, proofKey, signal, certificate),
@@ -49871,6 +50217,7 @@ function openRelay({ app, threadScript, logger }) {
         get openVisits() {
             return relay.open;
         },
+        times: undefined,
         needsApp: true,
         endsTls: false,
         probe: async (url, signal) => {
@@ -53463,6 +53810,8 @@ function describe(found) {
 
 
 
+
+
 /** How long the app waits for the check: another program answers at once, and without hairpin NAT no answer comes. */
 const CHECK_HEAD_START_MS = 1_000;
 /** How long a preview that is ready waits for the public inspector, which opens beside it. */
@@ -53479,6 +53828,7 @@ class Exposure {
     #tunnel;
     /** What the app prints. */
     consoleLines = new ConsoleLines();
+    #history;
     #inspector;
     #app;
     #appStart;
@@ -53519,6 +53869,12 @@ class Exposure {
             restarts: 0,
             warnings: [],
         };
+        this.#history = new History({
+            readVisits: () => this.#ingress.visits,
+            times: this.#ingress.times,
+            requests: this.#recorder,
+            secrets: listPageSecrets(config),
+        });
         this.#requestsFile =
             options.requestsFile === undefined
                 ? undefined
@@ -53567,6 +53923,10 @@ class Exposure {
     /** Whether somebody uses the preview: `begun` grows with each visit and replay, `open` counts those not over yet. */
     get usage() {
         return { begun: this.#ingress.visits + this.#replays, open: this.#ingress.openVisits };
+    }
+    /** What has happened so far. */
+    describeHistory() {
+        return this.#history.describe();
     }
     /** What the inspector shows apart from the state. */
     get inspection() {
@@ -53713,6 +54073,7 @@ class Exposure {
     }
     async #release(finish, error) {
         this.#stopClock();
+        this.#history.end();
         this.#cancelled.abort();
         const { phase } = this.#state;
         const end = finish(phase.kind === 'live' ? { liveAt: phase.liveAt } : {});
@@ -53730,6 +54091,7 @@ class Exposure {
         const left = await removeFolder((0,external_node_path_.join)(this.#options.folder, 'app'));
         if (left !== undefined)
             this.warn(left);
+        this.#history.stop();
         this.#update(last);
         // Last of all: those who watch see the end.
         await this.#attempt('the public inspector', this.#inspector?.stop());
@@ -53748,6 +54110,7 @@ class Exposure {
     }
     #update(change) {
         this.#state = { ...this.#state, ...change };
+        this.#history.observe(this.#state);
         for (const listener of this.#listeners) {
             try {
                 listener(this.state);
@@ -53837,7 +54200,7 @@ function watchUsage({ ends: { idleTimeoutMs }, exposure, logger, end }) {
         const isReachable = phase.kind === 'live' && tunnel.status === 'Connected';
         if (!idleTime.isOver({ ...exposure.usage, isReachable }, performance.now()))
             return;
-        logger.info(`nobody has used the preview for ${duration_formatDuration(idleTimeoutMs)}`);
+        logger.info(`nobody has used the preview for ${formatDuration(idleTimeoutMs)}`);
         end('idle timeout');
     });
 }
@@ -53903,6 +54266,299 @@ async function reapJournal(file, graceMs) {
     return await Promise.all(left.map(async (record) => ({ ...record, ...(await endProcess(record, graceMs)) })));
 }
 
+;// CONCATENATED MODULE: ./build/js/github/events.js
+// Reads and checks the payloads of `issue_comment` and `workflow_run`, which name a pull request without describing it.
+// Used by fork-rules and pull-request.
+
+const IssueEvent = object({
+    issue: object({ number: number(), pull_request: optional(object({})) }),
+});
+const Actor = nullish(object({ login: string() }));
+const Id = optional(number());
+/** A pull request as a run lists it: without the names of the repositories. */
+const ListedPullRequest = object({
+    number: number(),
+    head: optional(object({ sha: string() })),
+    base: optional(object({ repo: object({ id: Id }) })),
+});
+const WorkflowRunEvent = object({
+    workflow_run: object({
+        event: string(),
+        head_sha: string(),
+        head_branch: nullish(string()),
+        /** null: the repository is gone. */
+        head_repository: nullable(object({ full_name: string(), id: Id })),
+        /** Empty for forks (actions/runner 3444). May list pull requests of another repository, or with a newer head. */
+        pull_requests: nullish(array(ListedPullRequest), []),
+        actor: Actor,
+        triggering_actor: Actor,
+    }),
+    repository: optional(object({ id: Id })),
+});
+/** What an `issue_comment` event is about; undefined for other events. */
+function events_readIssue({ event }) {
+    const result = v.safeParse(IssueEvent, event);
+    return result.success ? result.output.issue : undefined;
+}
+/** The run that a `workflow_run` event waited for; undefined for other events. */
+function events_readWorkflowRun({ event }) {
+    const result = v.safeParse(WorkflowRunEvent, event);
+    if (!result.success)
+        return undefined;
+    const { workflow_run, repository } = result.output;
+    const { pull_requests, ...run } = workflow_run;
+    const pullRequests = pull_requests
+        .filter(({ head, base }) => head?.sha === run.head_sha && compareIds(base?.repo.id, repository?.id) !== false)
+        .map(({ number }) => number)
+        .sort((a, b) => a - b);
+    return { ...run, pullRequests, isOwnHead: compareIds(run.head_repository?.id, repository?.id) };
+}
+/** Whether two repositories are the same one; undefined if an id is missing. A repository keeps its id when renamed. */
+function compareIds(a, b) {
+    return a === undefined || b === undefined ? undefined : a === b;
+}
+
+;// CONCATENATED MODULE: ./build/js/github/pull-request.js
+// Finds the pull request that a run belongs to, in the event or otherwise through the API, and whether the repository
+// is public. Used by step/report-target, identity.ts and the fork rules.
+
+
+
+const Repository = object({ full_name: string(), id: optional(number()) });
+/** The fields that are read of a pull request; events and the API describe it in the same form. */
+const PullRequestSchema = pipe(object({
+    number: number(),
+    state: optional(picklist(['open', 'closed']), 'open'),
+    head: object({ sha: string(), ref: optional(string()), repo: nullable(Repository) }),
+    base: optional(object({ repo: optional(Repository) })),
+}), transform(({ number, state, head, base }) => ({
+    number,
+    state,
+    headSha: head.sha,
+    headBranch: head.ref,
+    headRepository: head.repo?.full_name ?? '',
+    isOwnHead: head.repo === null ? false : compareIds(head.repo.id, base?.repo?.id),
+})));
+const PullRequestEvent = object({ pull_request: PullRequestSchema });
+/** The pull request in the event's own payload, as it was when the event happened. */
+function readEventPullRequest(job) {
+    const result = v.safeParse(PullRequestEvent, job.event);
+    return result.success ? result.output.pull_request : undefined;
+}
+/** Whether the head lives in the job's own repository: by its ids, which a new name does not change, or by its name. */
+function isOwnHead(job, head) {
+    // GitHub compares owners and names case-insensitively.
+    const { owner, name } = job.repository;
+    return head.isOwnHead ?? isSameName(head.headRepository, `${owner}/${name}`);
+}
+function isSameName(a, b) {
+    return a.toLowerCase() === b.toLowerCase();
+}
+/** Events of runs whose commit is a branch's own. That of a schedule may be the head of a pull request by chance. */
+const BRANCH_EVENTS = (/* unused pure expression or super */ null && ([
+    'push',
+    'workflow_dispatch',
+    'pull_request',
+    'pull_request_target',
+    'pull_request_review',
+    'pull_request_review_comment',
+]));
+/**
+ * The pull request to report to, or undefined if the event has none (`merge_group`, `schedule`, a tag, a push to a
+ * branch without one). It may be closed. `number` overrides the search. Rejects with a GitHubError.
+ */
+async function findPullRequest(options) {
+    const { job, github, signal } = options;
+    const fromEvent = readEventPullRequest(job);
+    if (fromEvent && (options.number ?? fromEvent.number) === fromEvent.number)
+        return fromEvent;
+    const number = options.number ?? readEventNumber(job);
+    if (number !== undefined)
+        return readPullRequest({ job, github, number, signal });
+    const head = readHead(job);
+    return head && findByHead(head, options);
+}
+/** The pull request as it is now: whether it is still open, and where its head is. */
+function readPullRequest(options) {
+    const { owner, name: repo } = options.job.repository;
+    const parameters = { owner, repo, pull_number: options.number };
+    return options.github.request(PullRequestSchema, 'GET /repos/{owner}/{repo}/pulls/{pull_number}', {
+        parameters,
+        signal: options.signal,
+    });
+}
+/**
+ * What the run is about, from the event alone: the number of a pull request, otherwise the branch or tag. A branch of
+ * another repository comes with its owner, because two forks may use the same name.
+ */
+function pull_request_readSubject(job) {
+    const number = readEventPullRequest(job)?.number ?? readEventNumber(job);
+    if (number !== undefined)
+        return number;
+    const run = readWorkflowRun(job);
+    if (!run?.head_branch)
+        return job.ref;
+    const headRepository = run.head_repository?.full_name ?? '';
+    const isOwn = isOwnHead(job, { headRepository, isOwnHead: run.isOwnHead });
+    return isOwn ? run.head_branch : `${headRepository.split('/')[0]}:${run.head_branch}`;
+}
+/** The commit that the preview shows: the pull request's head, otherwise the commit the run is about. */
+function readCommit(job, pullRequest) {
+    const head = pullRequest ?? readEventPullRequest(job);
+    return head?.headSha ?? readWorkflowRun(job)?.head_sha ?? job.sha;
+}
+/** The number in a payload that names a pull request without describing it. */
+function readEventNumber(job) {
+    const issue = readIssue(job);
+    if (issue?.pull_request)
+        return issue.number;
+    const run = readWorkflowRun(job);
+    return run && BRANCH_EVENTS.includes(run.event) ? run.pullRequests[0] : undefined;
+}
+/** The head whose pull request is looked up. */
+function readHead(job) {
+    if (job.eventName === 'push' || job.eventName === 'workflow_dispatch') {
+        if (job.ref.startsWith('refs/tags/'))
+            return undefined;
+        const branch = /^refs\/heads\/(.+)/.exec(job.ref)?.[1];
+        const { owner, name } = job.repository;
+        return { sha: job.sha, branch, repository: `${owner}/${name}`, isOwn: true };
+    }
+    const run = readWorkflowRun(job);
+    if (run === undefined || !BRANCH_EVENTS.includes(run.event))
+        return undefined;
+    const headRepository = run.head_repository?.full_name ?? '';
+    return {
+        sha: run.head_sha,
+        branch: run.head_branch ?? undefined,
+        repository: headRepository,
+        isOwn: isOwnHead(job, { headRepository, isOwnHead: run.isOwnHead }),
+    };
+}
+/**
+ * The open pull request of that branch with that commit as its head. If there are several, for other base branches, it
+ * is the oldest, so that a new one does not move the report.
+ */
+async function findByHead(head, options) {
+    const isWanted = (pull) => pull.state === 'open' &&
+        pull.headSha === head.sha &&
+        (pull.headBranch === undefined || head.branch === undefined || pull.headBranch === head.branch) &&
+        (head.isOwn ? isOwnHead(options.job, pull) : isSameName(pull.headRepository, head.repository));
+    for (const list of [listByCommit, listByBranch]) {
+        const found = (await list(head, options)).filter(isWanted).sort((a, b) => a.number - b.number);
+        if (found[0] !== undefined)
+            return found[0];
+    }
+    return undefined;
+}
+/**
+ * Of a commit that is in the default branch already, GitHub lists only the pull request that brought it there, and of a
+ * fork's commit often none.
+ */
+async function listByCommit({ sha }, { job, github, signal }) {
+    const { owner, name: repo } = job.repository;
+    const parameters = { owner, repo, commit_sha: sha };
+    const route = 'GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls';
+    try {
+        return await github.list(PullRequestSchema, route, { parameters, signal });
+    }
+    catch (error) {
+        // The commit is not in this repository: that of a fork, or one whose branch is gone.
+        if (error instanceof GitHubError && error.status === 422)
+            return [];
+        throw error;
+    }
+}
+/** Finds those of forks, too. GitHub ignores a `head` that it does not understand, and lists everything. */
+async function listByBranch({ branch, repository }, { job, github, signal }) {
+    const [headOwner] = repository.split('/');
+    if (!branch || !headOwner)
+        return [];
+    const { owner, name: repo } = job.repository;
+    const parameters = { owner, repo, state: 'open', head: `${headOwner}:${branch}` };
+    return github.list(PullRequestSchema, 'GET /repos/{owner}/{repo}/pulls', { parameters, signal });
+}
+const RepositorySchema = object({ private: dist_boolean(), visibility: optional(string()) });
+const RepositoryEvent = object({ repository: RepositorySchema });
+/** Whether everybody can read the repository. Never rejects: an unknown visibility counts as not public. */
+async function readVisibility(job, github, signal) {
+    if (v.is(RepositoryEvent, job.event))
+        return toVisibility(job.event.repository);
+    const { owner, name: repo } = job.repository;
+    try {
+        const route = 'GET /repos/{owner}/{repo}';
+        const repository = await github.request(RepositorySchema, route, { parameters: { owner, repo }, signal });
+        return toVisibility(repository);
+    }
+    catch {
+        return 'not known to be public';
+    }
+}
+/** `internal` repositories of an enterprise are not public either. */
+function toVisibility(repository) {
+    const isPublic = !repository.private && (repository.visibility ?? 'public') === 'public';
+    return isPublic ? 'public' : 'not known to be public';
+}
+
+;// CONCATENATED MODULE: ./build/js/github/identity.js
+// The identity of a preview, which stays the same from run to run. own-comment.ts finds the preview's comment by it, so
+// that several previews of one pull request never edit each other's comments. Used by the step.
+
+
+/** 128 bits: no two previews of a repository share a key by chance. */
+const KEY_DIGITS = 32;
+/** 64 bits: a repository has few workflows. */
+const WORKFLOW_DIGITS = 16;
+/** Makes the identity from workflow file, job, step, matrix leg and name; the name defaults to `job (value, value)`. */
+function identifyPreview(job, name) {
+    const workflow = readWorkflowFile(job);
+    const leg = isRecord(job.matrix) ? job.matrix : {};
+    const shown = name?.trim() || renderJobName(job.jobId, leg);
+    const parts = [workflow, job.jobId, job.stepId, sortKeys(leg), shown];
+    return { key: identity_hash(JSON.stringify(parts), KEY_DIGITS), name: shown };
+}
+/** Hex digits that stand for the workflow file that was started; for a called workflow, that is its caller. */
+function identifyWorkflow(job) {
+    return identity_hash(readWorkflowFile(job), WORKFLOW_DIGITS);
+}
+/**
+ * The text from which the preview's public address is derived: repository, pull request or branch, and the preview's
+ * key. Sends no request to GitHub, because a missing answer must not change the address.
+ */
+function identifyAddress(job, { key }, number) {
+    const { owner, name } = job.repository;
+    return JSON.stringify([owner, name, number ?? readSubject(job), key]);
+}
+/** Whether a job may have more previews like this one: the name or the matrix tells them apart. */
+function isOneOfSeveral(job, name) {
+    return Boolean(name?.trim()) || (isRecord(job.matrix) && Object.keys(job.matrix).length > 0);
+}
+/** Without the branch. */
+function readWorkflowFile(job) {
+    return job.workflowRef.split('@')[0] ?? '';
+}
+function identity_hash(text, digits) {
+    return (0,external_node_crypto_.createHash)('sha256').update(text).digest('hex').slice(0, digits);
+}
+/** As GitHub shows it in the list of checks: `test (ubuntu, 24)`. */
+function renderJobName(jobId, leg) {
+    const values = Object.values(leg).map(value => (typeof value === 'string' ? value : JSON.stringify(value)));
+    const job = jobId || 'preview';
+    return values.length === 0 ? job : `${job} (${values.join(', ')})`;
+}
+/** Sorts the keys, so that their order does not change the identity. */
+function sortKeys(value) {
+    if (Array.isArray(value))
+        return value.map(sortKeys);
+    if (!isRecord(value))
+        return value;
+    const entries = Object.entries(value).map(([key, inner]) => [key, sortKeys(inner)]);
+    return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+function isRecord(value) {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 ;// CONCATENATED MODULE: ./build/js/github/report-queue.js
 // Decides when a report on GitHub is written: one view at a time, always the newest. A failure is one warning and never
 // affects the preview. Used by comment-writer.ts and deployment-writer.ts.
@@ -53912,6 +54568,13 @@ async function reapJournal(file, graceMs) {
 
 /** Short failures of GitHub end in seconds. After a longer one, only the next change of state is written. */
 const RETRY_DELAYS_MS = [1_000, 4_000];
+/**
+ * A preview that keeps changing its state must not use up what GitHub allows: all writes with one token may be 80 a
+ * minute and 500 an hour. So this many are made at once, and then one in each interval: at most 22 in the first hour,
+ * and 12 in every other. The end is written in any case.
+ */
+const WRITES_AT_ONCE = 10;
+const WRITE_INTERVAL_MS = 5 * 60_000;
 class ReportQueue {
     #options;
     #newest;
@@ -53919,27 +54582,55 @@ class ReportQueue {
     #warned = false;
     /** True once nothing more can be written, for instance because the permission is missing. */
     #closed = false;
+    #pace;
+    /** Ends the wait for the next write, because the view that came is the last one. */
+    #hurry = new AbortController();
+    /** Until then GitHub wants no request; milliseconds since 1970. */
+    #pausedUntil = 0;
     constructor(options) {
         this.#options = options;
+        this.#pace = new Pace(options.pace ?? { atOnce: WRITES_AT_ONCE, intervalMs: WRITE_INTERVAL_MS });
     }
     /** Never rejects. Resolves when this view, or a newer one, is written or given up. */
     update(view) {
         this.#newest = view;
+        if (isLast(view))
+            this.#hurry.abort();
         this.#writing ??= this.#writeAll();
         return this.#writing;
     }
     /** Resolves when nothing is left to write. */
     async flush() {
+        this.#hurry.abort();
         await this.#writing;
     }
     async #writeAll() {
         // Wait, so that two changes in one turn of the event loop become one write.
         await Promise.resolve();
-        for (let view = this.#take(); view !== undefined; view = this.#take()) {
+        for (;;) {
+            await this.#awaitTurn();
+            const view = this.#take();
+            if (view === undefined)
+                break;
             await this.#write(view).catch(error => this.#giveUp(error));
         }
         // In the same turn as the last #take, so that no update can come in between.
         this.#writing = undefined;
+    }
+    /** A pause that GitHub asked for holds also for the last view; ours does not. */
+    async #awaitTurn() {
+        if (this.#newest === undefined || this.#closed)
+            return;
+        await this.#sleep(this.#pausedUntil - Date.now(), this.#options.signal);
+        if (!this.#hurry.signal.aborted)
+            await this.#sleep(this.#pace.waitMs(), this.#hurry.signal);
+    }
+    /** Ends early, without an error, when a signal is aborted. */
+    async #sleep(delayMs, end) {
+        const { signal } = this.#options;
+        const signals = [signal, end].filter(one => one !== undefined);
+        if (delayMs > 0)
+            await (0,promises_namespaceObject.setTimeout)(delayMs, undefined, { signal: AbortSignal.any(signals) }).catch(() => { });
     }
     #take() {
         const view = this.#closed || this.#options.signal?.aborted ? undefined : this.#newest;
@@ -53951,30 +54642,65 @@ class ReportQueue {
         let newest = view;
         for (const delayMs of [...RETRY_DELAYS_MS, undefined]) {
             try {
-                this.#closed = (await write(newest)) === 'closed';
+                const result = await write(newest);
+                if (result === 'written')
+                    this.#pace.spend();
+                this.#closed = result === 'closed';
                 return;
             }
             catch (error) {
-                const retryable = error instanceof GitHubError && error.retryable;
+                const retryable = error instanceof github_error_GitHubError && error.retryable;
                 if (!retryable || delayMs === undefined)
                     throw error;
-                logger.debug(`the ${feature} will be written again in ${delayMs} ms: ${errors_describeError(error)}`);
-                await (0,promises_namespaceObject.setTimeout)(delayMs, undefined, signal ? { signal } : {});
+                const pauseMs = Math.max(delayMs, error.retryAfterMs ?? 0);
+                logger.debug(`the ${feature} will be written again in ${pauseMs} ms: ${errors_describeError(error)}`);
+                await (0,promises_namespaceObject.setTimeout)(pauseMs, undefined, signal ? { signal } : {});
                 newest = this.#take() ?? newest;
             }
         }
     }
     #giveUp(error) {
         const { feature, logger, signal } = this.#options;
-        const known = error instanceof GitHubError;
+        const known = error instanceof github_error_GitHubError;
         if (signal?.aborted && !known)
             return;
         this.#closed = !(known && error.retryable);
+        if (known)
+            this.#pausedUntil = Date.now() + (error.retryAfterMs ?? 0);
         if (this.#warned)
             return;
         this.#warned = true;
         logger.warn(describeReportFailure(feature, error));
     }
+}
+/** How often a view may be written: a full bucket of writes, and one more in each interval. */
+class Pace {
+    #options;
+    #left;
+    #countedAt = Date.now();
+    constructor(options) {
+        this.#options = options;
+        this.#left = options.atOnce;
+    }
+    /** 0 if a view may be written now. */
+    waitMs() {
+        this.#refill();
+        return this.#left >= 1 ? 0 : (1 - this.#left) * this.#options.intervalMs;
+    }
+    spend() {
+        this.#refill();
+        this.#left -= 1;
+    }
+    #refill() {
+        const { atOnce, intervalMs } = this.#options;
+        const now = Date.now();
+        this.#left = Math.min(atOnce, this.#left + (now - this.#countedAt) / intervalMs);
+        this.#countedAt = now;
+    }
+}
+/** No view follows it. */
+function isLast({ state }) {
+    return state.kind === 'ended' || state.kind === 'failed';
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/escaping.js
@@ -54046,10 +54772,8 @@ function longestRun(text) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/markdown.js
-// Renders the comment and the step summary as Markdown. Pure: the same view gives the same text. The text always names
-// the end of the preview, because a runner that dies cannot correct it. Used by comment-writer.ts and step/summary.ts.
-
-
+// Renders the comment as Markdown. Pure: the same view gives the same text. The text always names the end of the
+// preview, because a runner that dies cannot correct it. Used by comment-writer.ts; ../summary/ shares some words.
 
 
 /** GitHub refuses longer comments. The limits of the parts are much lower, so that their sum stays below this one. */
@@ -54062,19 +54786,24 @@ const markdown_MAX_WARNINGS = 10;
 function renderComment(view, marker) {
     return `${marker}\n${renderPreview(view)}\n`;
 }
-/** The step summary: the comment's text, and the figures if there are any. */
-function renderSummary(view, figures) {
-    if (figures === undefined)
-        return `${renderPreview(view)}\n`;
-    const { visits, restarts, reconnects, addressChanges, durationMs } = figures;
-    const parts = [
-        `live for ${formatDuration(Math.round(durationMs / 1000) * 1000)}`,
-        renderCount(visits, 'visit'),
-        renderCount(restarts, 'app restart'),
-        renderCount(reconnects, 'tunnel reconnect'),
-        ...(addressChanges > 0 ? [`${renderCount(addressChanges, 'change')} of address`] : []),
+/** A code span of a heading, whose fence may be longer than one backtick. */
+const NAME = /^### \S+ Preview ((`+)[^\n]*?[^`\n]\2(?!`)|\(empty\))/m;
+const ADDRESS = /`((?:https?|tcp):\/\/[\w.[\]:-]+)`/;
+const FOOTER = /^<sub>(.*) · updated [^<\n]*<\/sub>$/m;
+/**
+ * What is shown instead of a comment whose run is over and which nobody corrected. Takes name, address and footer from
+ * the old text, which our own user wrote.
+ */
+function renderStale(body, marker, now) {
+    const name = NAME.exec(body)?.[1];
+    const footer = FOOTER.exec(body)?.[1];
+    const paragraphs = [
+        `### ⚪ Preview ${name === undefined ? '' : `${name} `}has ended`,
+        `Its run is over and could not say so itself.${renderOldAddress(ADDRESS.exec(body)?.[1])}`,
+        NEW_RUN,
+        `<sub>${footer === undefined ? '' : `${footer} · `}updated ${renderTime(now)}</sub>`,
     ];
-    return `${renderPreview(view)}\n\n${parts.join(' · ')}\n`;
+    return `${marker}\n${paragraphs.join('\n\n')}\n`;
 }
 function renderPreview(view) {
     const { preview, state } = view;
@@ -54162,13 +54891,14 @@ const ENDINGS = {
     'label removed': 'Its label was removed, so it ended',
     'runner gone': 'The runner went away',
 };
+const NEW_RUN = 'Push a commit or run the workflow again to get a new one.';
 /** How to get a new preview; after a pull request is closed, nobody wants one. */
 function renderAgain(reason) {
     if (reason === 'pull request closed' || reason === 'pull request merged')
         return [];
     if (reason === 'label removed')
         return ['Add the label again to get a new one.'];
-    return ['Push a commit or run the workflow again to get a new one.'];
+    return [NEW_RUN];
 }
 function renderFailed(state) {
     const paragraphs = [renderCode(state.reason, 1_000)];
@@ -54214,19 +54944,69 @@ function renderFooter({ preview, updatedAt }) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/marker.js
-// The hidden first line of our comment: which preview it belongs to, and which run wrote it last. Used by
-// comment-writer.ts and own-comment.ts.
-/** The values are only hex and decimal digits, so that none can close the HTML comment early. */
-const MARKER = /^<!-- expose-action preview=([0-9a-f]{1,64}) run=(\d{1,20}) attempt=(\d{1,6}) -->/;
-function renderMarker({ key, runId, runAttempt }) {
-    return `<!-- expose-action preview=${key} run=${runId} attempt=${runAttempt} -->`;
+// The hidden first line of our comment: which preview it shows, which run wrote it last, and in which state. Runs read
+// it to decide who writes the comment, so it says everything that this decision needs. Used by own-comment.ts,
+// stale-comments.ts and comment-writer.ts.
+/** The values are only words, hex and decimal digits, so that none can close the HTML comment early. */
+const MARKER = /^<!-- expose-action((?: [a-z]+=[0-9a-z]+)+) -->/;
+/** Every value of a field has this form. The limits are those of the numbers that GitHub and we make. */
+const FIELDS = {
+    preview: /^[0-9a-f]{1,64}$/,
+    run: /^\d{1,20}$/,
+    attempt: /^\d{1,6}$/,
+    instance: /^[0-9a-f]{1,32}$/,
+    workflow: /^[0-9a-f]{1,64}$/,
+    slot: /^[1-9]\d{0,2}$/,
+    state: /^(?:starting|live|reconnecting|ended|failed)$/,
+    until: /^\d{1,11}$/,
+};
+/** Without a slot, it is the first one. */
+function renderMarker(marker) {
+    const { key, runId, runAttempt, instance, workflow, slot, state, until } = marker;
+    const fields = {
+        preview: key,
+        run: runId,
+        attempt: runAttempt,
+        instance,
+        workflow,
+        slot: slot === 1 ? undefined : slot,
+        state,
+        until: until && Math.ceil(until.getTime() / 1000),
+    };
+    const shown = Object.entries(fields).flatMap(([name, value]) => value === undefined ? [] : [`${name}=${value}`]);
+    return `<!-- expose-action ${shown.join(' ')} -->`;
 }
-/** The marker that opens a comment's body; a marker further down is a quote and does not count. */
+/**
+ * The marker that opens a comment's body; a marker further down is a quote and does not count. Fields that a later
+ * version may add are skipped.
+ */
 function readMarker(body) {
-    const [, key, runId, attempt] = MARKER.exec(body) ?? [];
+    const text = MARKER.exec(body)?.[1];
+    if (text === undefined)
+        return undefined;
+    const fields = new Map(text.trim().split(' ').map(readField));
+    for (const [name, value] of fields)
+        if (FIELDS[name]?.test(value) === false)
+            return undefined;
+    const [key, runId, attempt] = [fields.get('preview'), fields.get('run'), fields.get('attempt')];
     if (key === undefined || runId === undefined || attempt === undefined)
         return undefined;
-    return { key, runId, runAttempt: Number(attempt) };
+    const until = fields.get('until');
+    return {
+        key,
+        runId,
+        runAttempt: Number(attempt),
+        instance: fields.get('instance'),
+        workflow: fields.get('workflow'),
+        slot: Number(fields.get('slot') ?? 1),
+        state: STATES.find(state => state === fields.get('state')),
+        until: until === undefined ? undefined : new Date(Number(until) * 1000),
+    };
+}
+const STATES = ['starting', 'live', 'reconnecting', 'ended', 'failed'];
+function readField(field) {
+    const at = field.indexOf('=');
+    return [field.slice(0, at), field.slice(at + 1)];
 }
 /** Negative if `a` is the older run, positive if it is the newer one, 0 if both are the same attempt. */
 function compareRuns(a, b) {
@@ -54235,155 +55015,431 @@ function compareRuns(a, b) {
         return idA < idB ? -1 : 1;
     return a.runAttempt - b.runAttempt;
 }
+/** Whether both markers were written by the same step. Without instances, two steps of one run cannot be told apart. */
+function isSameWriter(a, b) {
+    const isKnown = a.instance !== undefined && b.instance !== undefined;
+    return compareRuns(a, b) === 0 && (!isKnown || a.instance === b.instance);
+}
+/** Whether the preview has ended or failed. Not known of earlier versions' comments, which count as alive. */
+function isOver(marker) {
+    return marker.state === 'ended' || marker.state === 'failed';
+}
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/own-comment.js
-// Our one comment on a pull request: finds it by its marker and its author, on all pages, and writes it. The marker is
-// not enough, because anyone who can comment can copy it. Used by comment-writer.ts, which decides when to write.
+// Our one comment on a pull request: finds it by its marker and its author, decides whether this run may write it, and
+// writes it. Used by comment-writer.ts, which decides when to write.
+//
+// Who writes: among previews that are alive the newest run, otherwise the run that ended last. Each run decides this for
+// itself, from the marker that the comment has at that moment; so it reads the comment before each edit, because GitHub
+// has no edit on the condition that nothing has changed. Two runs can still write in the same second: the writer looks
+// again a few seconds after it took a comment over.
+
+class OwnComment {
+    #options;
+    /** The comment that this process writes, or has yielded, once it is known. */
+    #id;
+    #slot = 1;
+    #isRunKnown;
+    #seen = { comments: [], next: 1 };
+    constructor(options) {
+        this.#options = options;
+    }
+    /** Our comment, or the one that shows another run's preview; undefined before the first write. */
+    get id() {
+        return this.#id;
+    }
+    /** What the last search saw of the thread, as one page. */
+    get seen() {
+        return this.#seen;
+    }
+    /**
+     * Creates or edits the comment; writes nothing if it reads the same already. `render` gets the marker that must open
+     * the body. Can be repeated after a failure: it finds a comment that the failed attempt created. Rejects with a
+     * GitHubError.
+     */
+    async write(standing, render) {
+        const place = (await this.#placeKnown(standing)) ?? (await this.#search(standing));
+        switch (place.kind) {
+            case 'new':
+                return this.#create(standing, render);
+            case 'lost':
+                this.#id = place.to.id;
+                return { kind: 'yielded', to: place.to.marker };
+            case 'comment':
+                return this.#edit(place, render(this.#markerOf(standing)));
+        }
+    }
+    async #edit({ comment, spare }, body) {
+        const { thread } = this.#options;
+        await this.#removeAll(spare);
+        const slot = this.#slot;
+        this.#id = comment.id;
+        if (isSameText(comment.body, body))
+            return { kind: 'unchanged', slot };
+        await thread.edit(comment.id, body);
+        return { kind: (await this.#isOwn(comment.marker)) ? 'written' : 'taken', slot };
+    }
+    /** The comment that was written before; undefined if it is gone, or if another step of this run has taken it. */
+    async #placeKnown(standing) {
+        if (this.#id === undefined)
+            return undefined;
+        const comment = await this.#options.thread.read(this.#id);
+        this.#id = undefined;
+        if (comment === undefined)
+            return undefined;
+        const read = readMarker(comment.body);
+        // Somebody who edited the comment may have removed the marker: the comment is still ours.
+        const marker = read?.key === this.#options.writer.key ? read : this.#markerOf(standing);
+        if (await this.#isSibling(marker))
+            return undefined;
+        return this.#contest([{ ...comment, marker }], standing);
+    }
+    /**
+     * Ends at the page that decides. Most threads have our comment on their first page, because the first run of a pull
+     * request creates it.
+     */
+    async #search(standing) {
+        this.#seen = { comments: [], next: 1 };
+        for await (const { comments, next } of this.#options.thread.readOwn()) {
+            this.#seen = { comments: [...this.#seen.comments, ...comments], next };
+            const found = this.#seen.comments.filter(({ marker }) => marker.key === this.#options.writer.key);
+            const place = await this.#chooseSlot(found, standing);
+            if (place.kind !== 'new')
+                return place;
+        }
+        return { kind: 'new' };
+    }
+    /** The slot that this step has already, otherwise the first one that no other step of this run has. */
+    async #chooseSlot(found, standing) {
+        const siblings = await this.#filter(found, marker => this.#isSibling(marker));
+        const [own] = await this.#filter(found, marker => this.#isOwn(marker));
+        const rest = found.filter(comment => !siblings.includes(comment));
+        if (own !== undefined) {
+            this.#slot = own.marker.slot + siblings.filter(other => isAhead(other, own)).length;
+        }
+        else {
+            this.#slot = 1;
+            while (siblings.some(({ marker }) => marker.slot === this.#slot))
+                this.#slot += 1;
+        }
+        const slot = own?.marker.slot ?? this.#slot;
+        return this.#contest(rest.filter(({ marker }) => marker.slot === slot), standing);
+    }
+    /** This run against every comment of its slot. There are several only if two runs created theirs at once. */
+    async #contest(candidates, standing) {
+        let own;
+        for (const candidate of candidates) {
+            if (await this.#isOwn(candidate.marker))
+                own ??= candidate;
+            else if (!(await this.#winsAgainst(candidate, standing)))
+                return { kind: 'lost', to: candidate };
+        }
+        const comment = own ?? candidates[0];
+        if (comment === undefined)
+            return { kind: 'new' };
+        return { kind: 'comment', comment, spare: candidates.filter(({ id }) => id !== comment.id) };
+    }
+    /** Asks GitHub about the other run only if the answer decides. */
+    async #winsAgainst(other, standing) {
+        const { writer, thread } = this.#options;
+        const isNewer = compareRuns(writer, other.marker) > 0;
+        const hasEnded = isOver(standing);
+        if (isOver(other.marker))
+            return isNewer || !hasEnded;
+        if (isNewer !== hasEnded)
+            return isNewer;
+        return thread.isGone(other, writer);
+    }
+    async #create(standing, render) {
+        const { thread, writer, logger } = this.#options;
+        const { comment, beside } = await thread.create(render(this.#markerOf(standing)));
+        const created = { ...comment, marker: this.#markerOf(standing) };
+        const rivals = beside.filter(({ id, marker }) => id !== created.id && marker.key === writer.key);
+        const siblings = await this.#filter(rivals, marker => this.#isSibling(marker));
+        const ahead = siblings.filter(other => isAhead(other, created)).length;
+        if (ahead > 0) {
+            this.#slot += ahead;
+            await thread.edit(created.id, render(this.#markerOf(standing)));
+        }
+        const others = rivals.filter(rival => rival.marker.slot === this.#slot && !siblings.includes(rival));
+        const place = await this.#contest([created, ...others], standing);
+        if (place.kind === 'lost') {
+            logger.debug(`removing comment ${created.id}: comment ${place.to.id} shows the preview of a newer run`);
+            await thread.remove(created.id);
+            this.#id = place.to.id;
+            return { kind: 'yielded', to: place.to.marker };
+        }
+        await this.#removeAll(others);
+        this.#id = created.id;
+        return { kind: 'written', slot: this.#slot };
+    }
+    async #removeAll(comments) {
+        for (const { id } of comments) {
+            this.#options.logger.debug(`removing comment ${id}: another comment shows the same preview`);
+            await this.#options.thread.remove(id);
+        }
+    }
+    async #isOwn(marker) {
+        const { writer } = this.#options;
+        if (isSameWriter(marker, writer))
+            return true;
+        return compareRuns(marker, writer) === 0 && !(await this.#runIsKnown());
+    }
+    /** Whether another step of this run wrote it: a preview of its own, which cannot be told apart in any other way. */
+    async #isSibling(marker) {
+        const { writer } = this.#options;
+        return compareRuns(marker, writer) === 0 && !(await this.#isOwn(marker));
+    }
+    /** Not on a laptop: act gives each of its runs the same id. */
+    async #runIsKnown() {
+        const { thread, writer } = this.#options;
+        this.#isRunKnown ??= (await thread.readRun(writer)) !== 'unknown';
+        return this.#isRunKnown;
+    }
+    async #filter(comments, check) {
+        const checked = await Promise.all(comments.map(({ marker }) => check(marker)));
+        return comments.filter((_, index) => checked[index]);
+    }
+    #markerOf({ state, until }) {
+        return { ...this.#options.writer, slot: this.#slot, state, until };
+    }
+}
+/** Of two steps of one run that chose the same slot, the one whose comment is older keeps it. */
+function isAhead(other, own) {
+    return other.marker.slot >= own.marker.slot && other.id < own.id;
+}
+/** GitHub may change line ends, and white space at the end. */
+function isSameText(a, b) {
+    const normalise = (text) => text.replaceAll('\r\n', '\n').trimEnd();
+    return normalise(a) === normalise(b);
+}
+
+;// CONCATENATED MODULE: ./build/js/github/comment/stale-comments.js
+// Comments of runs that were killed: they still say that their preview is alive. The next run of the same workflow marks
+// them as ended, also those of jobs, matrix legs and names that no longer exist. Used by comment-writer.ts.
+
+
+/** A run is polite: it marks this many, and leaves the rest to the next run. */
+const MAX_EDITS = 5;
+/** Comments that are looked at more closely; most of them ask GitHub about one run. */
+const MAX_CHECKS = 10;
+/**
+ * Resolves with the number of comments that were marked. `keep`: the comment of this run. `seen`: what is known of the
+ * thread already. Rejects as `Thread` does.
+ */
+async function endStaleComments(options) {
+    const { thread, writer, keep, seen } = options;
+    let [edits, checks] = [0, 0];
+    for await (const { comments } of readAll(thread, seen)) {
+        for (const comment of comments.filter(({ id, marker }) => id !== keep && isSuspect(marker, writer))) {
+            if (edits === MAX_EDITS || checks === MAX_CHECKS)
+                return edits;
+            checks += 1;
+            if ((await thread.isGone(comment, writer)) && (await end(thread, comment)))
+                edits += 1;
+        }
+    }
+    return edits;
+}
+async function* readAll(thread, seen) {
+    yield seen;
+    if (seen.next !== undefined)
+        yield* thread.readOwn({ from: seen.next });
+}
+/** A comment of this workflow that says it is alive, and that is not from this attempt of this run. */
+function isSuspect(marker, writer) {
+    const isOurs = marker.workflow !== undefined && marker.workflow === writer.workflow;
+    return isOurs && !isOver(marker) && compareRuns(marker, writer) !== 0;
+}
+/** False if somebody else wrote the comment meanwhile. */
+async function end(thread, { id, marker }) {
+    const comment = await thread.read(id);
+    const now = comment && readMarker(comment.body);
+    if (comment === undefined || now === undefined || renderMarker(now) !== renderMarker(marker))
+        return false;
+    await thread.edit(id, renderStale(comment.body, renderMarker({ ...marker, state: 'ended' }), new Date()));
+    return true;
+}
+
+;// CONCATENATED MODULE: ./build/js/github/comment/thread.js
+// The comments of one pull request, through the API. Says which of them our own user wrote, and whether the run that a
+// comment belongs to is over. Used by own-comment.ts and stale-comments.ts.
 
 
 
 const CommentSchema = object({
     id: number(),
     body: nullish(string(), ''),
-    user: nullable(object({ login: string() })),
+    /** null: the author deleted the account. */
+    user: nullish(object({ login: string() }), null),
+    created_at: optional(string(), ''),
+    updated_at: optional(string(), ''),
 });
-const RunSchema = object({ run_attempt: optional(number(), 1) });
+const RunSchema = object({ run_attempt: optional(number(), 1), status: nullish(string(), null) });
 /** The login of a job's own token, for servers that do not return the token's user. */
 const JOB_TOKEN_LOGIN = 'github-actions[bot]';
 const ONE = '/repos/{owner}/{repo}/issues/comments/{comment_id}';
-const own_comment_ALL = '/repos/{owner}/{repo}/issues/{issue_number}/comments';
-class OwnComment {
+const thread_ALL = '/repos/{owner}/{repo}/issues/{issue_number}/comments';
+const RUN = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
+/** The most that GitHub returns at once. */
+const PAGE_SIZE = 100;
+/** 6,000 comments. GitHub closes a conversation at 2,500. */
+const thread_MAX_PAGES = 60;
+/** No job lasts longer, not even on a self-hosted runner (GitHub's documented limit). */
+const LONGEST_JOB_MS = 5 * 24 * 3_600_000;
+/** Comments that were written this long before another one count as written at the same time. */
+const AT_ONCE_MS = 60_000;
+/** The clocks of two runners differ, and a comment may be written a moment late. */
+const CLOCK_MARGIN_MS = 60_000;
+/** All methods reject with a GitHubError, or with the reason of the signal. */
+class Thread {
     #options;
-    /** The first line of every body that is written. */
-    marker;
-    /** The comment that this process wrote, and its author, once they are known. */
-    #id;
     #login;
+    /** True once GitHub refused to show a run: the token lacks `actions: read`. */
+    #runsAreHidden = false;
+    /** The comment that was read last, and the tag of that answer. */
+    #known;
     constructor(options) {
-        const { runId, runAttempt, identity } = options.target;
         this.#options = options;
-        this.marker = { key: identity.key, runId, runAttempt };
+    }
+    /** The same thread for requests that another signal ends. */
+    endedBy(signal) {
+        const thread = new Thread({ ...this.#options, signal });
+        thread.#login = this.#login;
+        return thread;
     }
     /**
-     * Creates or edits the comment. `body` must begin with the marker. Can be repeated after a failure: it finds a
-     * comment that the failed attempt created. Rejects with a GitHubError.
+     * Our own user's comments with a marker, page by page in the order of their ids. `since`: only those that were written
+     * after that time (ISO 8601).
      */
-    async write(body) {
-        const found = (await this.#readOwn()) ?? (await this.#findAll());
-        const created = found.length === 0 ? await this.#create(body) : undefined;
-        const [kept, ...spare] = created ? await this.#findBeside(created) : found;
-        if (kept === undefined)
-            throw new Error('a comment was created and then not found');
-        for (const { id } of spare)
-            await this.#remove(id);
-        if (await this.#mustYieldTo(kept.marker))
-            return { kind: 'yielded', to: kept.marker };
-        this.#id = kept.id;
-        if (kept.id !== created?.id)
-            await this.#request(CommentSchema, `PATCH ${ONE}`, { comment_id: kept.id, body });
-        return { kind: 'written' };
+    async *readOwn(options = {}) {
+        const { from = 1, since } = options;
+        for (let page = from;; page += 1) {
+            const parameters = { issue_number: this.#options.pullRequest, per_page: PAGE_SIZE, page };
+            const comments = await this.#request(array(CommentSchema), `GET ${thread_ALL}`, {
+                ...parameters,
+                ...(since !== undefined && { since }),
+            });
+            // Only the few comments of interest are kept: a page may have 6 MB of text.
+            const isLast = comments.length < PAGE_SIZE || page === thread_MAX_PAGES;
+            yield { comments: await this.#keepOwn(comments), next: isLast ? undefined : page + 1 };
+            if (isLast)
+                return;
+        }
     }
-    /** The comment that this process wrote before, as it is now; undefined if there is none, or somebody deleted it. */
-    async #readOwn() {
-        if (this.#id === undefined)
-            return undefined;
+    /** The comment as it is now; undefined if somebody deleted it. Costs nothing if it has not changed since the last read. */
+    read(id) {
+        return orUndefined(this.#poll(id));
+    }
+    async #poll(id) {
+        const { github, signal } = this.#options;
+        const known = this.#known?.comment.id === id ? this.#known : undefined;
+        const options = { parameters: { ...this.#repository(), comment_id: id }, signal, etag: known?.etag };
+        const polled = await github.poll(CommentSchema, `GET ${ONE}`, options);
+        if (polled === 'unchanged' && known !== undefined)
+            return known.comment;
+        if (polled === 'unchanged')
+            return this.#request(CommentSchema, `GET ${ONE}`, { comment_id: id });
+        this.#known = { comment: polled.body, etag: polled.etag };
+        return polled.body;
+    }
+    /**
+     * Creates a comment, and looks which others of ours were written at the same time; all others, if the search before
+     * looked for the wrong author.
+     */
+    async create(body) {
+        const parameters = { issue_number: this.#options.pullRequest, body };
+        const comment = await this.#request(CommentSchema, `POST ${thread_ALL}`, parameters);
+        const author = comment.user?.login ?? this.#login;
+        const isSurprise = this.#login !== undefined && this.#login !== author;
+        this.#login = author;
+        const at = Date.parse(comment.created_at);
+        const since = isSurprise || Number.isNaN(at) ? undefined : new Date(at - AT_ONCE_MS).toISOString();
+        const beside = [];
+        for await (const { comments } of this.readOwn({ since }))
+            beside.push(...comments);
+        return { comment, beside };
+    }
+    async edit(id, body) {
+        await this.#request(unknown(), `PATCH ${ONE}`, { comment_id: id, body });
+    }
+    async remove(id) {
+        await orUndefined(this.#request(unknown(), `DELETE ${ONE}`, { comment_id: id }));
+    }
+    /**
+     * Whether the preview of a comment that says it is alive cannot be: its end has passed, a later attempt of its run
+     * began, or GitHub says that the run is over or never was. A token without `actions: read` cannot ask; the comment's
+     * own end then decides, at the latest five days after the last edit.
+     */
+    async isGone({ marker, updated_at }, self) {
+        const now = Date.now();
+        if (marker.until !== undefined && now > marker.until.getTime() + CLOCK_MARGIN_MS)
+            return true;
+        if (now > Date.parse(updated_at) + LONGEST_JOB_MS)
+            return true;
+        // Attempts of a run follow one another, and steps of one attempt are alive as long as this one.
+        if (marker.runId === self.runId && marker.runAttempt <= self.runAttempt)
+            return compareRuns(marker, self) < 0;
+        const state = await this.readRun(marker);
+        return state === 'over' || state === 'unknown';
+    }
+    /** `unknown`: GitHub has no such run. `hidden`: the token may not look. */
+    async readRun({ runId, runAttempt }) {
+        if (this.#runsAreHidden)
+            return 'hidden';
         try {
-            const comment = await this.#request(CommentSchema, `GET ${ONE}`, { comment_id: this.#id });
-            return [{ ...comment, marker: this.#readMarker(comment) ?? this.marker }];
+            const run = await this.#request(RunSchema, RUN, { run_id: runId });
+            if (run.run_attempt < runAttempt)
+                return 'unknown';
+            return run.run_attempt > runAttempt || run.status === 'completed' ? 'over' : 'alive';
         }
         catch (error) {
-            if (!isStatus(error, 404))
+            if (isStatus(error, 404))
+                return 'unknown';
+            if (!isStatus(error, 403))
                 throw error;
-            this.#id = undefined;
-            return undefined;
+            this.#runsAreHidden = true;
+            return 'hidden';
         }
     }
-    /**
-     * All our comments for this preview, that of the newest run first. There are several only if two runs started at
-     * once.
-     */
-    async #findAll() {
-        const { github, target, signal } = this.#options;
-        const parameters = { ...this.#repository(), issue_number: target.pullRequest };
-        const comments = await github.list(CommentSchema, `GET ${own_comment_ALL}`, { parameters, signal });
+    /** The marker is not enough, because anyone who can comment can copy it. */
+    async #keepOwn(comments) {
         const marked = comments.flatMap(comment => {
-            const marker = this.#readMarker(comment);
+            const marker = readMarker(comment.body);
             return marker === undefined ? [] : [{ ...comment, marker }];
         });
         if (marked.length === 0)
             return [];
-        const author = await this.#readLogin();
-        return marked
-            .filter(({ user }) => user?.login === author)
-            .sort((a, b) => compareRuns(b.marker, a.marker) || a.id - b.id);
-    }
-    async #create(body) {
-        const parameters = { issue_number: this.#options.target.pullRequest, body };
-        const comment = await this.#request(CommentSchema, `POST ${own_comment_ALL}`, parameters);
-        this.#login = comment.user?.login ?? this.#login;
-        return { ...comment, marker: this.marker };
-    }
-    /** Looks again after a comment was created, because another run may have created its own at the same time. */
-    async #findBeside(created) {
-        const all = await this.#findAll();
-        return all.some(({ id }) => id === created.id) ? all : [...all, created];
-    }
-    async #remove(id) {
-        this.#options.logger.debug(`deleting comment ${id}: another comment shows the same preview`);
-        try {
-            await this.#request(unknown(), `DELETE ${ONE}`, { comment_id: id });
-        }
-        catch (error) {
-            if (!isStatus(error, 404))
-                throw error;
-        }
-    }
-    /**
-     * True if the marker names a newer run that GitHub knows. If GitHub does not know it, this run takes over the
-     * comment.
-     */
-    async #mustYieldTo(marker) {
-        if (compareRuns(marker, this.marker) <= 0)
-            return false;
-        try {
-            const route = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
-            const run = await this.#request(RunSchema, route, { run_id: marker.runId });
-            return run.run_attempt >= marker.runAttempt;
-        }
-        catch (error) {
-            // A token without `actions: read` cannot check the run. The author is our own user, so trust the marker: at worst
-            // this hides one link, while overwriting the link of a newer run would leave a dead one.
-            if (isStatus(error, 403))
-                return true;
-            if (isStatus(error, 404))
-                return false;
-            throw error;
-        }
+        const login = await this.#readLogin();
+        return marked.filter(({ user }) => user?.login === login);
     }
     async #readLogin() {
         const { github, signal } = this.#options;
         this.#login ??= await github.readLogin(signal).catch(error => {
-            if (error instanceof GitHubError)
+            if (error instanceof github_error_GitHubError)
                 return JOB_TOKEN_LOGIN;
             throw error;
         });
         return this.#login;
     }
-    #readMarker(comment) {
-        const marker = readMarker(comment.body);
-        return marker?.key === this.marker.key ? marker : undefined;
-    }
-    #request = (schema, route, parameters) => {
+    #request(schema, route, parameters) {
         const { github, signal } = this.#options;
         return github.request(schema, route, { parameters: { ...this.#repository(), ...parameters }, signal });
-    };
+    }
     #repository() {
         const { owner, name: repo } = this.#options.repository;
         return { owner, repo };
     }
 }
+function orUndefined(request) {
+    return request.catch(error => {
+        if (isStatus(error, 404))
+            return undefined;
+        throw error;
+    });
+}
 function isStatus(error, status) {
-    return error instanceof GitHubError && error.status === status;
+    return error instanceof github_error_GitHubError && error.status === status;
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/comment-writer.js
@@ -54393,31 +55449,112 @@ function isStatus(error, status) {
 
 
 
+
+
+
+
+
+/** After a comment was taken over: longer than the other run needs from its last look at the comment to its edit. */
+const TAKEN_CHECK_MS = 20_000;
+/** While another run has the comment: its preview may end before ours. Two requests each, of 1,000 an hour. */
+const YIELDED_CHECK_MS = 120_000;
 class CommentWriter {
+    #thread;
     #comment;
-    #logger;
+    #writer;
+    #options;
     #queue;
+    #flushing = new AbortController();
+    #newest;
+    #check;
+    #owner;
+    #isTwin = false;
+    #tidying;
     /** Nothing is written before the first `update`. */
-    constructor({ github, job, target, logger, signal }) {
-        this.#comment = new OwnComment({ github, repository: job.repository, target, logger, signal });
-        this.#logger = logger;
+    constructor(options) {
+        const { github, job, target, logger, signal } = options;
+        const { repository, runId, runAttempt } = job;
+        const { pullRequest, identity, instance } = target;
+        this.#options = options;
+        this.#writer = { key: identity.key, runId, runAttempt, instance, workflow: identifyWorkflow(job) };
+        this.#thread = new Thread({ github, repository, pullRequest, signal });
+        this.#comment = new OwnComment({ thread: this.#thread, writer: this.#writer, logger });
         this.#queue = new ReportQueue({ feature: 'comment', write: view => this.#write(view), logger, signal });
     }
     /** Never rejects. Resolves when this view, or a newer one, is written or given up. */
     update(view) {
+        this.#newest = view;
         return this.#queue.update(view);
     }
     /** Resolves when nothing is left to write. */
-    flush() {
-        return this.#queue.flush();
+    async flush() {
+        clearTimeout(this.#check);
+        this.#flushing.abort();
+        await this.#queue.flush();
     }
     async #write(view) {
-        const written = await this.#comment.write(renderComment(view, renderMarker(this.#comment.marker)));
-        if (written.kind === 'written')
-            return 'open';
-        this.#logger.info(`run ${written.to.runId} is newer: from now on the comment shows its preview`);
-        return 'closed';
+        clearTimeout(this.#check);
+        const standing = describeStanding(view.state);
+        const written = await this.#comment.write(standing, marker => this.#render(view, marker));
+        if (written.kind === 'yielded')
+            return this.#yield(standing, written.to);
+        this.#owner = undefined;
+        if (written.slot > 1)
+            this.#warnOfTwin(written.slot);
+        if (isOver(standing))
+            return 'written';
+        if (written.kind === 'taken')
+            this.#checkIn(this.#options.checkMs?.taken ?? TAKEN_CHECK_MS);
+        this.#tidying ??= this.#tidy();
+        return written.kind === 'unchanged' ? 'unchanged' : 'written';
     }
+    #yield(standing, owner) {
+        if (this.#owner?.runId !== owner.runId)
+            this.#options.logger.info(`the comment shows the preview of run ${owner.runId} now, which is newer or alive`);
+        this.#owner = owner;
+        if (isOver(standing))
+            return 'closed';
+        this.#checkIn(this.#options.checkMs?.yielded ?? YIELDED_CHECK_MS);
+        return 'unchanged';
+    }
+    /** Looks whether the comment is still, or should be, ours. */
+    #checkIn(delayMs) {
+        if (this.#flushing.signal.aborted)
+            return;
+        this.#check = setTimeout(() => {
+            if (this.#newest)
+                void this.#queue.update(this.#newest);
+        }, delayMs).unref();
+    }
+    #render(view, marker) {
+        const { slot } = marker;
+        const name = slot === 1 ? view.preview.name : `${view.preview.name} (${slot})`;
+        return renderComment({ ...view, preview: { ...view.preview, name } }, renderMarker(marker));
+    }
+    #warnOfTwin(slot) {
+        if (this.#isTwin)
+            return;
+        this.#isTwin = true;
+        this.#options.warn(`this run has ${slot} previews of the same name, perhaps from a workflow that it calls ${slot === 2 ? 'twice' : `${slot} times`}: this one has a comment of its own, but which comment and which address it gets may change from run to run; set \`name\` to a different text in each of them`);
+    }
+    /** Once, after the first write of a preview that is alive. The end of the preview does not wait for it. */
+    async #tidy() {
+        const { logger, signal } = this.#options;
+        const signals = signal ? [signal, this.#flushing.signal] : [this.#flushing.signal];
+        const thread = this.#thread.endedBy(AbortSignal.any(signals));
+        const { id, seen } = this.#comment;
+        try {
+            const count = await endStaleComments({ thread, writer: this.#writer, keep: id, seen });
+            if (count > 0)
+                logger.info(`marked ${renderCount(count, 'comment')} of runs that are over as ended`);
+        }
+        catch (error) {
+            logger.debug(`older comments were not checked: ${errors_describeError(error)}`);
+        }
+    }
+}
+function describeStanding(state) {
+    return { state: state.kind, until: 'endsAt' in state ? state.endsAt : undefined };
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/job.js
@@ -54432,7 +55569,7 @@ function renderCommitUrl(job, sha) {
     return `${renderRepositoryUrl(job)}/commit/${sha}`;
 }
 function renderRepositoryUrl({ serverUrl, repository }) {
-    return `${serverUrl}/${repository.owner}/${repository.name}`;
+    return `${serverUrl.replace(/\/+$/, '')}/${repository.owner}/${repository.name}`;
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/view.js
@@ -54491,9 +55628,305 @@ function describePreview(job, facts) {
     return { name, mode, commit, commitUrl, runUrl, entry, openWarning, warnings };
 }
 
+;// CONCATENATED MODULE: ./build/js/github/own-deployment.js
+// Our one deployment: creates it, finds it again, gives it a status, and ends those that killed runs of the same preview
+// left active. Used by deployment.ts, which decides what the status says.
+
+
+
+
+/** What we write into a deployment, to find it again. Only who can push can create one, so it need not be proved. */
+const PayloadSchema = object({
+    preview: string(),
+    run: pipe(string(), digits()),
+    attempt: number(),
+    id: string(),
+    /** The latest time the preview can live, if that is known (ISO 8601). */
+    ends: optional(string()),
+});
+/** GitHub returns the payload as it was sent, or as JSON text. */
+const DeploymentSchema = object({
+    id: number(),
+    payload: optional(unknown()),
+    created_at: optional(string(), ''),
+});
+/** The answer 202: GitHub has merged the base branch into the head instead, which we forbid. */
+const CreatedSchema = union([DeploymentSchema, object({ message: string() })]);
+const StatusesSchema = array(object({ state: string() }));
+const own_deployment_RunSchema = object({ status: nullish(string()), run_attempt: optional(number(), 1) });
+const own_deployment_ALL = '/repos/{owner}/{repo}/deployments';
+const STATUSES = `${own_deployment_ALL}/{deployment_id}/statuses`;
+/** How many deployments of an environment are read, the newest first: ours is among them. */
+const LIST_LENGTH = 50;
+/** How many earlier deployments are looked at. Each run does so, so that there are rarely more to end. */
+const MAX_EARLIER = 5;
+/** No job lives longer (GitHub's limits: 5 days on a self-hosted runner). */
+const own_deployment_LONGEST_JOB_MS = 5 * 24 * 60 * 60_000;
+/** Other states mean that the deployment is not, or no longer, in use. */
+const ACTIVE_STATES = ['success', 'in_progress', 'queued', 'pending', 'waiting'];
+class OwnDeployment {
+    #options;
+    /** GitHub's id, once it is known. */
+    #deployment;
+    #earlier = [];
+    constructor(options) {
+        this.#options = options;
+    }
+    /**
+     * Gives the deployment a status, and creates it first if there is none and `endsAt` is given. Can be repeated after a
+     * failure: it finds a deployment that the failed attempt created. Rejects with a GitHubError.
+     */
+    async write(status, creation) {
+        this.#deployment ??= await this.#find();
+        if (this.#deployment !== undefined && (await this.#addStatus(this.#deployment, status)))
+            return;
+        this.#deployment = undefined;
+        if (creation === undefined)
+            return;
+        this.#deployment = await this.#create(creation.endsAt);
+        await this.#addStatus(this.#deployment, status);
+    }
+    /** Ends earlier deployments of this preview whose runs are over: they were killed. Never rejects. */
+    async endEarlier(status) {
+        const earlier = this.#earlier.slice(0, MAX_EARLIER);
+        this.#earlier = [];
+        try {
+            for (const known of earlier)
+                if ((await this.#isActive(known)) && (await this.#isOver(known)))
+                    await this.#addStatus(known.deployment, status);
+        }
+        catch (error) {
+            this.#options.logger.debug(`earlier deployments were not ended: ${errors_describeError(error)}`);
+        }
+    }
+    /** GitHub's id of our deployment; undefined if there is none. Notes those of earlier runs. */
+    async #find() {
+        const { target } = this.#options;
+        const parameters = { environment: target.environment, per_page: LIST_LENGTH };
+        const all = await this.#request(array(DeploymentSchema), `GET ${own_deployment_ALL}`, parameters);
+        const known = all
+            .flatMap(item => readKnown(item))
+            .filter(({ payload }) => payload.preview === target.preview);
+        this.#earlier = known.filter(one => compareRuns(one, target) !== 0);
+        return known.find(({ payload }) => payload.id === target.id)?.deployment;
+    }
+    async #create(endsAt) {
+        const { environment, sha, preview, id, runId, runAttempt } = this.#options.target;
+        const ends = endsAt === undefined ? {} : { ends: endsAt.toISOString() };
+        const created = await this.#request(CreatedSchema, `POST ${own_deployment_ALL}`, {
+            ref: sha,
+            environment,
+            description: 'A preview from the runner, for as long as its job allows',
+            payload: { preview, run: runId, attempt: runAttempt, id, ...ends },
+            transient_environment: true,
+            production_environment: false,
+            // GitHub would merge the base branch into the head first, and refuse if some check has not passed yet, as that of
+            // this job.
+            auto_merge: false,
+            required_contexts: [],
+        });
+        if ('id' in created)
+            return created.id;
+        throw new github_error_GitHubError(`GitHub created no deployment: ${created.message}`, { retryable: false });
+    }
+    /** False if the deployment is gone. */
+    async #addStatus(deployment, status) {
+        const { state, description, environmentUrl, logUrl } = status;
+        try {
+            await this.#request(unknown(), `POST ${STATUSES}`, {
+                deployment_id: deployment,
+                state,
+                description,
+                log_url: logUrl,
+                ...(environmentUrl === undefined ? {} : { environment_url: environmentUrl }),
+                // Otherwise a success ends the earlier deployments of the environment, also those of other tools.
+                auto_inactive: false,
+            });
+            return true;
+        }
+        catch (error) {
+            if (error instanceof github_error_GitHubError && error.status === 404)
+                return false;
+            throw error;
+        }
+    }
+    async #isActive({ deployment }) {
+        const parameters = { deployment_id: deployment, per_page: 1 };
+        const [newest] = await this.#request(StatusesSchema, `GET ${STATUSES}`, parameters);
+        return newest === undefined || ACTIVE_STATES.includes(newest.state);
+    }
+    /** Whether the run's attempt has ended. A run that may still be alive keeps its deployment. */
+    async #isOver(known) {
+        const { target } = this.#options;
+        // A run is repeated only after it has ended.
+        if (known.runId === target.runId)
+            return known.runAttempt < target.runAttempt;
+        try {
+            const route = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
+            const run = await this.#request(own_deployment_RunSchema, route, { run_id: known.runId });
+            return run.status === 'completed' || run.run_attempt > known.runAttempt;
+        }
+        catch (error) {
+            if (!(error instanceof github_error_GitHubError) || compareRuns(known, target) > 0)
+                return false;
+            // Somebody has deleted the run, which is possible only after its end.
+            if (error.status === 404)
+                return true;
+            // A token without `actions: read`.
+            return isPast(known);
+        }
+    }
+    #request = (schema, route, parameters) => {
+        const { github, repository, signal } = this.#options;
+        const { owner, name: repo } = repository;
+        return github.request(schema, route, { parameters: { owner, repo, ...parameters }, signal });
+    };
+}
+function isPast({ payload, createdAt }) {
+    const ends = Date.parse(payload.ends ?? '');
+    const latest = Number.isNaN(ends) ? Date.parse(createdAt) + own_deployment_LONGEST_JOB_MS : ends;
+    return latest < Date.now();
+}
+function readKnown({ id, payload, created_at }) {
+    const read = safeParse(PayloadSchema, parsePayload(payload));
+    if (!read.success)
+        return [];
+    const { run, attempt } = read.output;
+    return [{ deployment: id, createdAt: created_at, payload: read.output, runId: run, runAttempt: attempt }];
+}
+function parsePayload(payload) {
+    if (typeof payload !== 'string')
+        return payload;
+    try {
+        return JSON.parse(payload);
+    }
+    catch {
+        return undefined;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/github/deployment.js
+// Shows the preview as a GitHub deployment, which the page of the pull request then links to: turns views into statuses,
+// and names the environment. Used by the supervisor's reports, by post, and by step/report-target.
+
+
+
+
+
+/** GitHub refuses longer ones. */
+const MAX_DESCRIPTION_LENGTH = 140;
+/** GitHub refuses longer names of environments. */
+const MAX_ENVIRONMENT_LENGTH = 255;
+class DeploymentWriter {
+    #deployment;
+    #isOrphan;
+    #queue;
+    /** The last status that was written. */
+    #last = '';
+    /** Nothing is written before the first `update`. */
+    constructor({ github, job, target, logger, isOrphan = false, signal }) {
+        this.#deployment = new OwnDeployment({ github, repository: job.repository, target, logger, signal });
+        this.#isOrphan = isOrphan;
+        this.#queue = new ReportQueue({
+            feature: 'deployment',
+            write: view => this.#write(view),
+            logger,
+            signal,
+        });
+    }
+    /** Never rejects. Resolves when this view, or a newer one, is written or given up. */
+    update(view) {
+        return this.#queue.update(view);
+    }
+    /** Resolves when nothing is left to write. */
+    flush() {
+        return this.#queue.flush();
+    }
+    async #write(view) {
+        const described = describeStatus(view);
+        const status = this.#isOrphan ? { ...described, state: 'inactive' } : described;
+        const text = JSON.stringify(status);
+        if (text === this.#last)
+            return 'unchanged';
+        const isOver = this.#isOrphan || view.state.kind === 'ended';
+        await this.#deployment.write(status, isOver ? undefined : { endsAt: readEnd(view.state) });
+        this.#last = text;
+        if (!isOver)
+            await this.#deployment.endEarlier(describeReplaced(view));
+        return 'written';
+    }
+}
+/** The status that shows a view. A deployment of a preview that is away for long counts as in progress again. */
+function describeStatus({ preview, state }) {
+    const logUrl = preview.runUrl;
+    const describe = (text) => sanitise_sanitise(text, MAX_DESCRIPTION_LENGTH);
+    switch (state.kind) {
+        case 'starting':
+            return { state: 'in_progress', description: describe(`Starting. ${deployment_renderEnd(state.endsAt)}`), logUrl };
+        case 'live':
+            return {
+                state: 'success',
+                description: describe(deployment_renderLive(preview, state)),
+                ...linkTo(state.url),
+                logUrl,
+            };
+        case 'reconnecting':
+            return {
+                state: 'in_progress',
+                description: describe(`${OUTAGES[state.outage]} since ${renderTime(state.since)}.`),
+                logUrl,
+            };
+        case 'ended':
+            return {
+                state: 'inactive',
+                description: describe(`${ENDINGS[state.reason]} at ${renderTime(state.endedAt)}.`),
+                logUrl,
+            };
+        case 'failed':
+            return { state: 'failure', description: describe(`It failed: ${state.reason}`), logUrl };
+    }
+}
+/** GitHub refuses addresses of other schemes than http and https. */
+function linkTo(url) {
+    return /^https?:/i.test(url) ? { environmentUrl: url } : {};
+}
+function deployment_renderLive({ entry }, { url, endsAt }) {
+    const address = linkTo(url).environmentUrl === undefined ? `Live at ${url}.` : 'Live.';
+    return [address, deployment_renderEnd(endsAt), ...(entry === undefined ? [] : [entry])].join(' ');
+}
+function deployment_renderEnd(endsAt) {
+    return endsAt === undefined ? 'It ends with its job.' : `It ends at ${renderTime(endsAt)} at the latest.`;
+}
+function readEnd(state) {
+    return 'endsAt' in state ? state.endsAt : undefined;
+}
+function describeReplaced({ preview, updatedAt }) {
+    const description = `Its run had ended when a newer one began, at ${renderTime(updatedAt)}.`;
+    return { state: 'inactive', description, logUrl: preview.runUrl };
+}
+/**
+ * `preview/pr-7`, or `preview/main` without a pull request, and below it the preview's name if several may exist.
+ * Letters and digits of all scripts stay, and `.`, `_`, `-` and `/`; everything else becomes `-`.
+ */
+function nameEnvironment(subject, name) {
+    const about = typeof subject === 'number' ? `pr-${subject}` : renderRef(subject);
+    const parts = ['preview', about, ...(name === undefined ? [] : [clean(name).replaceAll('/', '-')])];
+    const whole = parts.filter(part => part !== '').join('/');
+    return [...whole].slice(0, MAX_ENVIRONMENT_LENGTH).join('');
+}
+/** The name of a branch or tag. Each entry of a merge queue has a branch of its own, which soon is gone. */
+function renderRef(ref) {
+    const name = ref.replace(/^refs\/(?:heads|tags|pull)\//, '');
+    return name.startsWith('gh-readonly-queue/') ? 'merge-queue' : clean(name);
+}
+function clean(text) {
+    return text.replaceAll(/[^\p{L}\p{N}._/-]+/gu, '-').replaceAll(/^[-/]+|[-/]+$/g, '');
+}
+
 ;// CONCATENATED MODULE: ./build/js/supervisor/reporting.js
 // Keeps the reports on GitHub in step with the exposure: turns its states into views, and shows an outage only when it
 // lasts. Used by supervision; post uses the same reporters when the supervisor is dead.
+
 
 
 
@@ -54502,14 +55935,20 @@ function describePreview(job, facts) {
  */
 const FINISH_TIMEOUT_MS = 8_000;
 /** Everything that shows the preview on GitHub. Nothing is written before the first update. */
-function openReporters({ github, report, logger, signal }) {
-    const { job, connection } = github;
+function openReporters(options) {
+    const { report, warn, signal, isOrphan } = options;
+    const { job, connection: github } = options.github;
+    const logger = report.expectsRefusal ? { ...options.logger, warn: options.logger.info } : options.logger;
+    const { identity, comment, deployment } = report;
+    const { runId, runAttempt } = job;
     const reporters = [];
-    if (report.comment) {
-        const { pullRequest } = report.comment;
-        const { runId, runAttempt } = job;
-        const target = { pullRequest, identity: report.identity, runId, runAttempt };
-        reporters.push(new CommentWriter({ github: connection, job, target, logger, signal }));
+    if (comment) {
+        const target = { ...comment, identity };
+        reporters.push(new CommentWriter({ github, job, target, logger, warn, signal }));
+    }
+    if (deployment) {
+        const target = { ...deployment, preview: identity.key, runId, runAttempt };
+        reporters.push(new DeploymentWriter({ github, job, target, logger, isOrphan, signal }));
     }
     return reporters;
 }
@@ -54520,14 +55959,20 @@ function startReporting(options) {
     if (github === undefined || report === undefined)
         return { announceEnd: () => { }, finish: async () => { } };
     const overdue = new AbortController();
-    const reporters = openReporters({ github, report, logger, signal: overdue.signal });
+    const reporters = openReporters({
+        github,
+        report,
+        logger,
+        warn: message => exposure.warn(message),
+        signal: overdue.signal,
+    });
     const { identity, preview: constant } = report;
     const facts = describePreview(github.job, {
         ...constant,
         name: identity.name,
         mode: exposure.state.mode,
     });
-    const history = new History(config.exposure, constant);
+    const history = new reporting_History(config.exposure, constant);
     let timer;
     let last = '';
     const write = (current) => {
@@ -54550,7 +55995,7 @@ function startReporting(options) {
     let limit;
     exposure.subscribe(current => {
         // While it ends, the exposure still counts as live.
-        if (limit === undefined || isOver(current))
+        if (limit === undefined || reporting_isOver(current))
             write(current);
     });
     write(exposure.state);
@@ -54566,11 +56011,11 @@ function startReporting(options) {
         },
     };
 }
-function isOver({ phase }) {
+function reporting_isOver({ phase }) {
     return phase.kind === 'ended' || phase.kind === 'failed';
 }
 /** What a view needs to know about earlier states. */
-class History {
+class reporting_History {
     outageSince;
     #lastUrl;
     #lastLink;
@@ -54598,6 +56043,55 @@ class History {
     }
 }
 
+;// CONCATENATED MODULE: ./build/js/shared/history.js
+// What happened to an exposure over its life, for the summary: exposure/history.ts records it, outcome.json holds it, and
+// github/summary/ shows it. Its size is bounded, whatever happens.
+
+/** Part of the preview that can be away by itself. */
+const PARTS = ['tunnel', 'app'];
+/** Times are ISO 8601. Paths are without their query, and secrets in them are masked; both are strangers' text. */
+const HistorySchema = object({
+    /** The last public URL; null if there was none. */
+    address: nullable(string()),
+    /** Visits from `from` on, in steps of `minutes`; the last step may be shorter. */
+    visits: object({ from: string(), minutes: number(), counts: array(number()) }),
+    /** Of requests; from a histogram, exact to 5 %. Null without requests. */
+    times: nullable(object({ count: number(), median_ms: number(), p95_ms: number() })),
+    /** One for each method and path, the slowest first. Durations are up to the end of the answer. */
+    slowest: array(object({ method: string(), path: string(), status: number(), duration_ms: number() })),
+    /** While live; the first ones. `until` is null if it lasted to the end. */
+    outages: array(object({
+        part: picklist(PARTS),
+        from: string(),
+        until: nullable(string()),
+        reason: nullable(string()),
+    })),
+    /** Of all outages, also those that are not listed. */
+    away: object({
+        tunnel: object({ count: number(), ms: number() }),
+        app: object({ count: number(), ms: number() }),
+    }),
+    /** New public URLs after the first one; the last ones. */
+    moves: array(object({ at: string(), url: string() })),
+    /** The recorded requests. `status` is null if the sender left before the answer. */
+    webhooks: object({
+        count: number(),
+        refused: number(),
+        /** Kept while the app was away. */
+        queued: number(),
+        dropped: number(),
+        replayed: number(),
+        /** The first paths; `count` above has all. */
+        paths: array(object({
+            method: string(),
+            path: string(),
+            status: nullable(number()),
+            isRefused: dist_boolean(),
+            count: number(),
+        })),
+    }),
+});
+
 ;// CONCATENATED MODULE: ./build/js/supervisor/session-folder.js
 // The folder of one exposure on this machine. Main, post, stop and the `expose` command find the exposure through it.
 //
@@ -54605,7 +56099,8 @@ class History {
 //     session.json   how to reach it (0600: it holds the control token)
 //     journal        every process it started
 //     expose.log     its log
-//     outcome.json   its last state, written when it ends; until then blanks, which reserve the space on the disk
+//     outcome.json   its last state and history, written when it ends; until then blanks, which reserve the space
+//     latest.json    the same while it lives, half a minute old at most, for the case that it is killed
 //     requests.ndjson  the captured requests (0600)
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
@@ -54616,11 +56111,15 @@ class History {
 
 
 
+
 const PREFIX = 'expose-';
 /** How many previews a message names. */
 const MAX_NAMED = 10;
-/** Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each. */
-const OUTCOME_BYTES = 160 * 1024;
+/**
+ * Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each, and a
+ * history with about a hundred texts of 200 such characters.
+ */
+const OUTCOME_BYTES = 320 * 1024;
 const SessionSchema = object({
     /** What people see; not unique. */
     name: string(),
@@ -54629,6 +56128,7 @@ const SessionSchema = object({
     controlUrl: pipe(string(), regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
     controlToken: string(),
 });
+const OutcomeSchema = object({ ...StateMessageSchema.entries, history: optional(HistorySchema) });
 /** The files of a session folder. */
 function sessionFiles(folder) {
     return {
@@ -54636,6 +56136,7 @@ function sessionFiles(folder) {
         journal: (0,external_node_path_.join)(folder, 'journal'),
         log: (0,external_node_path_.join)(folder, 'expose.log'),
         outcome: (0,external_node_path_.join)(folder, 'outcome.json'),
+        latest: (0,external_node_path_.join)(folder, 'latest.json'),
         requests: (0,external_node_path_.join)(folder, 'requests.ndjson'),
         bin: (0,external_node_path_.join)(folder, 'bin'),
         app: (0,external_node_path_.join)(folder, 'app'),
@@ -54664,8 +56165,8 @@ function readSession(folder) {
  * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
  * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
  */
-function writeOutcome(folder, state) {
-    const text = Buffer.from(JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES));
+function writeOutcome(folder, state, history) {
+    const text = Buffer.from(describeOutcome(state, history).padEnd(OUTCOME_BYTES));
     const file = (0,external_node_fs_.openSync)(sessionFiles(folder).outcome, external_node_fs_.constants.O_WRONLY | external_node_fs_.constants.O_CREAT, 0o600);
     try {
         if ((0,external_node_fs_.writeSync)(file, text, 0, text.length, 0) < text.length)
@@ -54676,7 +56177,20 @@ function writeOutcome(folder, state) {
     }
 }
 function readOutcome(folder) {
-    return readDocument(sessionFiles(folder).outcome, StateMessageSchema);
+    return readDocument(sessionFiles(folder).outcome, OutcomeSchema);
+}
+/** Saves what is known now, in one step: a process may be killed at any moment. */
+function writeLatest(folder, state, history) {
+    const { latest } = sessionFiles(folder);
+    (0,external_node_fs_.writeFileSync)(`${latest}.new`, describeOutcome(state, history), { mode: 0o600 });
+    (0,external_node_fs_.renameSync)(`${latest}.new`, latest);
+}
+/** What `writeLatest` saved last. */
+function readLatest(folder) {
+    return readDocument(sessionFiles(folder).latest, OutcomeSchema);
+}
+function describeOutcome(state, history) {
+    return JSON.stringify({ ...describeState(state), ...(history && { history }) });
 }
 function readDocument(file, schema) {
     if (!existsSync(file))
@@ -54769,6 +56283,8 @@ function writeCommand(folder, cliScript) {
 
 /** A bug that repeats must not fill the log. */
 const MAX_BUGS_LOGGED = 10;
+/** How often state and history are saved. */
+const SAVE_MS = 30_000;
 /** Resolves when the control API listens, while the exposure still starts. */
 async function startSupervision(config, logger) {
     const files = sessionFiles(config.folder);
@@ -54792,10 +56308,12 @@ async function startSupervision(config, logger) {
     const unwatch = watchEnds({ ends: config.ends, exposure, github, logger });
     // The reason is part of the last state, which all readers get.
     exposure.start().catch(error => logger.debug(`the start failed: ${errors_describeError(error)}`));
+    const stopSaving = saveLatest(config.folder, exposure, logger);
     const finish = async () => {
         const state = await ended;
         unwatch();
-        const problem = supervision_attempt(() => writeOutcome(config.folder, state));
+        stopSaving();
+        const problem = supervision_attempt(() => writeOutcome(config.folder, state, exposure.describeHistory()));
         if (problem !== undefined)
             exposure.warn(`the outcome of the preview could not be saved: ${problem}`);
         await reporting.finish().catch(error => logger.warn(`the last report failed: ${errors_describeError(error)}`));
@@ -54803,6 +56321,26 @@ async function startSupervision(config, logger) {
         return state;
     };
     return { exposure, controlUrl: api.url, finished: finish(), failOnBug: createBugHandler(exposure, logger) };
+}
+/** Saves the state and the history now and then, and at each change of phase, tunnel or app. Returns what stops that. */
+function saveLatest(folder, exposure, logger) {
+    const save = () => {
+        const problem = supervision_attempt(() => writeLatest(folder, exposure.state, exposure.describeHistory()));
+        if (problem !== undefined)
+            logger.debug(`the latest state could not be saved: ${problem}`);
+    };
+    let last = '';
+    const unsubscribe = exposure.subscribe(({ phase, tunnel, app }) => {
+        const key = `${phase.kind} ${tunnel.status} ${app.status}`;
+        if (key !== last)
+            save();
+        last = key;
+    });
+    const timer = setInterval(save, SAVE_MS).unref();
+    return () => {
+        unsubscribe();
+        clearInterval(timer);
+    };
 }
 /** Logging and failing may fail, too: neither throws, or the error would come back here. */
 function createBugHandler(exposure, logger) {
@@ -54844,6 +56382,7 @@ function awaitEnd(exposure) {
 
 
 
+
 async function run() {
     const config = parse(SupervisorConfigSchema, JSON.parse(await (0,consumers_namespaceObject.text)(process.stdin)));
     const secrets = [...listSecrets(config.exposure), config.github?.token, config.controlToken];
@@ -54853,7 +56392,7 @@ async function run() {
     const logger = createLogger({
         level: config.logLevel,
         hidden: secrets.filter(secret => secret !== undefined),
-        write: (line, level) => log.writeLine(`${PREFIXES[level]}${line}`, level === 'error'),
+        write: (line, level) => log.writeLine(renderLogLine(line, level, new Date()), level === 'error'),
         isFull: () => log.isFull,
     });
     const { exposure, controlUrl, finished, failOnBug } = await startSupervision(config, logger);
@@ -54867,7 +56406,6 @@ async function run() {
 const STDOUT = 1;
 /** An app that prints a lot must not fill the runner's disk. */
 const MAX_LOG_BYTES = 10 * 1024 * 1024;
-const PREFIXES = { debug: 'debug: ', info: '', warn: 'warning: ', error: 'error: ' };
 tolerateBrokenOutput();
 void run().catch(error => {
     process.stderr.write(`error: ${sanitiseLines(errors_describeError(error))}\n`);

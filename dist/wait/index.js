@@ -1235,14 +1235,19 @@ const print = {
     failure: (text) => setFailed(sanitiseLines(text)),
     /** Lines in a folded group; the runner obeys no command in them. */
     group: (title, lines) => {
-        startGroup(sanitiseLines(title));
+        const end = openGroup(title);
         const resume = suspendCommands();
         for (const line of lines)
             print.info(line);
         resume();
-        endGroup();
+        end();
     },
 };
+/** Begins a folded group, which ends when the returned function is called. The runner does not nest groups. */
+function openGroup(title) {
+    startGroup(sanitiseLines(title));
+    return endGroup;
+}
 /** From now on the runner obeys no command in the output, until the returned function is called. */
 function suspendCommands() {
     const token = (0,external_node_crypto_namespaceObject.randomBytes)(16).toString('hex');
@@ -9390,6 +9395,55 @@ function cutQuery(target) {
 
 ;// CONCATENATED MODULE: external "node:path"
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+;// CONCATENATED MODULE: ./build/js/shared/history.js
+// What happened to an exposure over its life, for the summary: exposure/history.ts records it, outcome.json holds it, and
+// github/summary/ shows it. Its size is bounded, whatever happens.
+
+/** Part of the preview that can be away by itself. */
+const PARTS = ['tunnel', 'app'];
+/** Times are ISO 8601. Paths are without their query, and secrets in them are masked; both are strangers' text. */
+const HistorySchema = object({
+    /** The last public URL; null if there was none. */
+    address: nullable(string()),
+    /** Visits from `from` on, in steps of `minutes`; the last step may be shorter. */
+    visits: object({ from: string(), minutes: number(), counts: array(number()) }),
+    /** Of requests; from a histogram, exact to 5 %. Null without requests. */
+    times: nullable(object({ count: number(), median_ms: number(), p95_ms: number() })),
+    /** One for each method and path, the slowest first. Durations are up to the end of the answer. */
+    slowest: array(object({ method: string(), path: string(), status: number(), duration_ms: number() })),
+    /** While live; the first ones. `until` is null if it lasted to the end. */
+    outages: array(object({
+        part: picklist(PARTS),
+        from: string(),
+        until: nullable(string()),
+        reason: nullable(string()),
+    })),
+    /** Of all outages, also those that are not listed. */
+    away: object({
+        tunnel: object({ count: number(), ms: number() }),
+        app: object({ count: number(), ms: number() }),
+    }),
+    /** New public URLs after the first one; the last ones. */
+    moves: array(object({ at: string(), url: string() })),
+    /** The recorded requests. `status` is null if the sender left before the answer. */
+    webhooks: object({
+        count: number(),
+        refused: number(),
+        /** Kept while the app was away. */
+        queued: number(),
+        dropped: number(),
+        replayed: number(),
+        /** The first paths; `count` above has all. */
+        paths: array(object({
+            method: string(),
+            path: string(),
+            status: nullable(number()),
+            isRefused: dist_boolean(),
+            count: number(),
+        })),
+    }),
+});
+
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
 ;// CONCATENATED MODULE: external "node:timers/promises"
@@ -9588,7 +9642,8 @@ function findAncestor(name) {
 //     session.json   how to reach it (0600: it holds the control token)
 //     journal        every process it started
 //     expose.log     its log
-//     outcome.json   its last state, written when it ends; until then blanks, which reserve the space on the disk
+//     outcome.json   its last state and history, written when it ends; until then blanks, which reserve the space
+//     latest.json    the same while it lives, half a minute old at most, for the case that it is killed
 //     requests.ndjson  the captured requests (0600)
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
@@ -9599,11 +9654,15 @@ function findAncestor(name) {
 
 
 
+
 const PREFIX = 'expose-';
 /** How many previews a message names. */
 const MAX_NAMED = 10;
-/** Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each. */
-const OUTCOME_BYTES = (/* unused pure expression or super */ null && (160 * 1024));
+/**
+ * Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each, and a
+ * history with about a hundred texts of 200 such characters.
+ */
+const OUTCOME_BYTES = (/* unused pure expression or super */ null && (320 * 1024));
 const SessionSchema = object({
     /** What people see; not unique. */
     name: string(),
@@ -9612,6 +9671,7 @@ const SessionSchema = object({
     controlUrl: pipe(string(), regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
     controlToken: string(),
 });
+const OutcomeSchema = object({ ...state_json_StateMessageSchema.entries, history: optional(HistorySchema) });
 /** The files of a session folder. */
 function sessionFiles(folder) {
     return {
@@ -9619,6 +9679,7 @@ function sessionFiles(folder) {
         journal: (0,external_node_path_namespaceObject.join)(folder, 'journal'),
         log: (0,external_node_path_namespaceObject.join)(folder, 'expose.log'),
         outcome: (0,external_node_path_namespaceObject.join)(folder, 'outcome.json'),
+        latest: (0,external_node_path_namespaceObject.join)(folder, 'latest.json'),
         requests: (0,external_node_path_namespaceObject.join)(folder, 'requests.ndjson'),
         bin: (0,external_node_path_namespaceObject.join)(folder, 'bin'),
         app: (0,external_node_path_namespaceObject.join)(folder, 'app'),
@@ -9647,8 +9708,8 @@ function readSession(folder) {
  * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
  * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
  */
-function writeOutcome(folder, state) {
-    const text = Buffer.from(JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES));
+function writeOutcome(folder, state, history) {
+    const text = Buffer.from(describeOutcome(state, history).padEnd(OUTCOME_BYTES));
     const file = openSync(sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
     try {
         if (writeSync(file, text, 0, text.length, 0) < text.length)
@@ -9659,7 +9720,20 @@ function writeOutcome(folder, state) {
     }
 }
 function readOutcome(folder) {
-    return readDocument(sessionFiles(folder).outcome, state_json_StateMessageSchema);
+    return readDocument(sessionFiles(folder).outcome, OutcomeSchema);
+}
+/** Saves what is known now, in one step: a process may be killed at any moment. */
+function writeLatest(folder, state, history) {
+    const { latest } = sessionFiles(folder);
+    writeFileSync(`${latest}.new`, describeOutcome(state, history), { mode: 0o600 });
+    renameSync(`${latest}.new`, latest);
+}
+/** What `writeLatest` saved last. */
+function readLatest(folder) {
+    return readDocument(sessionFiles(folder).latest, OutcomeSchema);
+}
+function describeOutcome(state, history) {
+    return JSON.stringify({ ...describeState(state), ...(history && { history }) });
 }
 function readDocument(file, schema) {
     if (!(0,external_node_fs_namespaceObject.existsSync)(file))

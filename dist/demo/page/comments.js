@@ -94,7 +94,7 @@ class CommentCard {
 
   /** The card only grows: what stands below it does not move when a shorter version comes. */
   #keepHeight()       {
-    this.#height = Math.max(this.#height, this.#body.offsetHeight);
+    this.#height = Math.max(this.#height, Math.ceil(this.#body.getBoundingClientRect().height));
     this.#body.style.minHeight = `${this.#height}px`;
   }
 

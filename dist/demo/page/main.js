@@ -61,6 +61,7 @@ function showRun({ run }           )       {
   const [dot = '', text = ''] = CHECKS[run.phase === 'over' ? (run.conclusion ?? '') : run.phase] ?? [];
   for (const id of ['run-dot', 'check-dot']) byId(id, HTMLElement).className = `dot ${dot}`;
   setText('check-text', `run ${run.number} ${text}`);
+  setText('run-head', `Run ${run.number} of the workflow Preview ${text}.`);
 }
 
 /** Links to this page lead to GitHub in real life. */

@@ -63,13 +63,13 @@ export function showStory(latest           )       {
   setText('now', title);
   setText('now-text', text);
   showEvents(events);
-  const isLive = step === 'live' || step === 'back' || step === 'away';
+  const isUp = step === 'live' || step === 'back';
   const open = byId('open', HTMLAnchorElement);
   if (preview?.link) open.href = preview.link;
-  setHidden('open', !isLive || !server.isUp || !preview?.link);
-  setHidden('cut', !isLive || !server.isUp);
+  setHidden('open', !isUp || !preview?.link);
+  setHidden('cut', !isUp);
   setHidden('restore', server.isUp || isOver);
-  setHidden('end', !isLive);
+  setHidden('end', !isUp && step !== 'away');
   setHidden('cancel', run.phase !== 'main' || isOver);
   setHidden('again', run.phase !== 'over' || isOver);
   count();
