@@ -151,7 +151,7 @@ describeWithReal(['act', 'bore', 'wasmrun', 'runtime'], 'a workflow under act', 
     expect(JSON.stringify(github.requests)).not.toContain(secret);
   });
 
-  it('gives each job of a matrix a preview and a comment of its own', async () => {
+  it('gives each job of a matrix a preview, a comment and a deployment of its own', async () => {
     const { run, github, meeting } = await play(readWorkflow('matrix'), '127.0.0.41');
     const sent = await meeting.gather(run, 2);
     expect(sent).toMatchObject({ 'web-hello': { mode: 'web' }, 'os-hello': { mode: 'os' } });
@@ -162,10 +162,22 @@ describeWithReal(['act', 'bore', 'wasmrun', 'runtime'], 'a workflow under act', 
     ] as const) {
       const body = bodies.find(text => text.includes(`preview (${app})`));
       expect(await (await fetch(readLink(body))).text()).toContain(words);
+      const deployment = github.state.deploymentList.find(({ environment }) => environment.endsWith(app));
+      expect(deployment).toMatchObject({
+        environment: `preview/pr-7/preview-${app}`,
+        sha: PULL_REQUEST.head.sha,
+        transient: true,
+        production: false,
+      });
+      const link = () => deployment?.statuses.at(-1)?.environmentUrl ?? '';
+      const isDeployed = () => URL.parse(link())?.href === readLink(body);
+      await waitUntil(isDeployed, `${app} is deployed with the link of its comment`);
     }
     meeting.release();
     await expectGreen(run);
     expectEnded(github, 2);
+    const states = github.state.deploymentList.map(({ statuses }) => statuses.map(({ state }) => state));
+    expect(states).toEqual(Array(2).fill(['in_progress', 'success', 'inactive']));
   });
 
   it('keeps two previews of one job apart, and ends each on its own', async () => {
