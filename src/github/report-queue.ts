@@ -1,5 +1,5 @@
 // Decides when a report on GitHub is written: one view at a time, always the newest. A failure is one warning and never
-// affects the preview. Used by comment-writer.ts and deployment-writer.ts.
+// affects the preview. Used by comment-writer.ts and deployment.ts.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError } from '../shared/errors.ts';
@@ -122,7 +122,8 @@ export class ReportQueue {
     const { feature, logger, signal } = this.#options;
     const known = error instanceof GitHubError;
     if (signal?.aborted && !known) return;
-    this.#closed = !(known && error.retryable);
+    // 422 refuses this text: that of the next view may be accepted, above all the end.
+    this.#closed = !(known && (error.retryable || error.status === 422));
     if (known) this.#pausedUntil = Date.now() + (error.retryAfterMs ?? 0);
     if (this.#warned) return;
     this.#warned = true;

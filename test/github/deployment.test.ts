@@ -297,6 +297,22 @@ describe('without the permission', () => {
   });
 });
 
+describe('a status that GitHub refuses', () => {
+  it('is one warning, and the end is written all the same', async () => {
+    server.state.faults.push({
+      path: /statuses$/,
+      after: 1,
+      times: 1,
+      status: 422,
+      message: 'Validation Failed',
+    });
+    const run = startRun();
+    for (const state of [{ kind: 'starting' } as const, live, ended]) await run.update(sampleView(state));
+    expect(states()).toEqual([['in_progress', 'inactive']]);
+    expect(warnings()).toEqual([expect.stringContaining('Validation Failed')]);
+  });
+});
+
 describe('the status of a deployment', () => {
   it('has a description that GitHub accepts, whatever the reason says', () => {
     const reason = `::error::${'x'.repeat(500)}\n##[set-env]`;

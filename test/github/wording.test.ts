@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { GitHubError } from '../../src/github/api.ts';
-import { describeEntry, describeOpenWarning, describeReportFailure } from '../../src/github/wording.ts';
+import {
+  describeEntry,
+  describeOpenWarning,
+  describeReportFailure,
+  describeUnknownNumber,
+} from '../../src/github/wording.ts';
+import { sampleJob } from './samples.ts';
 
 describe('the warning about a report that failed', () => {
   it.each([
@@ -30,6 +36,15 @@ describe('the warning about a report that failed', () => {
   it('does not blame permissions for an outage', () => {
     const text = describeReportFailure('comment', new GitHubError('502', { status: 502, retryable: true }));
     expect(text).toBe('could not comment on the pull request: 502');
+  });
+});
+
+describe('the warning about `pr-number`', () => {
+  it('names number, repository and what GitHub said', () => {
+    const error = new GitHubError('GitHub answered 404', { status: 404, retryable: false });
+    expect(describeUnknownNumber(99, sampleJob(), error)).toBe(
+      'there is no comment: `pr-number` is 99, but octo/app has no pull request with that number, or the token may not read it: GitHub answered 404',
+    );
   });
 });
 
