@@ -1,7 +1,7 @@
 // Keeps an installed wasmrun in the runner's cache service between jobs: main takes what an earlier job left, post
 // leaves what this job installed. Used by preview and teardown. No failure here fails the job.
 
-import { mkdir, mkdtemp } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { OnChild } from '../app/program.ts';
@@ -12,6 +12,7 @@ import {
   nameEntries,
   packInstallation,
 } from '../app/wasmrun/kept.ts';
+import { formatTime } from '../app/wasmrun/progress.ts';
 import { describeError } from '../shared/errors.ts';
 import { removeFolder } from '../shared/folders.ts';
 import type { Logger } from '../shared/log.ts';
@@ -51,7 +52,6 @@ export function openInstallationStore(
     async restore(version, signal) {
       const { program, withRuntimes } = nameEntries(version);
       const names = mode === 'os' ? [withRuntimes, program] : [program, withRuntimes];
-      await mkdir(folder, { recursive: true, mode: 0o700 });
       const call = createCall(options, { verb: 'restore', names, folder, limitMs, signal });
       const answer = await callCacheService(call);
       if (answer.kind === 'restored') return { folder: join(folder, KEPT_FOLDER), name: answer.name };
@@ -81,7 +81,7 @@ export async function keepInstallation(
     const answer = await callCacheService(createCall(options, call));
     if (answer.kind === 'saved')
       logger.info(
-        `wasmrun ${installation.version}: kept in the cache for later jobs as ${name}, in ${describeSeconds(began)}`,
+        `wasmrun ${installation.version}: kept in the cache for later jobs as ${name}, in ${formatTime(performance.now() - began)}`,
       );
     else if (answer.kind !== 'absent')
       logger.info(
@@ -114,8 +114,4 @@ function findRuntimes(mode: AppMode, { variables }: CacheMachine): string | unde
   if (mode !== 'os' || variables.RUNNER_ENVIRONMENT === 'self-hosted') return undefined;
   const home = process.platform === 'win32' ? homedir() : (variables.HOME ?? homedir());
   return join(home, '.wasmrun', 'runtimes');
-}
-
-function describeSeconds(began: number): string {
-  return `${((performance.now() - began) / 1_000).toFixed(1)} s`;
 }

@@ -18,6 +18,8 @@ const PRINTERS: Readonly<Record<string, string>> = {
   'shared/output.ts': 'writes what the foreground hands it, and listens for broken outputs',
   'supervisor.ts': 'its last message, sanitised, because there may be no logger',
   'cli.ts': 'one fixed sentence for a Node too old to load anything else',
+  'cache.ts': 'its last message, for cache-service.ts, whose logger sanitises it',
+  'step/cache-call.ts': 'one line of JSON for cache-service.ts, after what the library prints',
   'page-host.ts': 'messages as JSON for the process that started it, which sanitises what it shows',
 };
 

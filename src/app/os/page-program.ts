@@ -134,7 +134,7 @@ function describeRefusal({ path, status, reason }: Extract<PageMessage, { type: 
   const shown = sanitise(readReason(reason), 500);
   return path.startsWith('/api/runtime')
     ? `wasmrun has no runtime for the program: ${shown}; it downloads one from github.com on first use, ` +
-        'so check that the runner can reach it, or restore ~/.wasmrun/runtimes from a cache'
+        'so check that the runner can reach it, or put the runtime into ~/.wasmrun/runtimes in an earlier step'
     : `wasmrun did not send the project's files (${sanitise(path)}, status ${status}): ${shown}`;
 }
 

@@ -17,7 +17,7 @@ import {
   openKept,
   PROGRAM,
 } from './kept.ts';
-import { CargoProgress, reportProgress } from './progress.ts';
+import { CargoProgress, formatTime, reportProgress } from './progress.ts';
 import { DigestError, type GitHubAccess, installFromRelease, RateLimitError } from './release.ts';
 import { isTooOld, parseWasmrunVersion } from './version.ts';
 
@@ -85,9 +85,9 @@ async function restoreKept(version: string, options: WasmrunOptions): Promise<st
     const found = await readVersion(program, options);
     if (found !== version) throw new AppError(`it says that it is version ${found}`);
     if (store.runtimesFolder !== undefined) await copyRuntimes(runtimes, store.runtimesFolder);
-    const before = `${record.way === 'build' ? 'building' : 'installing'} it took ${describeTime(record.tookMs)}`;
+    const before = `${record.way === 'build' ? 'building' : 'installing'} it took ${formatTime(record.tookMs)}`;
     logger.info(
-      `wasmrun ${version}: from the cache, in ${describeTime(performance.now() - began)} (${before})`,
+      `wasmrun ${version}: from the cache, in ${formatTime(performance.now() - began)} (${before})`,
     );
     return program;
   } catch (error) {
@@ -98,11 +98,6 @@ async function restoreKept(version: string, options: WasmrunOptions): Promise<st
     );
     return undefined;
   }
-}
-
-/** `1.4 s`, `6m 12s`. */
-function describeTime(ms: number): string {
-  return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : formatDuration(ms);
 }
 
 /** Without a wanted version, the first on PATH is used. If that is too old, throws, because the job chose it. */
@@ -164,6 +159,7 @@ async function installInto(cached: string, version: string, options: WasmrunOpti
   try {
     const way = await install(stage, version, options);
     const tookMs = Math.round(performance.now() - began);
+    options.logger.info(`wasmrun ${version}: installed, in ${formatTime(tookMs)}`);
     const digest = await digestFile(join(stage, 'bin', PROGRAM));
     const folder = await publishStage(stage, stage.startsWith(cached) ? cached : `${stage}-installed`);
     const program = join(folder, 'bin', PROGRAM);
@@ -226,7 +222,6 @@ async function install(
     try {
       await attempt({ ...options, stage, program, version, failure: failures[0] });
       await check();
-      options.logger.info(`wasmrun ${version}: installed`);
       return way;
     } catch (error) {
       options.signal.throwIfAborted();

@@ -1,5 +1,7 @@
-// Lines for the log while something takes long, so that nobody thinks it hangs. Used by the installation of wasmrun.
+// What the log says of an installation: how far it is, so that nobody thinks it hangs, and how long it took. Used by the
+// installation of wasmrun.
 
+import { formatDuration } from '../../shared/duration.ts';
 import type { Logger } from '../../shared/log.ts';
 
 /** Logs what `describe` says every `intervalMs` until the work has ended; nothing if it ends before. */
@@ -18,6 +20,11 @@ export async function reportProgress<Result>(
 /** `6.1 MB`, decimal, as GitHub shows sizes of downloads. */
 export function formatMegabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** `1.4 s`, `6m 12s`. */
+export function formatTime(ms: number): string {
+  return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : formatDuration(ms);
 }
 
 /** Counts the crates that cargo compiles, from the lines it prints. */
