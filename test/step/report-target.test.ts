@@ -46,7 +46,7 @@ const deployment = { deployment: 'true' };
 const schedule = { eventName: 'schedule', event: {}, sha: MAIN, ref: 'refs/heads/main' };
 
 /** The pull request with the comment, the environment, and the commit of the deployment. */
-async function summarise(...wanted: Parameters<typeof find>): Promise<[number?, string?, string?]> {
+async function summarise(...wanted: Parameters<typeof find>): Promise<(number | string | undefined)[]> {
   const report = await find(...wanted);
   return [report.comment?.pullRequest, report.deployment?.environment, report.deployment?.sha];
 }
