@@ -64,7 +64,7 @@ export const runDemo: RunDemo = async call => {
     const key = randomBytes(KEY_BYTES).toString('base64url');
     page = await openPage({ port: call.port, key, files, feed, act: action => story?.act(action) });
     const { link } = page;
-    const links = new Links(terminal, link);
+    const links = new Links(terminal, link, APPS[kind]);
     story = new Story({
       feed,
       root,
@@ -105,15 +105,24 @@ function locateFiles(script: string): { root: string; files: PageFiles } {
   return { root: resolve(folder, '../..'), files: readPage(join(folder, 'page')) };
 }
 
+const APPS: Readonly<Record<AppKind, string>> = {
+  os: "a Node.js program in wasmrun's OS mode (--web: a web app)",
+  web: "a web app (--os: a Node.js program in wasmrun's OS mode)",
+};
+
 /** Prints the links when all of them are known, and again when one has changed. */
 class Links {
   readonly #terminal: DemoTerminal;
   #inspector = '';
   #shown = '';
 
-  constructor(terminal: DemoTerminal, page: string) {
+  constructor(terminal: DemoTerminal, page: string, app: string) {
     this.#terminal = terminal;
-    terminal.print(`\n${renderRows([['pull request', page]])}`);
+    const rows = renderRows([
+      ['app', app],
+      ['pull request', page],
+    ]);
+    terminal.print(`\n${rows}`);
   }
 
   setInspector(link: string): void {
@@ -192,11 +201,8 @@ function isOsReady({ pathVariable, childEnvironments }: HostContext, toolCache: 
   const isInstalled =
     existsSync(join(toolCache, 'wasmrun')) ||
     pathVariable.split(delimiter).some(folder => folder !== '' && existsSync(join(folder, program)));
-  const { HOME, WASMRUN_WASMHUB_BASE_URL } = childEnvironments.wasmrun;
-  return (
-    isInstalled &&
-    (WASMRUN_WASMHUB_BASE_URL !== undefined || hasEntries(join(HOME ?? '', '.wasmrun', 'runtimes')))
-  );
+  const { HOME, USERPROFILE } = childEnvironments.wasmrun;
+  return isInstalled && hasEntries(join(HOME ?? USERPROFILE ?? '', '.wasmrun', 'runtimes'));
 }
 
 function hasEntries(folder: string): boolean {

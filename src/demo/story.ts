@@ -2,6 +2,7 @@
 // feed all that happens. Used by demo.ts.
 
 import { randomBytes } from 'node:crypto';
+import { callControl } from '../control/client.ts';
 import { INPUT_DEFAULTS } from '../inputs/inputs.ts';
 import { renderKeyFragment } from '../shared/public-url.ts';
 import type { RequestMessage } from '../shared/request-json.ts';
@@ -38,6 +39,8 @@ const PULL: PullRequest = {
   commit: '8f3c1e9ad27b60415c9e0b7f4a6d8e2153f7c0aa',
   body: 'The picture is now computed by a WebAssembly module. Please have a look at it before we merge.',
 };
+/** The workflow's job: the preview has its name. */
+const JOB = 'app';
 const BASE_COMMIT = '2b7d40f1c85ea3960d1f7be4926ac05d83e1f6b9';
 /** Below the ports that the kernel gives to connections: one of them could have the preview's port after an outage. */
 const PORT_RANGE = '20000-29999';
@@ -70,6 +73,7 @@ export class Story {
   readonly #webhookSecret = randomBytes(16).toString('hex');
   #gitHub: GitHubServer | undefined;
   #run: WorkflowRun | undefined;
+  #session: Session | undefined;
   #isCancelled = false;
   #isStopped = false;
 
@@ -108,7 +112,7 @@ export class Story {
       case 'restore':
         return void this.#bore.restore().then(() => this.#showBack());
       case 'end':
-        return void this.#run?.continue();
+        return void this.#end();
       case 'cancel':
         return void this.#cancel();
       case 'again':
@@ -188,6 +192,7 @@ export class Story {
       event: { pull_request, repository: { full_name: repository, private: true } },
       environment: {
         ...environment,
+        GITHUB_JOB: JOB,
         GITHUB_RUN_ID: String(100 + number),
         GITHUB_SERVER_URL: serverUrl,
         GITHUB_HEAD_REF: branch,
@@ -210,6 +215,7 @@ export class Story {
       'port-range': PORT_RANGE,
       verify: `github ${WEBHOOK_PATH} ${this.#webhookSecret}`,
       hold: '30m',
+      deployment: 'true',
       'github-token': this.#gitHub?.state.token ?? '',
     };
   }
@@ -264,6 +270,7 @@ export class Story {
       temp,
       {
         onSession: session => {
+          this.#session = session;
           inspector = renderKeyFragment(session.controlUrl, session.controlToken);
           this.#options.onSession(session);
         },
@@ -314,6 +321,12 @@ export class Story {
     if (this.#run === undefined || this.#feed.documents.run.phase === 'over') return;
     this.#isCancelled ||= this.#feed.documents.run.phase === 'main';
     void this.#run.cancel();
+  }
+
+  /** As `expose stop` does. */
+  async #end(): Promise<void> {
+    // The preview may have ended meanwhile.
+    if (this.#session) await callControl(this.#session, 'POST /api/stop').catch(() => {});
   }
 
   async #cut(): Promise<void> {

@@ -10,6 +10,7 @@ import { startPageServer } from '../../src/demo/page/server.ts';
 import { openTab, watchFaults } from './inspector.ts';
 
 export const DEMO_KEY = 'the-key-of-this-page';
+const LINK = 'http://127.0.0.1:23456/?expose-key=key';
 const AT = '2026-05-04T10:00:00.000Z';
 
 export const comment = (...bodies: string[]) => ({
@@ -30,7 +31,7 @@ export const LIVE_DEMO: Documents = {
     body: 'Please have a look.',
   },
   app: 'A web app.',
-  comments: [comment('### 🟡 Preview is starting', '### 🟢 Preview is live')],
+  comments: [comment('### 🟡 Preview is starting', `### 🟢 Preview is live\n\n[Open](${LINK})`)],
   deployments: [],
   run: { number: 1, phase: 'main', startedAt: AT },
   preview: {
@@ -38,7 +39,7 @@ export const LIVE_DEMO: Documents = {
     phase: 'live',
     status: 'Connected',
     url: 'http://127.0.0.1:23456',
-    link: 'http://127.0.0.1:23456/?expose-key=key',
+    link: LINK,
     inspector: 'http://127.0.0.1:34567/#key=key',
     visits: 1,
     reconnects: 0,

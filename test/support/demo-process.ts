@@ -21,9 +21,13 @@ export class DemoProcess {
   err = '';
 
   /** `onFinished`: of the test's own context, if it runs beside others. */
-  constructor(args: readonly string[] = ['--web'], onFinished: typeof onTestFinished = onTestFinished) {
+  constructor(
+    args: readonly string[] = ['--web'],
+    onFinished: typeof onTestFinished = onTestFinished,
+    environment: Record<string, string> = {},
+  ) {
     this.child = spawn(process.execPath, [CLI, 'demo', ...args], {
-      env: { ...process.env, TMPDIR: this.temp },
+      env: { ...process.env, TMPDIR: this.temp, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stdout?.setEncoding('utf8').on('data', text => {
@@ -44,12 +48,16 @@ export class DemoProcess {
 
   /** The link of that name. */
   async link(name: 'pull request' | 'preview' | 'inspector'): Promise<string> {
-    const pattern = new RegExp(`^ {2}${name} +(http:\\S+)$`, 'm');
+    return (await this.printed(new RegExp(`^ {2}${name} +(http:\\S+)$`, 'm')))[1] ?? '';
+  }
+
+  /** Resolves with the match as soon as it has printed it; rejects if it ends before. */
+  async printed(pattern: RegExp): Promise<RegExpExecArray> {
     const { child } = this;
     const isOver = () => pattern.test(this.out) || child.exitCode !== null || child.signalCode !== null;
-    await waitUntil(isOver, `${name} is printed`, START_MS).catch(() => {});
-    const found = pattern.exec(this.out)?.[1];
-    if (found === undefined) throw new Error(`no ${name}:\n${this.out}${this.err}`);
+    await waitUntil(isOver, `${pattern} is printed`, START_MS).catch(() => {});
+    const found = pattern.exec(this.out);
+    if (found === null) throw new Error(`it has not printed ${pattern}:\n${this.out}${this.err}`);
     return found;
   }
 

@@ -24,7 +24,6 @@ export type JobPlan = v.InferOutput<typeof PlanSchema>;
 /** From the demo. `leave`: end at once, without the post step. */
 export const OrderSchema = v.variant('order', [
   v.object({ order: v.literal('run'), plan: PlanSchema }),
-  v.object({ order: v.literal('continue') }),
   v.object({ order: v.literal('cancel') }),
   v.object({ order: v.literal('leave') }),
 ]);

@@ -24,11 +24,6 @@ export class WorkflowRun {
     this.#send({ order: 'run', plan });
   }
 
-  /** Ends a hold: the workflow goes on. */
-  continue(): void {
-    this.#send({ order: 'continue' });
-  }
-
   /** Cancels the run, as GitHub's button does. Resolves when it is over. */
   async cancel(): Promise<void> {
     this.#send({ order: 'cancel' });

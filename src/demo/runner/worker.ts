@@ -1,7 +1,7 @@
 // Plays the runner's worker: runs one job's main and post, and removes its folder. When the demo is gone it cancels the
 // job, as a runner does when GitHub tells it to. Used by the program demo-runner.
 
-import { cpSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { removeFolder } from '../../shared/folders.ts';
@@ -25,9 +25,6 @@ export function startWorker(): void {
       case 'run':
         job = new Job({ ...order.plan, onText: (entry, text) => tell({ news: 'text', entry, text }) });
         over = runJob(job, order.plan);
-        break;
-      case 'continue':
-        if (job) writeFileSync(join(job.workspace, 'continue'), '');
         break;
       case 'cancel':
         void job?.cancel();

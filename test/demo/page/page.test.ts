@@ -70,6 +70,7 @@ it('tells at each moment what happens, and offers what can be done then', async 
   const away = { address: '', isUp: false, cutAt: new Date().toISOString() };
   for (const [title, changes, ids] of [
     ['The preview is live', {}, 'open cut end cancel'],
+    ['The preview answers', { comments: [comment('### starting')] }, 'open cut end cancel'],
     ['The server is down', { server: away }, 'restore end cancel'],
     ['Reconnecting', { preview: { ...live, status: 'Reconnecting' } }, 'end cancel'],
     ['Live again, at the same address', { preview: { ...live, reconnects: 1 } }, 'open cut end cancel'],
