@@ -142,7 +142,8 @@ interface Head {
 /** The head whose pull request is looked up. */
 function readHead(job: Job): Head | undefined {
   if (job.eventName === 'push' || job.eventName === 'workflow_dispatch') {
-    if (job.ref.startsWith('refs/tags/')) return undefined;
+    // Other runners than GitHub's may not know the commit.
+    if (job.ref.startsWith('refs/tags/') || job.sha === '') return undefined;
     const branch = /^refs\/heads\/(.+)/.exec(job.ref)?.[1];
     const { owner, name } = job.repository;
     return { sha: job.sha, branch, repository: `${owner}/${name}`, isOwn: true };

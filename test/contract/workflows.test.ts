@@ -16,9 +16,8 @@ const OWN = [...list('.github/workflows', '.yml'), ...list('test/e2e/act', '.yml
   name: relative(ROOT, file),
   text: readFileSync(file, 'utf8'),
 }));
-const PASTED = ['README.md', ...globSync('docs/**/*.md', { cwd: ROOT })].flatMap(page =>
-  extractWorkflows(join(ROOT, page)),
-);
+const PAGES = ['README.md', ...globSync(['docs/**/*.md', 'examples/**/*.md'], { cwd: ROOT })];
+const PASTED = PAGES.flatMap(page => extractWorkflows(join(ROOT, page)));
 
 function list(folder: string, extension: string): string[] {
   return readdirSync(join(ROOT, folder))
@@ -102,6 +101,19 @@ describeWithReal(['zizmor'], 'attackers find nothing', () => {
     expect(auditCopies([{ name: 'injection', text }], FOR_PASTED)).toContain('template-injection');
   });
 });
+
+it('act runs every workflow that users paste', () => {
+  const tests = globSync('test/e2e/*.test.ts', { cwd: ROOT })
+    .map(file => readFileSync(join(ROOT, file), 'utf8'))
+    .filter(text => text.includes(`from '../support/act.ts'`));
+  const named = tests.flatMap(text => [...text.matchAll(/\breadDocumented\('([^']+)'(?:, (\d+))?\)/g)]);
+  const run = new Set(named.map(([, page, index = '0']) => `${page}, workflow ${index}`));
+  expect(PAGES.flatMap(nameWorkflows).filter(name => !run.has(name))).toEqual([]);
+});
+
+function nameWorkflows(page: string): string[] {
+  return extractWorkflows(join(ROOT, page)).map((_, index) => `${page}, workflow ${index}`);
+}
 
 it.each([...OWN, ...PASTED])('$name gives the actions only inputs that exist', ({ text }) => {
   const unknown = listSteps(parse(text)).flatMap(({ uses = '', with: inputs = {} }) => {

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { type GitHubServer, startGitHubServer } from '../../src/demo/github/server.ts';
 import { type ActRun, findProcesses, type Meeting, startAct, startMeeting } from '../support/act.ts';
@@ -14,7 +14,7 @@ import { isRunning } from '../support/running.ts';
 import { startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { startWasmhub } from '../support/wasmhub-server.ts';
-import { extractWorkflows } from '../support/workflows.ts';
+import { readDocumented } from '../support/workflows.ts';
 
 const PULL_REQUEST = {
   number: 7,
@@ -204,14 +204,14 @@ describeWithReal(['act', 'bore', 'wasmrun', 'runtime'], 'a workflow under act', 
   });
 
   it('does what the README promises of the workflow it shows first, and ends the hold when asked to', async () => {
-    const [first] = extractWorkflows(resolve('README.md'));
-    const { run, github } = await play(first?.text ?? '', '127.0.0.45');
+    const { run, github } = await play(readDocumented('README.md'), '127.0.0.45');
     const [body] = await awaitLive(github, 1);
     expect(await (await fetch(readLink(body))).text()).toContain('Hello from WebAssembly');
     const [journal = ''] = findJournals(run);
     writeFileSync(join(journal, '../../../hostexecutor/continue'), '');
     await expectGreen(run);
     expectEnded(github, 1);
+    expect(run.log).toContain('mode os: index.js is `main` of package.json');
   });
 
   it('skips the pull request of a fork with a notice, and the job succeeds', async () => {

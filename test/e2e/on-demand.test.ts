@@ -11,9 +11,11 @@ import { type Gate, startGate } from '../support/github-gate.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { extractWorkflows } from '../support/workflows.ts';
+import { readDocumented } from '../support/workflows.ts';
 
-const [LABEL, COMMENT, FORK] = extractWorkflows(resolve('docs/on-demand.md')).map(({ text }) => text);
+const LABEL = readDocumented('docs/on-demand.md', 0);
+const COMMENT = readDocumented('docs/on-demand.md', 1);
+const FORK = readDocumented('docs/on-demand.md', 2);
 
 const NEWER = 'b'.repeat(40);
 const COMMENT_ID = 555;
@@ -26,7 +28,7 @@ interface Scene {
 }
 
 interface Play {
-  workflow: string | undefined;
+  workflow: string;
   host: string;
   eventName: string;
   /** What the payload has besides repository and pull request. */
@@ -39,7 +41,7 @@ interface Play {
 }
 
 async function play(options: Play): Promise<Scene> {
-  const { workflow = '', host, eventName, event, headRepository = 'octo/app', state, keep } = options;
+  const { workflow, host, eventName, event, headRepository = 'octo/app', state, keep } = options;
   const secret = randomBytes(16).toString('hex');
   const pull = {
     number: 7,

@@ -15,13 +15,10 @@ import { loadSdk } from '../support/provider-sdks.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { extractWorkflows } from '../support/workflows.ts';
+import { readDocumented } from '../support/workflows.ts';
 
 interface Scene {
-  /** A page of the documentation, or a workflow. */
-  page: string;
-  /** Which workflow of the page, counted from 0. */
-  index?: number;
+  workflow: string;
   /** Where the bore server listens. */
   host: string;
   service: Service;
@@ -31,19 +28,12 @@ interface Scene {
   variables?: Record<string, string>;
 }
 
-function readWorkflow({ page, index = 0 }: Scene): string {
-  if (page.endsWith('.yml')) return readFileSync(page, 'utf8');
-  const found = extractWorkflows(resolve(page))[index];
-  if (found === undefined) throw new Error(`${page} has no workflow ${index}`);
-  return found.text;
-}
-
 /** Runs the workflow to its end, and expects it to be green, with every webhook answered by the app. */
 async function play(scene: Scene): Promise<Provider> {
   const boreSecret = randomBytes(16).toString('hex');
   await startRealServer(scene.host, { secret: boreSecret });
   const provider = await startProvider(scene.service);
-  const text = readWorkflow(scene);
+  const text = scene.workflow;
   if (scene.origin !== undefined) expect(text).toContain(scene.origin);
   const run = startAct({
     workflow: scene.origin === undefined ? text : text.replaceAll(scene.origin, provider.url),
@@ -91,15 +81,23 @@ const SECRET = 'a-secret-of-the-webhook';
 
 describeWithReal(['act', 'bore', 'wasmrun', 'jq', 'pytest'], 'a workflow of the documentation', () => {
   it('waits with the wait action, and checks the body', async () => {
-    await play({ page: 'README.md', index: 1, host: '127.0.0.168', service: sandbox });
+    await play({ workflow: readDocumented('README.md', 1), host: '127.0.0.168', service: sandbox });
   });
 
   it('waits with the command in a script', async () => {
-    await play({ page: 'test/e2e/act/expose-wait.yml', host: '127.0.0.169', service: sandbox });
+    await play({
+      workflow: readFileSync('test/e2e/act/expose-wait.yml', 'utf8'),
+      host: '127.0.0.169',
+      service: sandbox,
+    });
   });
 
   it('waits for a webhook in pytest, over the REST API', async () => {
-    await play({ page: 'docs/recipes/from-a-test.md', host: '127.0.0.170', service: sandbox });
+    await play({
+      workflow: readDocumented('docs/recipes/from-a-test.md'),
+      host: '127.0.0.170',
+      service: sandbox,
+    });
   });
 });
 
@@ -135,7 +133,7 @@ describeWithReal(['act', 'bore', 'wasmrun', 'jq', 'pytest', 'provider-sdks'], 't
       return { json: label, webhooks: [await send('label', { action: 'created', label })] };
     };
     const provider = await play({
-      page: 'docs/recipes/github.md',
+      workflow: readDocumented('docs/recipes/github.md'),
       host: '127.0.0.171',
       service,
       secrets: { WEBHOOK_SECRET: SECRET, HOOKS_TOKEN: 'token' },
@@ -172,7 +170,7 @@ describeWithReal(['act', 'bore', 'wasmrun', 'jq', 'pytest', 'provider-sdks'], 't
       };
     };
     const provider = await play({
-      page: 'docs/recipes/stripe.md',
+      workflow: readDocumented('docs/recipes/stripe.md'),
       host: '127.0.0.172',
       origin: 'https://api.stripe.com',
       service,
@@ -198,7 +196,7 @@ describeWithReal(['act', 'bore', 'wasmrun', 'jq', 'pytest', 'provider-sdks'], 't
       return { json: { ok: true, ts: '1.2' }, webhooks: [{ url, headers, body }] };
     };
     await play({
-      page: 'docs/recipes/slack.md',
+      workflow: readDocumented('docs/recipes/slack.md'),
       host: '127.0.0.173',
       origin: 'https://slack.com',
       service,
@@ -252,7 +250,7 @@ describeWithReal(['act', 'bore', 'wasmrun', 'jq', 'pytest', 'provider-sdks'], 't
       return { json: { sid: 'SM1' }, webhooks };
     };
     await play({
-      page: 'docs/recipes/twilio.md',
+      workflow: readDocumented('docs/recipes/twilio.md'),
       host: '127.0.0.174',
       origin: 'https://api.twilio.com',
       service,
@@ -278,7 +276,7 @@ describeWithReal(['act', 'bore', 'wasmrun', 'jq', 'pytest', 'provider-sdks'], 't
       return { json: { order: 1 }, webhooks: [{ url, headers, body }] };
     };
     await play({
-      page: 'docs/recipes/any-service.md',
+      workflow: readDocumented('docs/recipes/any-service.md'),
       host: '127.0.0.175',
       service,
       secrets: { WEBHOOK_SECRET: secret, SERVICE_TOKEN: 'token' },

@@ -87,6 +87,12 @@ describe('the pull request of a run', () => {
     },
   );
 
+  it('does not exist where the runner does not know the commit', async () => {
+    expect(await find({ eventName: 'push', sha: '', event: {} })).toBeUndefined();
+    expect(await find({ eventName: 'workflow_dispatch', sha: '', event: {} })).toBeUndefined();
+    expect(server.requests).toEqual([]);
+  });
+
   it('is that of the pushed branch, if another branch has the same commit', async () => {
     server.state.pulls = [pull(7, { ref: 'below' }), pull(8, { ref: 'above' })];
     const above = { eventName: 'push', event: {}, sha: HEAD, ref: 'refs/heads/above' };

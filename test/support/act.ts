@@ -225,8 +225,8 @@ function linkTools(
   folder: string,
   { programs = [], hasWasmrun = true }: Pick<ActOptions, 'programs' | 'hasWasmrun'>,
 ): void {
-  for (const path of programs) symlinkSync(path, join(folder, basename(path)));
-  for (const name of TOOLS) symlinkSync(findOnPath(name), join(folder, name));
+  const tools = TOOLS.filter(name => !programs.some(path => basename(path) === name)).map(findOnPath);
+  for (const path of [...programs, ...tools]) symlinkSync(path, join(folder, basename(path)));
   symlinkSync(process.execPath, join(folder, 'node'));
   // The examples need no build and no installation; a workflow may ask for them.
   for (const name of ['npm', 'pip'])

@@ -11,6 +11,16 @@ export interface Workflow {
   text: string;
 }
 
+/**
+ * A workflow of a page, counted from 0, as users paste it. test/contract/workflows.test.ts reads the calls of the tests
+ * that run act, and misses the workflows that none of them names: both arguments must be written out.
+ */
+export function readDocumented(page: string, index = 0): string {
+  const found = extractWorkflows(resolve(ROOT, page))[index];
+  if (found === undefined) throw new Error(`${page} has no workflow ${index}`);
+  return found.text;
+}
+
 /** The fenced yaml blocks of a page that are whole workflows. */
 export function extractWorkflows(file: string): Workflow[] {
   const page = readFileSync(file, 'utf8');
