@@ -54,7 +54,8 @@ const DeploymentSchema = v.object({
 
 /** The answer 202: GitHub has merged the base branch into the head instead, which we forbid. */
 const CreatedSchema = v.union([DeploymentSchema, v.object({ message: v.string() })]);
-const StatusesSchema = v.array(v.object({ state: v.string() }));
+const StatusSchema = v.object({ state: v.string() });
+const StatusesSchema = v.array(StatusSchema);
 const RunSchema = v.object({ status: v.nullish(v.string()), run_attempt: v.optional(v.number(), 1) });
 
 /** One of our deployments in the list. */
@@ -72,6 +73,8 @@ const STATUSES = `${ALL}/{deployment_id}/statuses`;
 const LIST_LENGTH = 50;
 /** How many earlier deployments are looked at. Each run does so, so that there are rarely more to end. */
 const MAX_EARLIER = 5;
+/** Less than the time for the last status of a preview (reporting.ts). */
+const TIDY_TIMEOUT_MS = 5_000;
 /** No job lives longer (GitHub's limits: 5 days on a self-hosted runner). */
 const LONGEST_JOB_MS = 5 * 24 * 60 * 60_000;
 /** Other states mean that the deployment is not, or no longer, in use. */
@@ -97,17 +100,26 @@ export class OwnDeployment {
     this.#deployment = undefined;
     if (creation === undefined) return;
     this.#deployment = await this.#create(creation.endsAt);
-    await this.#addStatus(this.#deployment, status);
+    await this.#sendStatus(this.#deployment, status);
   }
 
-  /** Ends earlier deployments of this preview whose runs are over: they were killed. Never rejects. */
+  /**
+   * Ends earlier deployments of this preview whose runs are over: they were killed. Never rejects, and gives up after a
+   * moment: the next status of our own deployment waits for it.
+   */
   async endEarlier(status: DeploymentStatus): Promise<void> {
     const earlier = this.#earlier.slice(0, MAX_EARLIER);
     this.#earlier = [];
+    const limit = AbortSignal.timeout(TIDY_TIMEOUT_MS);
+    const { signal } = this.#options;
+    const tidy = new OwnDeployment({
+      ...this.#options,
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    });
     try {
       for (const known of earlier)
-        if ((await this.#isActive(known)) && (await this.#isOver(known)))
-          await this.#addStatus(known.deployment, status);
+        if ((await tidy.#isActive(known)) && (await tidy.#isOver(known)))
+          await tidy.#addStatus(known.deployment, status);
     } catch (error) {
       this.#options.logger.debug(`earlier deployments were not ended: ${describeError(error)}`);
     }
@@ -146,22 +158,26 @@ export class OwnDeployment {
 
   /** False if the deployment is gone. */
   async #addStatus(deployment: number, status: DeploymentStatus): Promise<boolean> {
-    const { state, description, environmentUrl, logUrl } = status;
     try {
-      await this.#request(v.unknown(), `POST ${STATUSES}`, {
-        deployment_id: deployment,
-        state,
-        description,
-        log_url: logUrl,
-        ...(environmentUrl === undefined ? {} : { environment_url: environmentUrl }),
-        // Otherwise a success ends the earlier deployments of the environment, also those of other tools.
-        auto_inactive: false,
-      });
+      await this.#sendStatus(deployment, status);
       return true;
     } catch (error) {
       if (error instanceof GitHubError && error.status === 404) return false;
       throw error;
     }
+  }
+
+  async #sendStatus(deployment: number, status: DeploymentStatus): Promise<void> {
+    const { state, description, environmentUrl, logUrl } = status;
+    await this.#request(StatusSchema, `POST ${STATUSES}`, {
+      deployment_id: deployment,
+      state,
+      description,
+      log_url: logUrl,
+      ...(environmentUrl === undefined ? {} : { environment_url: environmentUrl }),
+      // Otherwise a success ends the earlier deployments of the environment, also those of other tools.
+      auto_inactive: false,
+    });
   }
 
   async #isActive({ deployment }: Known): Promise<boolean> {

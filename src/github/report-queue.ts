@@ -101,6 +101,7 @@ export class ReportQueue {
   async #write(view: PreviewView): Promise<void> {
     const { feature, write, logger, signal } = this.#options;
     let newest = view;
+    let failure: GitHubError | undefined;
     for (const delayMs of [...RETRY_DELAYS_MS, undefined]) {
       try {
         const result = await write(newest);
@@ -108,11 +109,14 @@ export class ReportQueue {
         this.#closed = result === 'closed';
         return;
       } catch (error) {
+        // What GitHub said tells more than that there is no time left to try again.
+        if (failure && signal?.aborted) throw failure;
         const retryable = error instanceof GitHubError && error.retryable;
-        if (!retryable || delayMs === undefined) throw error;
-        const pauseMs = Math.max(delayMs, error.retryAfterMs ?? 0);
-        logger.debug(`the ${feature} will be written again in ${pauseMs} ms: ${describeError(error)}`);
-        await sleep(pauseMs, undefined, signal ? { signal } : {});
+        // After a pause that GitHub asks for (#giveUp), there will be a newer view.
+        if (!retryable || delayMs === undefined || error.retryAfterMs) throw error;
+        failure = error;
+        logger.debug(`the ${feature} will be written again in ${delayMs} ms: ${describeError(error)}`);
+        await sleep(delayMs, undefined, signal ? { signal } : {}).catch(() => Promise.reject(error));
         newest = this.#take() ?? newest;
       }
     }

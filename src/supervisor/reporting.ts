@@ -118,7 +118,10 @@ export function startReporting(options: {
   write(exposure.state);
   return {
     announceEnd: last => {
-      limit ??= setTimeout(() => overdue.abort(), FINISH_TIMEOUT_MS);
+      limit ??= setTimeout(
+        () => overdue.abort(new DOMException('the end may not take longer', 'TimeoutError')),
+        FINISH_TIMEOUT_MS,
+      );
       write(last);
     },
     finish: async () => {

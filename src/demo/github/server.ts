@@ -64,6 +64,7 @@ export async function startGitHubServer(
     if (fault && 'does' in fault) {
       publish({ call, answer: undefined, fault: true });
       record(call, 0);
+      if (fault.does === 'lose') answerCall(call, state);
       return fail(response, fault.does);
     }
     const answer = fault ? renderFault(fault) : addEtag(call, answerCall(call, state));
@@ -122,9 +123,9 @@ function send(response: ServerResponse, { status, body, headers }: Answer, used 
   response.end(typeof body === 'string' || body === undefined ? body : JSON.stringify(body));
 }
 
-function fail(response: ServerResponse, how: 'hang' | 'cut' | 'cut body'): void {
+function fail(response: ServerResponse, how: 'hang' | 'cut' | 'lose' | 'cut body'): void {
   if (how === 'hang') return;
-  if (how === 'cut') return void response.destroy();
+  if (how === 'cut' || how === 'lose') return void response.destroy();
   response.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': 1000 });
   response.write('{"id":', () => response.destroy());
 }

@@ -103,9 +103,12 @@ interface FaultAnswer {
   body?: string;
 }
 
-/** `hang`: no answer ever. `cut`: the connection ends without one. `cut body`: it ends in the middle of the answer. */
+/**
+ * `hang`: no answer ever. `cut`: the connection ends without one; with `lose`, after the request was carried out. `cut
+ * body`: it ends in the middle of the answer.
+ */
 interface FaultSilence {
-  does: 'hang' | 'cut' | 'cut body';
+  does: 'hang' | 'cut' | 'lose' | 'cut body';
 }
 
 /** Everything that may be looked at and changed; changes count from the next request on. */

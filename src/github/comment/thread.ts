@@ -123,7 +123,7 @@ export class Thread {
   }
 
   async edit(id: number, body: string): Promise<void> {
-    await this.#request(v.unknown(), `PATCH ${ONE}`, { comment_id: id, body });
+    await this.#request(CommentSchema, `PATCH ${ONE}`, { comment_id: id, body });
   }
 
   async remove(id: number): Promise<void> {

@@ -13,7 +13,7 @@ export function connectQuickly(apiUrl: string): GitHub {
   ): Promise<unknown> => {
     const response = await fetch(apiUrl + path, {
       method,
-      headers: { authorization: 'token ghs_test' },
+      headers: { authorization: 'token ghs_test', ...(body && { 'content-type': 'application/json' }) },
       ...(body && { body: JSON.stringify(body) }),
       ...(signal && { signal }),
     });
@@ -34,8 +34,10 @@ export function connectQuickly(apiUrl: string): GitHub {
         rest.delete(name);
         return value;
       });
-      if (method !== 'GET')
-        return v.parse(schema, await send(method, path, signal, Object.fromEntries(rest)));
+      if (method !== 'GET') {
+        const body = rest.size === 0 ? undefined : Object.fromEntries(rest);
+        return v.parse(schema, await send(method, path, signal, body));
+      }
       const query = new URLSearchParams(
         [...rest].map(([name, value]): [string, string] => [name, String(value)]),
       );
