@@ -227,11 +227,14 @@ describe('the proxy of the job', () => {
       const { readActionInputs } = await import(${source('src/step/action-inputs.ts')});
       const { readForkRuleInputs, readJob } = await import(${source('src/step/job-environment.ts')});
       const { readMachine } = await import(${source('src/step/machine.ts')});
+      const { StepLog } = await import(${source('src/step/log.ts')});
       const [job, guard] = [readJob(), readForkRuleInputs()];
-      const runner = readMachine();
+      const [runner, log] = [readMachine(), new StepLog('info')];
       const github = connectForStep(job, guard, runner);
-      await applyForkRules({ job, github, guard }).catch(error => console.log(error.message));
-      const { report } = await findReportTarget({ job, github, guard, inputs: readActionInputs(runner) });
+      await applyForkRules({ job, github, guard, log }).catch(error => console.log(error.message));
+      const inputs = readActionInputs(runner);
+      const { report } = await findReportTarget({ job, github, guard, inputs, log });
+      log.stop();
       console.log(report.comment.pullRequest, report.preview.commit);`,
       describeStep(makeFolder()),
     );
