@@ -199,7 +199,7 @@ describeWithReal(['act', 'bore', 'wasmrun', 'runtime'], 'a workflow under act', 
     expect((await fetch(readLink(body))).status).toBe(200);
     await expectGreen(run);
     expect(run.log).toMatch(/the preview has ended: /);
-    expect(run.log).toMatch(/live for ([5-9]|\d\d)s/);
+    expect(run.log).toMatch(/\| Live \| ([5-9]|\d\d)s,/);
     expectEnded(github, 1);
   });
 
