@@ -15,6 +15,7 @@ const PRINTERS: Readonly<Record<string, string>> = {
   'commands/terminal.ts': 'the commands: sanitises every line',
   'commands/wait.ts': 'the progress of a wait, sanitised: a line that is drawn again in its place',
   'commands/foreground.ts': 'a preview in a terminal: its lines come from the logger, or are sanitised there',
+  'demo/terminal.ts': 'the demo: sanitises every line',
   'shared/output.ts': 'writes what the foreground hands it, and listens for broken outputs',
   'supervisor.ts': 'its last message, sanitised, because there may be no logger',
   'cli.ts': 'one fixed sentence for a Node too old to load anything else',
