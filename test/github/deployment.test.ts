@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FakeDeployment, type GitHubServer, startGitHubServer } from '../../src/demo/github/server.ts';
-import { connectGitHub } from '../../src/github/api.ts';
+import { connectGitHub, type GitHub } from '../../src/github/api.ts';
 import type { PreviewState } from '../../src/github/comment/view.ts';
 import { DeploymentWriter, describeStatus, nameEnvironment } from '../../src/github/deployment.ts';
 import type { DeploymentTarget } from '../../src/github/own-deployment.ts';
+import { connectQuickly } from './comment/quick-github.ts';
 import { HEAD, recordLog, sampleJob, sampleView } from './samples.ts';
 
 const RUN_URL = 'https://github.com/octo/app/actions/runs/100/attempts/1';
@@ -26,10 +27,17 @@ beforeEach(async () => {
 });
 afterEach(() => server.stop());
 
-function startRun(changes: Partial<DeploymentTarget> = {}, isOrphan = false): DeploymentWriter {
+/** With the words of its errors, and its pauses between writes. */
+const connect = () => connectGitHub({ token: 'ghs_test', apiUrl: server.url, logger: log });
+
+function startRun(
+  changes: Partial<DeploymentTarget> = {},
+  isOrphan = false,
+  github: GitHub = connectQuickly(server.url),
+): DeploymentWriter {
   const runId = changes.runId ?? '100';
   return new DeploymentWriter({
-    github: connectGitHub({ token: 'ghs_test', apiUrl: server.url, logger: log }),
+    github,
     job: sampleJob(),
     target: {
       environment: 'preview/pr-7',
@@ -267,7 +275,7 @@ describe('earlier deployments of the same preview', () => {
 describe('without the permission', () => {
   it('there is one warning, which names it, and no further request', async () => {
     server.state.deployments = 'read';
-    const run = startRun();
+    const run = startRun({}, false, connect());
     await run.update(sampleView());
     const before = server.requests.length;
     await run.update(sampleView(live));
@@ -284,7 +292,7 @@ describe('without the permission', () => {
     [422, `No ref found for: ${HEAD}`],
   ])("GitHub's own words are in the warning: %i", async (status, message) => {
     server.state.faults.push({ method: 'POST', path: /deployments$/, status, message });
-    await startRun().update(sampleView());
+    await startRun({}, false, connect()).update(sampleView());
     expect(warnings()).toEqual([expect.stringContaining(message)]);
     expect(warnings()[0]).not.toContain('permissions:');
   });
@@ -292,7 +300,7 @@ describe('without the permission', () => {
   it('a merge instead of a deployment is a warning', async () => {
     const message = 'Auto-merged main into change on deployment.';
     server.state.faults.push({ method: 'POST', path: /deployments$/, status: 202, message });
-    await startRun().update(sampleView());
+    await startRun({}, false, connect()).update(sampleView());
     expect(warnings()).toEqual([expect.stringContaining(`GitHub created no deployment: ${message}`)]);
   });
 });
