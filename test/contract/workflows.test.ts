@@ -129,6 +129,25 @@ it.each(OWN)('$name grants nothing by default', ({ text }) => {
   expect(parse(text)).toMatchObject({ permissions: {} });
 });
 
+it('the one required check waits for every other job of CI', () => {
+  const { jobs } = parse(readFileSync(join(ROOT, '.github/workflows/ci.yml'), 'utf8')) as ParsedWorkflow;
+  const { 'all-passed': check, ...others } = jobs;
+  expect(check).toMatchObject({ if: 'always()', needs: Object.keys(others) });
+});
+
+it.each(list('.github/workflows', '.yml'))('every job of %s has a time limit', file => {
+  const { jobs } = parse(readFileSync(file, 'utf8')) as ParsedWorkflow;
+  // A called workflow has its own.
+  const unlimited = Object.entries(jobs).filter(([, job]) => !job.uses && !job['timeout-minutes']);
+  expect(unlimited.map(([name]) => name)).toEqual([]);
+});
+
+it.each(list('.github/workflows', '.yml'))('%s says the version of each action beside its commit', file => {
+  const lines = readFileSync(file, 'utf8').split('\n');
+  const pinned = lines.filter(line => /uses: .*@/.test(line));
+  expect(pinned.filter(line => !/@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(line))).toEqual([]);
+});
+
 it.each(OWN)('$name pins every action to a commit', ({ text }) => {
   const foreign = listSteps(parse(text))
     .flatMap(({ uses }) => uses ?? [])
@@ -141,6 +160,10 @@ interface Step {
   with?: Record<string, unknown>;
 }
 
-function listSteps(workflow: { jobs: Record<string, { steps?: Step[] }> }): Step[] {
+interface ParsedWorkflow {
+  jobs: Record<string, { steps?: Step[]; uses?: string; needs?: string[]; 'timeout-minutes'?: number }>;
+}
+
+function listSteps(workflow: ParsedWorkflow): Step[] {
   return Object.values(workflow.jobs).flatMap(({ steps = [] }) => steps);
 }
