@@ -6,7 +6,16 @@ import { delimiter, join } from 'node:path';
 import { describe } from 'vitest';
 
 /** On PATH: Go, which builds the others, and what Debian's packages install. */
-type PackagedPart = 'go' | 'jq' | 'wrk' | 'iperf3' | 'redis-server' | 'redis-cli' | 'ip' | 'slowhttptest';
+type PackagedPart =
+  | 'go'
+  | 'jq'
+  | 'wrk'
+  | 'iperf3'
+  | 'redis-server'
+  | 'redis-cli'
+  | 'ip'
+  | 'slowhttptest'
+  | 'cmark-gfm';
 export type RealPart =
   | (
       | 'bore'
@@ -41,6 +50,7 @@ const ON_PATH: Partial<Record<RealPart, readonly string[]>> = {
   'redis-cli': ['redis-cli'],
   ip: ['ip'],
   slowhttptest: ['slowhttptest'],
+  'cmark-gfm': ['cmark-gfm'],
 };
 
 /** Path of the program (of the file for `runtime` and `github-api`, of a folder for `os-frameworks` and `provider-sdks`), or undefined where it is not installed or may not run. */
