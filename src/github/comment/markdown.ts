@@ -4,6 +4,7 @@
 import { renderClientLine } from '../../shared/public-url.ts';
 import type { EndReason, UnverifiedReason } from '../../shared/state.ts';
 import { renderCode, renderCodeBlock, renderLink, renderSentence, renderTime } from './escaping.ts';
+import { renderQrCode } from './qr.ts';
 import type { Outage, PreviewFacts, PreviewState, PreviewView } from './view.ts';
 
 /** GitHub refuses longer comments. The limits of the parts are much lower, so that their sum stays below this one. */
@@ -17,13 +18,13 @@ const MAX_WARNINGS = 10;
 
 /** The whole comment. The marker comes first: a quoted comment has it further down, and does not count as ours. */
 export function renderComment(view: PreviewView, marker: string): string {
-  return `${marker}\n${renderPreview(view)}\n`;
+  return `${marker}\n${renderPreview(view, renderScan(view.state))}\n`;
 }
 
 /** A code span of a heading, whose fence may be longer than one backtick. */
 const NAME = /^### \S+ Preview ((`+)[^\n]*?[^`\n]\2(?!`)|\(empty\))/m;
 const ADDRESS = /`((?:https?|tcp):\/\/[\w.[\]:-]+)`/;
-const FOOTER = /^<sub>(.*) · updated [^<\n]*<\/sub>$/m;
+const FOOTER = /^(\[`.*) · updated [\d: -]+ UTC$/m;
 
 /**
  * What is shown instead of a comment whose run is over and which nobody corrected. Takes name, address and footer from
@@ -36,16 +37,18 @@ export function renderStale(body: string, marker: string, now: Date): string {
     `### ⚪ Preview ${name === undefined ? '' : `${name} `}has ended`,
     `Its run is over and could not say so itself.${renderOldAddress(ADDRESS.exec(body)?.[1])}`,
     NEW_RUN,
-    `<sub>${footer === undefined ? '' : `${footer} · `}updated ${renderTime(now)}</sub>`,
+    `${footer === undefined ? '' : `${footer} · `}updated ${renderTime(now)}`,
   ];
   return `${marker}\n${paragraphs.join('\n\n')}\n`;
 }
 
-function renderPreview(view: PreviewView): string {
+/** `scan`: paragraphs that only the comment has. */
+function renderPreview(view: PreviewView, scan: readonly string[] = []): string {
   const { preview, state } = view;
   const paragraphs = [
     `### ${renderTitle(preview.name, state)}`,
     ...renderState(preview, state),
+    ...scan,
     ...renderCautions(preview, state),
     renderFooter(view),
   ];
@@ -102,6 +105,13 @@ function renderLive(preview: PreviewFacts, state: PreviewState & { kind: 'live' 
   if (preview.entry !== undefined) lines.push(renderSentence(preview.entry));
   if (state.unverifiedReason !== undefined) lines.push(UNVERIFIED[state.unverifiedReason]);
   return lines;
+}
+
+/** The link as a QR code, for a phone that looks at the screen. */
+function renderScan(state: PreviewState): string[] {
+  const isWeb = state.kind === 'live' && /^https?:/i.test(state.url);
+  const code = isWeb ? renderQrCode(state.url) : undefined;
+  return code === undefined ? [] : ['<details><summary>Open on a phone</summary>', code, '</details>'];
 }
 
 const UNVERIFIED: Record<UnverifiedReason, string> = {
@@ -193,5 +203,6 @@ function renderCautions({ openWarning, warnings }: PreviewFacts, state: PreviewS
 function renderFooter({ preview, updatedAt }: PreviewView): string {
   const commit = renderLink(renderCode(preview.commit.slice(0, 7)), preview.commitUrl);
   const run = renderLink('workflow run', preview.runUrl);
-  return `<sub>${commit} · ${preview.mode} mode · ${run} · updated ${renderTime(updatedAt)}</sub>`;
+  // Not in `<sub>`, whose lines GitHub sets over one another where the text is wider than a phone.
+  return `${commit} · ${preview.mode} mode · ${run} · updated ${renderTime(updatedAt)}`;
 }
