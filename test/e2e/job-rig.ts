@@ -57,7 +57,7 @@ export interface Status {
 
 /**
  * A job on a pull request whose step has these inputs; nothing is started yet. `repository`: null if the event does not
- * describe it.
+ * describe it. `shared`: the server that other jobs use, too, instead of one of its own.
  */
 export async function createPreview(
   inputs: Record<string, string>,
@@ -65,8 +65,9 @@ export async function createPreview(
   environment: Record<string, string> = {},
   worker?: string,
   repository: { private: boolean } | null = { private: false },
+  shared?: GitHubServer,
 ): Promise<Preview> {
-  const github = await startGitHubServer({ repository: 'octo/app', pulls: [PULL_REQUEST] });
+  const github = shared ?? (await startGitHubServer({ repository: 'octo/app', pulls: [PULL_REQUEST] }));
   const job = new RunnerJob({
     inputs: { secret: SECRET, 'github-token': github.state.token, path: 'app', ...inputs },
     eventName: 'pull_request',
@@ -81,7 +82,7 @@ export async function createPreview(
   onTestFinished(async () => {
     job.signal('SIGKILL');
     for (const folder of folders()) await reapJournal(join(job.temp, folder, 'journal'), 1_000);
-    await github.stop();
+    if (shared === undefined) await github.stop();
     job.remove();
   });
   const folder = () => join(job.temp, folders()[0] ?? 'no session folder');

@@ -15,8 +15,11 @@ import { endStaleComments } from './stale-comments.ts';
 import { Thread } from './thread.ts';
 import type { PreviewState, PreviewView } from './view.ts';
 
-/** After a comment was taken over: longer than the other run needs from its last look at the comment to its edit. */
-const TAKEN_CHECK_MS = 20_000;
+/**
+ * After a comment was taken over: when to look whether another run wrote it in the same moment. The first is for the
+ * usual case, the second is longer than any request of the other run can take.
+ */
+const TAKEN_CHECKS_MS = [3_000, 20_000];
 /** While another run has the comment: its preview may end before ours. Two requests each, of 1,000 an hour. */
 const YIELDED_CHECK_MS = 120_000;
 
@@ -37,7 +40,7 @@ export interface CommentWriterOptions {
   /** Tells the author of the workflow what to change. */
   warn: (message: string) => void;
   /** For tests: how long to wait before looking at the comment again. */
-  checkMs?: { taken: number; yielded: number } | undefined;
+  checkMs?: { taken: readonly number[]; yielded: number } | undefined;
 }
 
 export class CommentWriter {
@@ -49,6 +52,8 @@ export class CommentWriter {
   readonly #flushing = new AbortController();
   #newest: PreviewView | undefined;
   #check: NodeJS.Timeout | undefined;
+  /** How long to wait before each of the looks that are still to come. */
+  #checks: number[] = [];
   #owner: Run | undefined;
   #isTwin = false;
   #tidying: Promise<void> | undefined;
@@ -86,7 +91,8 @@ export class CommentWriter {
     this.#owner = undefined;
     if (written.slot > 1) this.#warnOfTwin(written.slot);
     if (isOver(standing)) return 'written';
-    if (written.kind === 'taken') this.#checkIn(this.#options.checkMs?.taken ?? TAKEN_CHECK_MS);
+    if (written.kind === 'taken') this.#checks = [...(this.#options.checkMs?.taken ?? TAKEN_CHECKS_MS)];
+    this.#checkIn(this.#checks[0]);
     this.#tidying ??= this.#tidy();
     return written.kind === 'unchanged' ? 'unchanged' : 'written';
   }
@@ -103,9 +109,10 @@ export class CommentWriter {
   }
 
   /** Looks whether the comment is still, or should be, ours. */
-  #checkIn(delayMs: number): void {
-    if (this.#flushing.signal.aborted) return;
+  #checkIn(delayMs: number | undefined): void {
+    if (delayMs === undefined || this.#flushing.signal.aborted) return;
     this.#check = setTimeout(() => {
+      this.#checks.shift();
       if (this.#newest) void this.#queue.update(this.#newest);
     }, delayMs).unref();
   }

@@ -28,7 +28,7 @@ interface RunOptions {
   instance?: string;
   signal?: AbortSignal;
   /** How soon it looks at the comment again; by default never within a test. */
-  checkMs?: { taken: number; yielded: number };
+  checkMs?: { taken: number[]; yielded: number };
   /** Also paces its writes, as a job does. */
   isReal?: boolean;
 }
@@ -195,7 +195,7 @@ describe('two runs that share a comment', () => {
 
   it('give it back to the older one when the newer one ends first', async () => {
     server.state.runs = { '100': 1, '200': 1 };
-    const older = startRun('100', 1, { checkMs: { taken: 10, yielded: 10 } });
+    const older = startRun('100', 1, { checkMs: { taken: [10, 50], yielded: 10 } });
     await older.update(sampleView(live));
     const newer = startRun('200');
     await newer.update(sampleView(live));
@@ -257,7 +257,7 @@ describe('two runs that share a comment', () => {
   it('repair the comment if the older run wrote its end in the same moment', async () => {
     server.state.runs = { '100': 1, '101': 1 };
     const id = addComment({}, { runId: '100', state: 'live' });
-    await startRun('101', 1, { checkMs: { taken: 50, yielded: 50 } }).update(sampleView(live));
+    await startRun('101', 1, { checkMs: { taken: [50, 100], yielded: 50 } }).update(sampleView(live));
     const comment = server.state.comments.find(candidate => candidate.id === id);
     if (comment === undefined) throw new Error('the comment is gone');
     comment.body = `${renderMarker({ key: KEY, runId: '100', runAttempt: 1, state: 'ended' })}\nold`;
@@ -267,8 +267,8 @@ describe('two runs that share a comment', () => {
 
 describe('two steps of one run that cannot be told apart', () => {
   const twins = () => [
-    startRun('100', 1, { instance: 'a', checkMs: { taken: 50, yielded: 50 } }),
-    startRun('100', 1, { instance: 'b', checkMs: { taken: 50, yielded: 50 } }),
+    startRun('100', 1, { instance: 'a', checkMs: { taken: [50, 100], yielded: 50 } }),
+    startRun('100', 1, { instance: 'b', checkMs: { taken: [50, 100], yielded: 50 } }),
   ];
   const names = () => bodies().map(body => /Preview `(.*?)`/.exec(body)?.[1]);
   const updateAll = (writers: CommentWriter[], state: PreviewState) =>
