@@ -18,7 +18,7 @@ const MAX_WARNINGS = 10;
 
 /** The whole comment. The marker comes first: a quoted comment has it further down, and does not count as ours. */
 export function renderComment(view: PreviewView, marker: string): string {
-  return `${marker}\n${renderPreview(view, renderScan(view.state))}\n`;
+  return `${marker}\n${renderPreview(view)}\n`;
 }
 
 /** A code span of a heading, whose fence may be longer than one backtick. */
@@ -42,13 +42,12 @@ export function renderStale(body: string, marker: string, now: Date): string {
   return `${marker}\n${paragraphs.join('\n\n')}\n`;
 }
 
-/** `scan`: paragraphs that only the comment has. */
-function renderPreview(view: PreviewView, scan: readonly string[] = []): string {
+function renderPreview(view: PreviewView): string {
   const { preview, state } = view;
   const paragraphs = [
     `### ${renderTitle(preview.name, state)}`,
     ...renderState(preview, state),
-    ...scan,
+    ...renderScan(state),
     ...renderCautions(preview, state),
     renderFooter(view),
   ];
