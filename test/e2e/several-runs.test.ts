@@ -8,7 +8,7 @@ import { startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { ask, createPreview, goLive, type Preview, SECRET, startHold } from './job-rig.ts';
 
-const HOST = '127.0.0.188';
+const HOST = '127.0.0.251';
 
 let github: GitHubServer;
 
