@@ -33,6 +33,8 @@ const LONG = [
   'test/faithful/websocket-conformance.test.ts',
   'test/e2e/outages.test.ts',
   'test/e2e/stable-address.test.ts',
+  'test/e2e/events.test.ts',
+  'test/supervisor/github-faults.test.ts',
   'test/github/comment/comment-writer.test.ts',
   'test/faithful/answers.test.ts',
   'test/app/os/os-traffic.test.ts',
