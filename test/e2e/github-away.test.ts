@@ -13,7 +13,7 @@ import { RunnerJob } from '../support/runner.ts';
 import { isFull } from '../support/scale.ts';
 import { launchRealServer } from '../support/tunnel-rig.ts';
 
-const HOST = '127.0.0.191';
+const HOST = '127.0.0.195';
 const EVERYTHING = { path: /./ };
 const FORBIDDEN = { status: 403, message: 'Resource not accessible by integration' };
 
