@@ -1,7 +1,8 @@
 // The workflows of the documentation that no other test runs under act, as users paste them: each with a checkout of
 // its example, visited, and ended. What act has not, or does in its own way, and stands for it here:
 // - cargo, rustup, psql: the runner's image has them; scripts that do as much as the example needs.
-// - `services:` needs Docker: a server of the test listens on the service's port.
+// - `services:` needs Docker: a server of the test listens on the service's port. docs/port.md shows a part of a job with
+//   `container:`, which needs it, too, and is not run.
 // - a process that a step leaves behind: act hangs up on it; it is started deaf to that.
 // - `concurrency`, and the approval of an `environment`: act passes over both.
 
@@ -13,7 +14,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { findFreePort } from '../../src/app/process/free-port.ts';
 import { JCO } from '../../src/app/project/exec-file.ts';
-import { startGitHubServer } from '../../src/demo/github/server.ts';
+import { type GitHubServer, startGitHubServer } from '../../src/demo/github/server.ts';
 import { type ActRun, findProcesses, startAct } from '../support/act.ts';
 import { listen } from '../support/listen.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
@@ -43,6 +44,10 @@ const copyExample = (name: string, to = '.') =>
   `mkdir -p ${to} && cp -r '${resolve('examples', name)}'/. ${to}`;
 
 async function play(options: Play): Promise<ActRun> {
+  return (await playWithGitHub(options)).run;
+}
+
+async function playWithGitHub(options: Play): Promise<{ run: ActRun; github: GitHubServer }> {
   const { workflow, host, checkout, eventName = 'pull_request', headRepository = 'octo/app' } = options;
   const secret = randomBytes(16).toString('hex');
   const head = { sha: 'a'.repeat(40), ref: 'feature', repo: { full_name: headRepository } };
@@ -52,7 +57,7 @@ async function play(options: Play): Promise<ActRun> {
   const wasmhub = await startWasmhub({ runtime: requirePart('runtime') });
   onTestFinished(() => wasmhub.stop());
   await startRealServer(host, { secret });
-  return startAct({
+  const run = startAct({
     workflow,
     eventName,
     event: {
@@ -69,6 +74,7 @@ async function play(options: Play): Promise<ActRun> {
     variables: { BORE_SERVER: host },
     environment: { GITHUB_API_URL: github.url, WASMRUN_WASMHUB_BASE_URL: wasmhub.url },
   });
+  return { run, github };
 }
 
 const findProgram = (name: string) => `/usr/bin/${name}`;
@@ -184,6 +190,20 @@ describeWithReal(['act', 'bore', 'wasmrun', 'runtime'], 'act runs the workflow o
     });
     await expectGreen(run);
     expect(run.log).toContain('the database answers');
+  });
+
+  it('docs/deployments.md', async () => {
+    const { run, github } = await playWithGitHub({
+      workflow: readDocumented('docs/deployments.md'),
+      host: '127.0.3.50',
+      checkout: copyExample('web-hello'),
+    });
+    const { url } = await clickPrinted(run);
+    const list = () => github.state.deploymentList.map(({ statuses }) => statuses.map(({ state }) => state));
+    await waitUntil(() => list().flat().includes('success'), 'the deployment is a success');
+    expect(JSON.stringify(github.state.deploymentList)).toContain(url);
+    await endHold(run);
+    expect(list()).toEqual([expect.arrayContaining(['in_progress', 'success', 'inactive'])]);
   });
 
   it('docs/forks.md, for an approved commit of a fork', async () => {
