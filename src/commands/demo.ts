@@ -10,7 +10,7 @@ import { resolveBundle } from '../supervisor/plan.ts';
 import type { Command, Flags } from './command.ts';
 
 export const demo: Command = {
-  summary: 'See the whole job on this machine: a page plays the pull request, and the action runs in it.',
+  summary: 'See the whole job on this machine; a page plays the pull request.',
   usage: '[--os | --web] [--port PORT]',
   notes: 'Needs no account, no server and no internet. Only GitHub and the network are played.',
   flags: {
