@@ -20,8 +20,11 @@ import type { PreviewState, PreviewView } from './view.ts';
  * usual case, the second is longer than any request of the other run can take.
  */
 const TAKEN_CHECKS_MS = [3_000, 20_000];
-/** While another run has the comment: its preview may end before ours. Two requests each, of 1,000 an hour. */
-const YIELDED_CHECK_MS = 120_000;
+/**
+ * While the preview is alive: another run may have taken the comment, and its preview may end before ours. A look at a
+ * comment that has not changed does not count against the rate limit.
+ */
+const LATER_CHECK_MS = 120_000;
 
 /** The pull request, the preview that the comment is about, and hex digits that no other step has. */
 export interface CommentTarget {
@@ -92,7 +95,7 @@ export class CommentWriter {
     if (written.slot > 1) this.#warnOfTwin(written.slot);
     if (isOver(standing)) return 'written';
     if (written.kind === 'taken') this.#checks = [...(this.#options.checkMs?.taken ?? TAKEN_CHECKS_MS)];
-    this.#checkIn(this.#checks[0]);
+    this.#checkIn(this.#checks[0] ?? this.#laterMs);
     this.#tidying ??= this.#tidy();
     return written.kind === 'unchanged' ? 'unchanged' : 'written';
   }
@@ -104,13 +107,17 @@ export class CommentWriter {
       );
     this.#owner = owner;
     if (isOver(standing)) return 'closed';
-    this.#checkIn(this.#options.checkMs?.yielded ?? YIELDED_CHECK_MS);
+    this.#checkIn(this.#laterMs);
     return 'unchanged';
   }
 
+  get #laterMs(): number {
+    return this.#options.checkMs?.yielded ?? LATER_CHECK_MS;
+  }
+
   /** Looks whether the comment is still, or should be, ours. */
-  #checkIn(delayMs: number | undefined): void {
-    if (delayMs === undefined || this.#flushing.signal.aborted) return;
+  #checkIn(delayMs: number): void {
+    if (this.#flushing.signal.aborted) return;
     this.#check = setTimeout(() => {
       this.#checks.shift();
       if (this.#newest) void this.#queue.update(this.#newest);
