@@ -83,7 +83,7 @@ export const runDemo: RunDemo = async call => {
       },
     });
     await story.start();
-    terminal.show(isTerminal => renderStatus(feed.documents, isTerminal));
+    terminal.show(isTerminal => renderStatus(feed.documents, isTerminal, leaving.isAsked()));
     feed.watch(({ type }) => type === 'state' && terminal.refresh());
     await leaving.asked;
     await story.stop();
@@ -140,8 +140,14 @@ class Links {
   }
 }
 
+interface Leaving {
+  asked: Promise<void>;
+  isAsked(): boolean;
+  stop(): void;
+}
+
 /** The first signal resolves `asked`; the second calls `onHurry`. */
-function listenForLeave(onHurry: () => Promise<void>): { asked: Promise<void>; stop(): void } {
+function listenForLeave(onHurry: () => Promise<void>): Leaving {
   let count = 0;
   const { promise: asked, resolve } = Promise.withResolvers<void>();
   const leave = () => {
@@ -152,6 +158,7 @@ function listenForLeave(onHurry: () => Promise<void>): { asked: Promise<void>; s
   for (const signal of LEAVE_SIGNALS) process.on(signal, leave);
   return {
     asked,
+    isAsked: () => count > 0,
     stop: () => {
       for (const signal of LEAVE_SIGNALS) process.off(signal, leave);
     },
@@ -168,7 +175,11 @@ async function openPage(options: Parameters<typeof startPageServer>[0]): Promise
   }
 }
 
-function renderStatus({ run, preview, server, isOver }: Documents, withFigures: boolean): string {
+function renderStatus(
+  { run, preview, server, isOver }: Documents,
+  withFigures: boolean,
+  isLeaving: boolean,
+): string {
   if (isOver) return 'the demo has ended';
   const parts = [`run ${run.number}`];
   if (!server.isUp) parts.push('the bore server is down');
@@ -177,7 +188,7 @@ function renderStatus({ run, preview, server, isOver }: Documents, withFigures: 
   else if (preview === undefined || preview.phase === 'starting') parts.push('starting');
   else parts.push(preview.status === 'Connected' ? 'live' : preview.status.toLowerCase());
   if (withFigures && preview?.phase === 'live') parts.push(renderCount(preview.visits, 'visit'));
-  return [...parts, 'Ctrl-C ends it'].join(' · ');
+  return [...parts, isLeaving ? 'Ctrl-C again ends it at once' : 'Ctrl-C ends it'].join(' · ');
 }
 
 /** `command: node …` finds this Node. */

@@ -1,7 +1,7 @@
 // Plays the runner's worker: runs one job's main and post, and removes its folder. When the demo is gone it cancels the
 // job, as a runner does when GitHub tells it to. Used by the program demo-runner.
 
-import { cpSync, readdirSync } from 'node:fs';
+import { cpSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { removeFolder } from '../../shared/folders.ts';
@@ -20,11 +20,18 @@ export function startWorker(): void {
   process.title = TITLE;
   let job: Job | undefined;
   let over = Promise.resolve();
+  let demoFolder: string | undefined;
   const obey = (order: Order) => {
     switch (order.order) {
       case 'run':
         job = new Job({ ...order.plan, onText: (entry, text) => tell({ news: 'text', entry, text }) });
-        over = runJob(job, order.plan);
+        demoFolder = order.plan.tempFolder;
+        over = runJob(job, order.plan).then(() => {
+          if (!process.connected) return;
+          // The demo is there, and still needs its folder. The channel would keep this process alive.
+          demoFolder = undefined;
+          process.disconnect();
+        });
         break;
       case 'cancel':
         void job?.cancel();
@@ -36,7 +43,10 @@ export function startWorker(): void {
   process.on('message', message => obey(v.parse(OrderSchema, message)));
   process.once('disconnect', () => {
     void job?.cancel();
-    void over.finally(() => process.exit());
+    void over.finally(() => {
+      if (demoFolder !== undefined) removeEmptyFolder(demoFolder);
+      process.exit();
+    });
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void job?.cancel());
 }
@@ -49,8 +59,15 @@ async function runJob(job: Job, plan: JobPlan): Promise<void> {
   report(job, 'post', await job.post());
   await removeFolder(job.folder);
   tell({ news: 'done' });
-  // The channel would keep this process alive.
-  if (process.connected) process.disconnect();
+}
+
+/** All that a demo that was killed has left. */
+function removeEmptyFolder(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Not empty, or removed by the demo.
+  }
 }
 
 function report(job: Job, entry: Entry, { code }: StepResult): void {
