@@ -9,7 +9,8 @@ import { isAlive } from '../shared/processes.ts';
 import { renderClientLine } from '../shared/public-url.ts';
 import type { StateMessage } from '../shared/state-json.ts';
 import { limitStop, MAX_STOP_TIMEOUT_MS } from '../shared/stop-times.ts';
-import { chooseSession, isRunning, readOutcome, type Session } from '../supervisor/session-folder.ts';
+import { readOutcome } from '../supervisor/outcome.ts';
+import { chooseSession, isRunning, type Session } from '../supervisor/session-folder.ts';
 import type { Command, CommandCall, ExitCode } from './command.ts';
 import { print, printAside, printJson } from './terminal.ts';
 

@@ -7,7 +7,7 @@ import { describePreview, type PreviewView, viewOf } from '../github/comment/vie
 import type { Job } from '../github/job.ts';
 import { renderFinalSummary, renderLiveSummary } from '../github/summary/summary.ts';
 import type { StateMessage } from '../shared/state-json.ts';
-import type { Outcome } from '../supervisor/session-folder.ts';
+import type { Outcome } from '../supervisor/outcome.ts';
 import { print } from './print.ts';
 import type { StepState } from './state.ts';
 

@@ -8,15 +8,9 @@ import { endProcess, isAlive, type ProcessRecord, recordProcess, waitForEnd } fr
 import { StateMessageSchema } from '../shared/state-json.ts';
 import { DEFAULT_STOP_TIMEOUT_MS, limitStop } from '../shared/stop-times.ts';
 import type { SupervisorConfig } from './config.ts';
+import { type Outcome, readOutcome } from './outcome.ts';
 import { type ReapedProcess, reapJournal, writeJournal } from './process-journal.ts';
-import {
-  type Outcome,
-  readOutcome,
-  readSession,
-  type Session,
-  sessionFiles,
-  writeSession,
-} from './session-folder.ts';
+import { readSession, type Session, sessionFiles, writeSession } from './session-folder.ts';
 
 /** Until it is ready, the supervisor only loads its bundle and opens a loopback port. */
 const READY_TIMEOUT_MS = 20_000;

@@ -13,26 +13,18 @@
 
 import {
   chmodSync,
-  closeSync,
-  constants,
   existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
-  openSync,
   readdirSync,
   readFileSync,
-  renameSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import * as v from 'valibot';
 import { InputError } from '../shared/errors.ts';
-import { type HistoryMessage, HistorySchema } from '../shared/history.ts';
 import { isAlive, type ProcessRecord } from '../shared/processes.ts';
-import type { ExposureState } from '../shared/state.ts';
-import { describeState, StateMessageSchema } from '../shared/state-json.ts';
 import type { SupervisorConfig } from './config.ts';
 
 const PREFIX = 'expose-';
@@ -43,7 +35,7 @@ const MAX_NAMED = 10;
  * Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each, and a
  * history with about a hundred texts of 200 such characters.
  */
-const OUTCOME_BYTES = 320 * 1024;
+export const OUTCOME_BYTES = 320 * 1024;
 
 const SessionSchema = v.object({
   /** What people see; not unique. */
@@ -53,11 +45,6 @@ const SessionSchema = v.object({
   controlUrl: v.pipe(v.string(), v.regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
   controlToken: v.string(),
 });
-
-const OutcomeSchema = v.object({ ...StateMessageSchema.entries, history: v.optional(HistorySchema) });
-
-/** A state, and what happened up to it. */
-export type Outcome = v.InferOutput<typeof OutcomeSchema>;
 
 /** What `session.json` holds: the exposure's process, and its API on loopback. */
 export type Session = v.InferOutput<typeof SessionSchema>;
@@ -102,41 +89,8 @@ export function readSession(folder: string): Session | undefined {
   return readDocument(sessionFiles(folder).session, SessionSchema);
 }
 
-/**
- * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
- * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
- */
-export function writeOutcome(folder: string, state: ExposureState, history?: HistoryMessage): void {
-  const text = Buffer.from(describeOutcome(state, history).padEnd(OUTCOME_BYTES));
-  const file = openSync(sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
-  try {
-    if (writeSync(file, text, 0, text.length, 0) < text.length) throw new Error('no space is left');
-  } finally {
-    closeSync(file);
-  }
-}
-
-export function readOutcome(folder: string): Outcome | undefined {
-  return readDocument(sessionFiles(folder).outcome, OutcomeSchema);
-}
-
-/** Saves what is known now, in one step: a process may be killed at any moment. */
-export function writeLatest(folder: string, state: ExposureState, history: HistoryMessage): void {
-  const { latest } = sessionFiles(folder);
-  writeFileSync(`${latest}.new`, describeOutcome(state, history), { mode: 0o600 });
-  renameSync(`${latest}.new`, latest);
-}
-
-/** What `writeLatest` saved last. */
-export function readLatest(folder: string): Outcome | undefined {
-  return readDocument(sessionFiles(folder).latest, OutcomeSchema);
-}
-
-function describeOutcome(state: ExposureState, history: HistoryMessage | undefined): string {
-  return JSON.stringify({ ...describeState(state), ...(history && { history }) });
-}
-
-function readDocument<Schema extends v.GenericSchema>(
+/** A file of the folder as JSON; undefined if it is missing, or not whole. */
+export function readDocument<Schema extends v.GenericSchema>(
   file: string,
   schema: Schema,
 ): v.InferOutput<Schema> | undefined {
@@ -178,7 +132,7 @@ export function chooseSession(
 
 /** False from the end on, even while its process still writes the last comment. */
 export function isRunning({ folder, session }: { folder: string; session: Session }): boolean {
-  return isAlive(session) && readOutcome(folder) === undefined;
+  return isAlive(session) && readDocument(sessionFiles(folder).outcome, v.object({})) === undefined;
 }
 
 /** Whether `wanted` is its `session` output, the folder's path or name, or the name people see, which is not unique. */

@@ -13,9 +13,10 @@ import type { ExposureState } from '../shared/state.ts';
 import type { SupervisorConfig } from './config.ts';
 import { watchEnds } from './ends.ts';
 import { openGitHub } from './github.ts';
+import { writeLatest, writeOutcome } from './outcome.ts';
 import { writeJournal } from './process-journal.ts';
 import { startReporting } from './reporting.ts';
-import { sessionFiles, writeLatest, writeOutcome } from './session-folder.ts';
+import { sessionFiles } from './session-folder.ts';
 
 /** A bug that repeats must not fill the log. */
 const MAX_BUGS_LOGGED = 10;

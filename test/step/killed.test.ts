@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import type { StepState } from '../../src/step/state.ts';
-import { createSessionFolder, writeLatest } from '../../src/supervisor/session-folder.ts';
+import { writeLatest } from '../../src/supervisor/outcome.ts';
+import { createSessionFolder } from '../../src/supervisor/session-folder.ts';
 import { EVENTFUL } from '../support/sample-history.ts';
 import { LIVE } from '../support/sample-state.ts';
 

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import type { StepState } from '../../src/step/state.ts';
-import { createSessionFolder, sessionFiles, writeOutcome } from '../../src/supervisor/session-folder.ts';
+import { writeOutcome } from '../../src/supervisor/outcome.ts';
+import { createSessionFolder, sessionFiles } from '../../src/supervisor/session-folder.ts';
 import { sampleEnd } from '../support/sample-state.ts';
 
 /** What post prints after a preview of five minutes whose address changed `addressChanges` times. */

@@ -10,12 +10,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { startControlApi } from '../../src/control/api.ts';
 import { recordProcess } from '../../src/shared/processes.ts';
-import {
-  createSessionFolder,
-  sessionFiles,
-  writeOutcome,
-  writeSession,
-} from '../../src/supervisor/session-folder.ts';
+import { writeOutcome } from '../../src/supervisor/outcome.ts';
+import { createSessionFolder, sessionFiles, writeSession } from '../../src/supervisor/session-folder.ts';
 import { useClosers } from '../support/closers.ts';
 import { controlsWith } from '../support/controls.ts';
 import { FakeRequestLog } from '../support/request-log.ts';

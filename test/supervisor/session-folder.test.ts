@@ -7,14 +7,13 @@ import { basename, join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { InputError } from '../../src/shared/errors.ts';
 import { recordProcess } from '../../src/shared/processes.ts';
+import { readOutcome, writeOutcome } from '../../src/supervisor/outcome.ts';
 import {
   chooseSession,
   createSessionFolder,
-  readOutcome,
   readSession,
   sessionFiles,
   writeCommand,
-  writeOutcome,
   writeSession,
 } from '../../src/supervisor/session-folder.ts';
 import { sampleEnd } from '../support/sample-state.ts';
