@@ -7987,196 +7987,6 @@ async function reapJournal(file, graceMs) {
     return await Promise.all(left.map(async (record) => ({ ...record, ...(await endProcess(record, graceMs)) })));
 }
 
-;// CONCATENATED MODULE: ./build/js/shared/history.js
-// What happened to an exposure over its life, for the summary: exposure/history.ts records it, outcome.json holds it, and
-// github/summary/ shows it. Its size is bounded, whatever happens.
-
-/** Part of the preview that can be away by itself. */
-const PARTS = ['tunnel', 'app'];
-/** Times are ISO 8601. Paths are without their query, and secrets in them are masked; both are strangers' text. */
-const HistorySchema = object({
-    /** The last public URL; null if there was none. */
-    address: nullable(string()),
-    /** Visits from `from` on, in steps of `minutes`; the last step may be shorter. */
-    visits: object({ from: string(), minutes: number(), counts: array(number()) }),
-    /** Of requests; from a histogram, exact to 5 %. Null without requests. */
-    times: nullable(object({ count: number(), median_ms: number(), p95_ms: number() })),
-    /** One for each method and path, the slowest first. Durations are up to the end of the answer. */
-    slowest: array(object({ method: string(), path: string(), status: number(), duration_ms: number() })),
-    /** While live; the first ones. `until` is null if it lasted to the end. */
-    outages: array(object({
-        part: picklist(PARTS),
-        from: string(),
-        until: nullable(string()),
-        reason: nullable(string()),
-    })),
-    /** Of all outages, also those that are not listed. */
-    away: object({
-        tunnel: object({ count: number(), ms: number() }),
-        app: object({ count: number(), ms: number() }),
-    }),
-    /** New public URLs after the first one; the last ones. */
-    moves: array(object({ at: string(), url: string() })),
-    /** The recorded requests. `status` is null if the sender left before the answer. */
-    webhooks: object({
-        count: number(),
-        refused: number(),
-        /** Kept while the app was away. */
-        queued: number(),
-        dropped: number(),
-        replayed: number(),
-        /** The first paths; `count` above has all. */
-        paths: array(object({
-            method: string(),
-            path: string(),
-            status: nullable(number()),
-            isRefused: dist_boolean(),
-            count: number(),
-        })),
-    }),
-});
-
-;// CONCATENATED MODULE: ./build/js/shared/state.js
-// What is known about one exposure: two facts (tunnel, app) and the phase they add up to.
-// exposure.ts is the only writer; control, github and the gateway's pages only read.
-/**
- * Why the public address is unverified: no answer (no hairpin NAT), an answer without our proof, or, with `protocol:
- * tcp`, the app was down.
- */
-const UNVERIFIED_REASONS = ['silent', 'unproved', 'app away'];
-/** The four ways the app can be run; `auto` is resolved before anything starts. */
-const APP_MODES = ['os', 'exec', 'web', 'port'];
-/** What visitors send: HTTP requests, which the gateway reads, or bytes that reach the app unread. */
-const PROTOCOLS = (/* unused pure expression or super */ null && (['http', 'tcp']));
-/**
- * Why an exposure ended as planned. A new reason also needs a sentence in github/comment/markdown.ts, and a place in
- * control/api.ts if clients may give it.
- */
-const END_REASONS = [
-    'job ended',
-    'duration over',
-    'idle timeout',
-    'continue file',
-    'stopped',
-    'pull request closed',
-    'pull request merged',
-    'newer commit',
-    'label removed',
-    'runner gone',
-];
-
-;// CONCATENATED MODULE: ./build/js/shared/state-json.js
-// The state of an exposure as JSON: what the control API sends, outcome.json holds, and comment, summary and commands
-// read. One schema for both ends.
-
-
-const TUNNEL_STATUSES = [
-    'Not started',
-    'Connecting',
-    'Connected',
-    'Reconnecting',
-    'Disconnected',
-    'Failed',
-];
-const APP_STATUSES = [
-    'starting',
-    'running',
-    'restarting',
-    'stopped',
-    'failed',
-];
-const PhaseSchema = variant('phase', [
-    object({ phase: literal('starting') }),
-    object({ phase: literal('live'), live_at: string(), expires_at: nullable(string()) }),
-    object({
-        phase: literal('ended'),
-        reason: picklist(END_REASONS),
-        live_at: nullable(string()),
-        ended_at: string(),
-    }),
-    object({
-        phase: literal('failed'),
-        reason: string(),
-        last_lines: array(string()),
-        live_at: nullable(string()),
-        ended_at: string(),
-    }),
-]);
-const StateMessageSchema = object({
-    mode: picklist(APP_MODES),
-    status: picklist(TUNNEL_STATUSES),
-    /** Null unless the tunnel is Connected or Reconnecting. */
-    public_url: nullable(string()),
-    preview_url: nullable(string()),
-    /** Null without a public inspector, and where a given key or password protects the preview. */
-    inspector_url: nullable(string()),
-    public_host: nullable(string()),
-    public_port: nullable(number()),
-    /** Null unless the tunnel is Connected. */
-    connected_at: nullable(string()),
-    tunnel_reason: nullable(string()),
-    verified: nullable(dist_boolean()),
-    doubt: nullable(picklist(UNVERIFIED_REASONS)),
-    app: object({
-        status: picklist(APP_STATUSES),
-        port: nullable(number()),
-        reason: nullable(string()),
-    }),
-    restarts: number(),
-    reconnects: number(),
-    address_changes: number(),
-    visits: number(),
-    warnings: array(string()),
-    exposure: PhaseSchema,
-});
-function state_json_describeState(state) {
-    const { tunnel, app, address } = state;
-    const hasAddress = tunnel.status === 'Connected' || tunnel.status === 'Reconnecting';
-    return {
-        mode: state.mode,
-        status: tunnel.status,
-        public_url: hasAddress && address.kind !== 'none' ? address.url : null,
-        preview_url: hasAddress ? (state.link ?? null) : null,
-        inspector_url: state.inspectorLink ?? null,
-        public_host: hasAddress ? tunnel.host : null,
-        public_port: hasAddress ? tunnel.port : null,
-        connected_at: (tunnel.status === 'Connected' && state.connectedAt?.toISOString()) || null,
-        tunnel_reason: ('reason' in tunnel ? tunnel.reason : undefined) ?? null,
-        verified: isVerified(address),
-        doubt: address.kind === 'unverified' ? address.reason : null,
-        app: {
-            status: app.status,
-            port: app.status === 'running' && app.upstream.kind === 'address' ? app.upstream.port : null,
-            reason: 'reason' in app ? app.reason : null,
-        },
-        restarts: state.restarts,
-        reconnects: state.reconnects,
-        address_changes: state.addressChanges,
-        visits: state.visits,
-        warnings: [...state.warnings],
-        exposure: describePhase(state.phase),
-    };
-}
-function describePhase(phase) {
-    if (phase.kind === 'starting')
-        return { phase: 'starting' };
-    const live_at = phase.liveAt?.toISOString() ?? null;
-    if (phase.kind === 'live')
-        return {
-            phase: 'live',
-            live_at: phase.liveAt.toISOString(),
-            expires_at: phase.expiresAt?.toISOString() ?? null,
-        };
-    const ended_at = phase.endedAt.toISOString();
-    if (phase.kind === 'ended')
-        return { phase: 'ended', reason: phase.reason, live_at, ended_at };
-    return { phase: 'failed', reason: phase.reason, last_lines: [...phase.lastLines], live_at, ended_at };
-}
-/** Null before the first check. */
-function isVerified({ kind }) {
-    return kind === 'verified' || (kind === 'unverified' ? false : null);
-}
-
 ;// CONCATENATED MODULE: ./build/js/supervisor/session-folder.js
 // The folder of one exposure on this machine. Main, post, stop and the `expose` command find the exposure through it.
 //
@@ -8190,8 +8000,6 @@ function isVerified({ kind }) {
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
 //     wasmrun/       a wasmrun from the runner's cache service
-
-
 
 
 
@@ -8213,7 +8021,6 @@ const SessionSchema = object({
     controlUrl: pipe(string(), regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
     controlToken: string(),
 });
-const OutcomeSchema = object({ ...StateMessageSchema.entries, history: optional(HistorySchema) });
 /** The files of a session folder. */
 function sessionFiles(folder) {
     return {
@@ -8246,37 +8053,7 @@ function writeSession({ folder, name, controlToken }, { pid, startTime }, contro
 function readSession(folder) {
     return readDocument(sessionFiles(folder).session, SessionSchema);
 }
-/**
- * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
- * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
- */
-function writeOutcome(folder, state, history) {
-    const text = Buffer.from(describeOutcome(state, history).padEnd(OUTCOME_BYTES));
-    const file = openSync(sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
-    try {
-        if (writeSync(file, text, 0, text.length, 0) < text.length)
-            throw new Error('no space is left');
-    }
-    finally {
-        closeSync(file);
-    }
-}
-function readOutcome(folder) {
-    return readDocument(sessionFiles(folder).outcome, OutcomeSchema);
-}
-/** Saves what is known now, in one step: a process may be killed at any moment. */
-function writeLatest(folder, state, history) {
-    const { latest } = sessionFiles(folder);
-    writeFileSync(`${latest}.new`, describeOutcome(state, history), { mode: 0o600 });
-    renameSync(`${latest}.new`, latest);
-}
-/** What `writeLatest` saved last. */
-function readLatest(folder) {
-    return readDocument(sessionFiles(folder).latest, OutcomeSchema);
-}
-function describeOutcome(state, history) {
-    return JSON.stringify({ ...describeState(state), ...(history && { history }) });
-}
+/** A file of the folder as JSON; undefined if it is missing, or not whole. */
 function readDocument(file, schema) {
     if (!existsSync(file))
         return undefined;
@@ -8307,7 +8084,7 @@ function chooseSession(parent, wanted) {
 }
 /** False from the end on, even while its process still writes the last comment. */
 function isRunning({ folder, session }) {
-    return isAlive(session) && readOutcome(folder) === undefined;
+    return isAlive(session) && readDocument(sessionFiles(folder).outcome, v.object({})) === undefined;
 }
 /** Whether `wanted` is its `session` output, the folder's path or name, or the name people see, which is not unique. */
 function isCalled({ folder, session }, wanted) {
@@ -8565,7 +8342,6 @@ const PlanSchema = object({
 /** From the demo. `leave`: end at once, without the post step. */
 const OrderSchema = variant('order', [
     object({ order: literal('run'), plan: PlanSchema }),
-    object({ order: literal('continue') }),
     object({ order: literal('cancel') }),
     object({ order: literal('leave') }),
 ]);
@@ -8604,15 +8380,19 @@ function startWorker() {
     process.title = TITLE;
     let job;
     let over = Promise.resolve();
+    let demoFolder;
     const obey = (order) => {
         switch (order.order) {
             case 'run':
                 job = new Job({ ...order.plan, onText: (entry, text) => tell({ news: 'text', entry, text }) });
-                over = runJob(job, order.plan);
-                break;
-            case 'continue':
-                if (job)
-                    (0,external_node_fs_namespaceObject.writeFileSync)((0,external_node_path_namespaceObject.join)(job.workspace, 'continue'), '');
+                demoFolder = order.plan.tempFolder;
+                over = runJob(job, order.plan).then(() => {
+                    if (!process.connected)
+                        return;
+                    // The demo is there, and still needs its folder. The channel would keep this process alive.
+                    demoFolder = undefined;
+                    process.disconnect();
+                });
                 break;
             case 'cancel':
                 void job?.cancel();
@@ -8625,7 +8405,11 @@ function startWorker() {
     process.on('message', message => obey(parse(OrderSchema, message)));
     process.once('disconnect', () => {
         void job?.cancel();
-        void over.finally(() => process.exit());
+        void over.finally(() => {
+            if (demoFolder !== undefined)
+                removeEmptyFolder(demoFolder);
+            process.exit();
+        });
     });
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
         process.on(signal, () => void job?.cancel());
@@ -8638,9 +8422,15 @@ async function runJob(job, plan) {
     report(job, 'post', await job.post());
     await removeFolder(job.folder);
     tell({ news: 'done' });
-    // The channel would keep this process alive.
-    if (process.connected)
-        process.disconnect();
+}
+/** All that a demo that was killed has left. */
+function removeEmptyFolder(folder) {
+    try {
+        (0,external_node_fs_namespaceObject.rmdirSync)(folder);
+    }
+    catch {
+        // Not empty, or removed by the demo.
+    }
 }
 function report(job, entry, { code }) {
     tell({ news: 'ended', entry, code, outputs: job.outputs, summary: job.summary });

@@ -8744,7 +8744,9 @@ function isPlainFolder(path) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/wasmrun/progress.js
-// Lines for the log while something takes long, so that nobody thinks it hangs. Used by the installation of wasmrun.
+// What the log says of an installation: how far it is, so that nobody thinks it hangs, and how long it took. Used by the
+// installation of wasmrun.
+
 /** Logs what `describe` says every `intervalMs` until the work has ended; nothing if it ends before. */
 async function reportProgress({ logger, intervalMs, describe }, work) {
     const timer = setInterval(() => logger.info(describe()), intervalMs);
@@ -8758,6 +8760,10 @@ async function reportProgress({ logger, intervalMs, describe }, work) {
 /** `6.1 MB`, decimal, as GitHub shows sizes of downloads. */
 function formatMegabytes(bytes) {
     return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+/** `1.4 s`, `6m 12s`. */
+function formatTime(ms) {
+    return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : duration_formatDuration(ms);
 }
 /** Counts the crates that cargo compiles, from the lines it prints. */
 class CargoProgress {
@@ -9167,8 +9173,8 @@ async function restoreKept(version, options) {
             throw new errors_AppError(`it says that it is version ${found}`);
         if (store.runtimesFolder !== undefined)
             await copyRuntimes(runtimes, store.runtimesFolder);
-        const before = `${record.way === 'build' ? 'building' : 'installing'} it took ${describeTime(record.tookMs)}`;
-        logger.info(`wasmrun ${version}: from the cache, in ${describeTime(performance.now() - began)} (${before})`);
+        const before = `${record.way === 'build' ? 'building' : 'installing'} it took ${formatTime(record.tookMs)}`;
+        logger.info(`wasmrun ${version}: from the cache, in ${formatTime(performance.now() - began)} (${before})`);
         return program;
     }
     catch (error) {
@@ -9177,10 +9183,6 @@ async function restoreKept(version, options) {
             `delete the cache entry ${kept.name}: entries are never replaced`);
         return undefined;
     }
-}
-/** `1.4 s`, `6m 12s`. */
-function describeTime(ms) {
-    return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : duration_formatDuration(ms);
 }
 /** Without a wanted version, the first on PATH is used. If that is too old, throws, because the job chose it. */
 async function findOnPath(options, wanted) {
@@ -9238,6 +9240,7 @@ async function installInto(cached, version, options) {
     try {
         const way = await install(stage, version, options);
         const tookMs = Math.round(performance.now() - began);
+        options.logger.info(`wasmrun ${version}: installed, in ${formatTime(tookMs)}`);
         const digest = await digestFile((0,external_node_path_.join)(stage, 'bin', PROGRAM));
         const folder = await publishStage(stage, stage.startsWith(cached) ? cached : `${stage}-installed`);
         const program = (0,external_node_path_.join)(folder, 'bin', PROGRAM);
@@ -9295,7 +9298,6 @@ async function install(stage, version, options) {
         try {
             await attempt({ ...options, stage, program, version, failure: failures[0] });
             await check();
-            options.logger.info(`wasmrun ${version}: installed`);
             return way;
         }
         catch (error) {
@@ -9745,6 +9747,284 @@ function sendEvents(response, { feed, streams }) {
         streams.delete(response);
         clearInterval(timer);
     });
+}
+
+;// CONCATENATED MODULE: external "node:stream/consumers"
+const consumers_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/consumers");
+;// CONCATENATED MODULE: ./build/js/shared/loopback.js
+// HTTP requests to programs on this machine. They never go through the job's proxy: for the proxy, 127.0.0.1 is another
+// machine. Used by control/client and app/os.
+
+/** With NODE_USE_ENV_PROXY set, Node's `fetch` and its global agent use the job's proxy; this agent does not. */
+const DIRECT = new external_node_http_.Agent();
+/**
+ * Sends a request over a new connection, never through a proxy. Resolves with the response when its head has arrived;
+ * the signal also aborts the body.
+ */
+function requestLoopback(url, { body, ...options }) {
+    return new Promise((resolve, reject) => {
+        (0,external_node_http_.request)(url, { ...options, agent: DIRECT }, resolve)
+            .on('error', reject)
+            .end(body);
+    });
+}
+
+;// CONCATENATED MODULE: ./build/js/shared/state.js
+// What is known about one exposure: two facts (tunnel, app) and the phase they add up to.
+// exposure.ts is the only writer; control, github and the gateway's pages only read.
+/**
+ * Why the public address is unverified: no answer (no hairpin NAT), an answer without our proof, or, with `protocol:
+ * tcp`, the app was down.
+ */
+const UNVERIFIED_REASONS = ['silent', 'unproved', 'app away'];
+/** The four ways the app can be run; `auto` is resolved before anything starts. */
+const APP_MODES = ['os', 'exec', 'web', 'port'];
+/** What visitors send: HTTP requests, which the gateway reads, or bytes that reach the app unread. */
+const state_PROTOCOLS = (/* unused pure expression or super */ null && (['http', 'tcp']));
+/**
+ * Why an exposure ended as planned. A new reason also needs a sentence in github/comment/markdown.ts, and a place in
+ * control/api.ts if clients may give it.
+ */
+const END_REASONS = [
+    'job ended',
+    'duration over',
+    'idle timeout',
+    'continue file',
+    'stopped',
+    'pull request closed',
+    'pull request merged',
+    'newer commit',
+    'label removed',
+    'runner gone',
+];
+
+;// CONCATENATED MODULE: ./build/js/shared/state-json.js
+// The state of an exposure as JSON: what the control API sends, outcome.json holds, and comment, summary and commands
+// read. One schema for both ends.
+
+
+const TUNNEL_STATUSES = [
+    'Not started',
+    'Connecting',
+    'Connected',
+    'Reconnecting',
+    'Disconnected',
+    'Failed',
+];
+const APP_STATUSES = [
+    'starting',
+    'running',
+    'restarting',
+    'stopped',
+    'failed',
+];
+const PhaseSchema = variant('phase', [
+    object({ phase: literal('starting') }),
+    object({ phase: literal('live'), live_at: string(), expires_at: nullable(string()) }),
+    object({
+        phase: literal('ended'),
+        reason: picklist(END_REASONS),
+        live_at: nullable(string()),
+        ended_at: string(),
+    }),
+    object({
+        phase: literal('failed'),
+        reason: string(),
+        last_lines: array(string()),
+        live_at: nullable(string()),
+        ended_at: string(),
+    }),
+]);
+const state_json_StateMessageSchema = object({
+    mode: picklist(APP_MODES),
+    status: picklist(TUNNEL_STATUSES),
+    /** Null unless the tunnel is Connected or Reconnecting. */
+    public_url: nullable(string()),
+    preview_url: nullable(string()),
+    /** Null without a public inspector, and where a given key or password protects the preview. */
+    inspector_url: nullable(string()),
+    public_host: nullable(string()),
+    public_port: nullable(number()),
+    /** Null unless the tunnel is Connected. */
+    connected_at: nullable(string()),
+    tunnel_reason: nullable(string()),
+    verified: nullable(dist_boolean()),
+    doubt: nullable(picklist(UNVERIFIED_REASONS)),
+    app: object({
+        status: picklist(APP_STATUSES),
+        port: nullable(number()),
+        reason: nullable(string()),
+    }),
+    restarts: number(),
+    reconnects: number(),
+    address_changes: number(),
+    visits: number(),
+    warnings: array(string()),
+    exposure: PhaseSchema,
+});
+function describeState(state) {
+    const { tunnel, app, address } = state;
+    const hasAddress = tunnel.status === 'Connected' || tunnel.status === 'Reconnecting';
+    return {
+        mode: state.mode,
+        status: tunnel.status,
+        public_url: hasAddress && address.kind !== 'none' ? address.url : null,
+        preview_url: hasAddress ? (state.link ?? null) : null,
+        inspector_url: state.inspectorLink ?? null,
+        public_host: hasAddress ? tunnel.host : null,
+        public_port: hasAddress ? tunnel.port : null,
+        connected_at: (tunnel.status === 'Connected' && state.connectedAt?.toISOString()) || null,
+        tunnel_reason: ('reason' in tunnel ? tunnel.reason : undefined) ?? null,
+        verified: isVerified(address),
+        doubt: address.kind === 'unverified' ? address.reason : null,
+        app: {
+            status: app.status,
+            port: app.status === 'running' && app.upstream.kind === 'address' ? app.upstream.port : null,
+            reason: 'reason' in app ? app.reason : null,
+        },
+        restarts: state.restarts,
+        reconnects: state.reconnects,
+        address_changes: state.addressChanges,
+        visits: state.visits,
+        warnings: [...state.warnings],
+        exposure: describePhase(state.phase),
+    };
+}
+function describePhase(phase) {
+    if (phase.kind === 'starting')
+        return { phase: 'starting' };
+    const live_at = phase.liveAt?.toISOString() ?? null;
+    if (phase.kind === 'live')
+        return {
+            phase: 'live',
+            live_at: phase.liveAt.toISOString(),
+            expires_at: phase.expiresAt?.toISOString() ?? null,
+        };
+    const ended_at = phase.endedAt.toISOString();
+    if (phase.kind === 'ended')
+        return { phase: 'ended', reason: phase.reason, live_at, ended_at };
+    return { phase: 'failed', reason: phase.reason, last_lines: [...phase.lastLines], live_at, ended_at };
+}
+/** Null before the first check. */
+function isVerified({ kind }) {
+    return kind === 'verified' || (kind === 'unverified' ? false : null);
+}
+
+;// CONCATENATED MODULE: ./build/js/control/client.js
+// The client of the control API. Used by main, post, stop and the `expose` command.
+
+
+
+
+
+const ErrorSchema = object({ success: literal(false), error: string() });
+/** How long a response may take; ending an exposure drains its visitors for up to 5 s. */
+const client_ANSWER_TIMEOUT_MS = 10_000;
+/** The API's refusal; `status` is the HTTP status. */
+class ControlError extends Error {
+    status;
+    constructor(status, message) {
+        super(message);
+        this.name = 'ControlError';
+        this.status = status;
+    }
+}
+/**
+ * Calls a route such as `POST /api/stop`, with `sent` as the JSON of its body; resolves with its JSON. Rejects with a
+ * ControlError that has the API's own text.
+ */
+async function callControl(address, route, timeoutMs = client_ANSWER_TIMEOUT_MS, sent) {
+    const signal = AbortSignal.timeout(timeoutMs);
+    try {
+        const response = await send(address, route, signal, { sent });
+        const body = await (0,consumers_namespaceObject.json)(response);
+        if (isSuccess(response))
+            return body;
+        throw toError(response, body);
+    }
+    catch (error) {
+        // Node's own error only says that the request was aborted.
+        signal.throwIfAborted();
+        throw error;
+    }
+}
+function toError({ statusCode = 0 }, body) {
+    return new ControlError(statusCode, is(ErrorSchema, body) ? body.error : `the API answered ${statusCode}`);
+}
+function send(address, route, signal, { sent, accept } = {}) {
+    const [method = '', path = ''] = route.split(' ');
+    const body = sent && JSON.stringify(sent);
+    const headers = {
+        Authorization: `Bearer ${address.controlToken}`,
+        ...(body !== undefined && { 'Content-Type': 'application/json' }),
+        ...(accept !== undefined && { Accept: accept }),
+    };
+    return requestLoopback(`${address.controlUrl}${path}`, { method, headers, signal, body });
+}
+function isSuccess({ statusCode = 0 }) {
+    return statusCode >= 200 && statusCode < 300;
+}
+/** The current state. */
+async function readState(address) {
+    return v.parse(StateMessageSchema, await callControl(address, 'GET /api/tunnel/status'));
+}
+const InspectorSchema = object({ public_inspector_url: nullable(string()) });
+/** The public inspector's link, with its key, even where it is not published; undefined if there is none. */
+async function readInspectorUrl(address) {
+    const document = v.parse(InspectorSchema, await callControl(address, 'GET /api/inspector'));
+    return document.public_inspector_url ?? undefined;
+}
+/** Every state from the current one on; ends with the exposure's process, or with the signal. */
+async function* followStates(address, signal) {
+    try {
+        const response = await send(address, 'GET /api/events', signal);
+        if (!isSuccess(response))
+            return void response.destroy();
+        for await (const { type, data } of readEvents(response))
+            if (type === 'state')
+                yield v.parse(StateMessageSchema, JSON.parse(data));
+    }
+    catch (error) {
+        // A stream that breaks off means that its process is gone, which callers check themselves.
+        if (!signal.aborted && !isConnectionLost(error))
+            throw error;
+    }
+}
+/** Whether the process at the other end is gone. */
+function isConnectionLost(error) {
+    return hasCode(error, 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE');
+}
+/**
+ * The server-sent events of a route. Rejects with a ControlError if the API refuses, and as the connection does if it
+ * breaks off.
+ */
+async function* openEvents(address, route, signal) {
+    const response = await send(address, route, signal, { accept: 'text/event-stream' });
+    if (!isSuccess(response))
+        throw toError(response, await (0,consumers_namespaceObject.json)(response).catch(() => undefined));
+    yield* readEvents(response);
+}
+/** Server-sent events. The API writes one `event` line and one `data` line for each; a line may have 100 MB. */
+async function* readEvents(body) {
+    let parts = [];
+    // Decoded by the stream: a character may be split over two chunks.
+    body.setEncoding('utf8');
+    for await (const text of body) {
+        const end = `${parts.at(-1)?.at(-1) ?? ''}${text}`;
+        parts.push(String(text));
+        // Joined once for each event: for each chunk, a long event would take minutes.
+        if (!end.includes('\n\n'))
+            continue;
+        const events = parts.join('').split('\n\n');
+        parts = [events.pop() ?? ''];
+        for (const event of events) {
+            const lines = event.split('\n');
+            const read = (field) => lines.find(line => line.startsWith(`${field}: `))?.slice(field.length + 2);
+            const data = read('data');
+            if (data !== undefined)
+                yield { type: read('event') ?? 'message', data };
+        }
+    }
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/program.js
@@ -12567,35 +12847,6 @@ const HOST_RULES = ['rewrite', 'preserve'];
 /** The values of the input: a rule, or `auto` to ask the app. */
 const host_rule_HOST_HEADERS = ['auto', ...HOST_RULES];
 
-;// CONCATENATED MODULE: ./build/js/shared/state.js
-// What is known about one exposure: two facts (tunnel, app) and the phase they add up to.
-// exposure.ts is the only writer; control, github and the gateway's pages only read.
-/**
- * Why the public address is unverified: no answer (no hairpin NAT), an answer without our proof, or, with `protocol:
- * tcp`, the app was down.
- */
-const UNVERIFIED_REASONS = ['silent', 'unproved', 'app away'];
-/** The four ways the app can be run; `auto` is resolved before anything starts. */
-const APP_MODES = ['os', 'exec', 'web', 'port'];
-/** What visitors send: HTTP requests, which the gateway reads, or bytes that reach the app unread. */
-const state_PROTOCOLS = (/* unused pure expression or super */ null && (['http', 'tcp']));
-/**
- * Why an exposure ended as planned. A new reason also needs a sentence in github/comment/markdown.ts, and a place in
- * control/api.ts if clients may give it.
- */
-const END_REASONS = [
-    'job ended',
-    'duration over',
-    'idle timeout',
-    'continue file',
-    'stopped',
-    'pull request closed',
-    'pull request merged',
-    'newer commit',
-    'label removed',
-    'runner gone',
-];
-
 ;// CONCATENATED MODULE: ./build/js/inputs/env.js
 // The `env` input: what the app gets in addition to the allow-list of app/environment.ts. Used by inputs/app.ts.
 
@@ -15387,14 +15638,14 @@ class Bore {
         const listener = (0,external_node_net_.createServer)({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, visitor => {
             const id = this.#pending.add(visitor);
             if (id !== undefined)
-                send(control, { Connection: id });
+                server_send(control, { Connection: id });
         });
         const refusal = await this.#listenWithin(listener, wanted);
         if (refusal !== undefined)
             return server_refuse(control, refusal);
         const port = findPort(listener);
         this.#ports.add(listener);
-        const heartbeat = setInterval(() => send(control, 'Heartbeat'), HEARTBEAT_INTERVAL_MS);
+        const heartbeat = setInterval(() => server_send(control, 'Heartbeat'), HEARTBEAT_INTERVAL_MS);
         const close = () => {
             clearInterval(heartbeat);
             listener.close();
@@ -15406,8 +15657,8 @@ class Bore {
         if (control.destroyed)
             return close();
         this.#logger?.info(`port ${port} is open`);
-        send(control, { Hello: port });
-        send(control, 'Heartbeat');
+        server_send(control, { Hello: port });
+        server_send(control, 'Heartbeat');
     }
     /** Undefined when it listens, otherwise the error for the client. */
     async #listenWithin(listener, wanted) {
@@ -15428,7 +15679,7 @@ class Bore {
 /** Undefined if the client proves that it knows the secret, otherwise the error for it. */
 async function challenge(socket, reader, key) {
     const question = crypto.randomUUID();
-    send(socket, { Challenge: question });
+    server_send(socket, { Challenge: question });
     const reply = await server_readRequest(reader);
     if (reply === undefined || !('Authenticate' in reply))
         return ERROR_TEXT.secretRequired;
@@ -15449,7 +15700,7 @@ async function tryListen(listener, port, host) {
         return errors_hasCode(error, 'EACCES') ? ERROR_TEXT.portForbidden : ERROR_TEXT.bindFailed;
     }
 }
-function send(socket, message) {
+function server_send(socket, message) {
     if (socket.writable)
         socket.write(encodeFrame(message));
 }
@@ -16498,16 +16749,18 @@ async function startGitHubServer(changes = {}, onRequest = () => { }) {
             return void response.destroy();
         const test = answerTest(call, state, requests);
         if (test)
-            return server_send(response, test);
+            return github_server_send(response, test);
         const fault = takeFault(call, state);
         if (fault && 'does' in fault) {
             publish({ call, answer: undefined, fault: true });
             record(call, 0);
+            if (fault.does === 'lose')
+                answerCall(call, state);
             return fail(response, fault.does);
         }
         const answer = fault ? renderFault(fault) : addEtag(call, answerCall(call, state));
         publish({ call, answer, fault: fault !== undefined });
-        server_send(response, answer, requests.length);
+        github_server_send(response, answer, requests.length);
         record(call, answer.status);
     });
     await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
@@ -16546,7 +16799,7 @@ function parseBody(text) {
         return UNREADABLE;
     }
 }
-function server_send(response, { status, body, headers }, used = 0) {
+function github_server_send(response, { status, body, headers }, used = 0) {
     response.writeHead(status, {
         'content-type': 'application/json; charset=utf-8',
         'x-github-media-type': 'github.v3; format=json',
@@ -16563,7 +16816,7 @@ function server_send(response, { status, body, headers }, used = 0) {
 function fail(response, how) {
     if (how === 'hang')
         return;
-    if (how === 'cut')
+    if (how === 'cut' || how === 'lose')
         return void response.destroy();
     response.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': 1000 });
     response.write('{"id":', () => response.destroy());
@@ -16625,255 +16878,6 @@ function renderFault(fault) {
     if (body === undefined)
         return { ...exchange_refuse(status, message), headers };
     return { status, body, headers: { 'content-type': 'text/html; charset=utf-8', ...headers } };
-}
-
-;// CONCATENATED MODULE: external "node:stream/consumers"
-const consumers_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/consumers");
-;// CONCATENATED MODULE: ./build/js/shared/loopback.js
-// HTTP requests to programs on this machine. They never go through the job's proxy: for the proxy, 127.0.0.1 is another
-// machine. Used by control/client and app/os.
-
-/** With NODE_USE_ENV_PROXY set, Node's `fetch` and its global agent use the job's proxy; this agent does not. */
-const DIRECT = new external_node_http_.Agent();
-/**
- * Sends a request over a new connection, never through a proxy. Resolves with the response when its head has arrived;
- * the signal also aborts the body.
- */
-function requestLoopback(url, { body, ...options }) {
-    return new Promise((resolve, reject) => {
-        (0,external_node_http_.request)(url, { ...options, agent: DIRECT }, resolve)
-            .on('error', reject)
-            .end(body);
-    });
-}
-
-;// CONCATENATED MODULE: ./build/js/shared/state-json.js
-// The state of an exposure as JSON: what the control API sends, outcome.json holds, and comment, summary and commands
-// read. One schema for both ends.
-
-
-const TUNNEL_STATUSES = [
-    'Not started',
-    'Connecting',
-    'Connected',
-    'Reconnecting',
-    'Disconnected',
-    'Failed',
-];
-const APP_STATUSES = [
-    'starting',
-    'running',
-    'restarting',
-    'stopped',
-    'failed',
-];
-const PhaseSchema = variant('phase', [
-    object({ phase: literal('starting') }),
-    object({ phase: literal('live'), live_at: string(), expires_at: nullable(string()) }),
-    object({
-        phase: literal('ended'),
-        reason: picklist(END_REASONS),
-        live_at: nullable(string()),
-        ended_at: string(),
-    }),
-    object({
-        phase: literal('failed'),
-        reason: string(),
-        last_lines: array(string()),
-        live_at: nullable(string()),
-        ended_at: string(),
-    }),
-]);
-const state_json_StateMessageSchema = object({
-    mode: picklist(APP_MODES),
-    status: picklist(TUNNEL_STATUSES),
-    /** Null unless the tunnel is Connected or Reconnecting. */
-    public_url: nullable(string()),
-    preview_url: nullable(string()),
-    /** Null without a public inspector, and where a given key or password protects the preview. */
-    inspector_url: nullable(string()),
-    public_host: nullable(string()),
-    public_port: nullable(number()),
-    /** Null unless the tunnel is Connected. */
-    connected_at: nullable(string()),
-    tunnel_reason: nullable(string()),
-    verified: nullable(dist_boolean()),
-    doubt: nullable(picklist(UNVERIFIED_REASONS)),
-    app: object({
-        status: picklist(APP_STATUSES),
-        port: nullable(number()),
-        reason: nullable(string()),
-    }),
-    restarts: number(),
-    reconnects: number(),
-    address_changes: number(),
-    visits: number(),
-    warnings: array(string()),
-    exposure: PhaseSchema,
-});
-function state_json_describeState(state) {
-    const { tunnel, app, address } = state;
-    const hasAddress = tunnel.status === 'Connected' || tunnel.status === 'Reconnecting';
-    return {
-        mode: state.mode,
-        status: tunnel.status,
-        public_url: hasAddress && address.kind !== 'none' ? address.url : null,
-        preview_url: hasAddress ? (state.link ?? null) : null,
-        inspector_url: state.inspectorLink ?? null,
-        public_host: hasAddress ? tunnel.host : null,
-        public_port: hasAddress ? tunnel.port : null,
-        connected_at: (tunnel.status === 'Connected' && state.connectedAt?.toISOString()) || null,
-        tunnel_reason: ('reason' in tunnel ? tunnel.reason : undefined) ?? null,
-        verified: isVerified(address),
-        doubt: address.kind === 'unverified' ? address.reason : null,
-        app: {
-            status: app.status,
-            port: app.status === 'running' && app.upstream.kind === 'address' ? app.upstream.port : null,
-            reason: 'reason' in app ? app.reason : null,
-        },
-        restarts: state.restarts,
-        reconnects: state.reconnects,
-        address_changes: state.addressChanges,
-        visits: state.visits,
-        warnings: [...state.warnings],
-        exposure: describePhase(state.phase),
-    };
-}
-function describePhase(phase) {
-    if (phase.kind === 'starting')
-        return { phase: 'starting' };
-    const live_at = phase.liveAt?.toISOString() ?? null;
-    if (phase.kind === 'live')
-        return {
-            phase: 'live',
-            live_at: phase.liveAt.toISOString(),
-            expires_at: phase.expiresAt?.toISOString() ?? null,
-        };
-    const ended_at = phase.endedAt.toISOString();
-    if (phase.kind === 'ended')
-        return { phase: 'ended', reason: phase.reason, live_at, ended_at };
-    return { phase: 'failed', reason: phase.reason, last_lines: [...phase.lastLines], live_at, ended_at };
-}
-/** Null before the first check. */
-function isVerified({ kind }) {
-    return kind === 'verified' || (kind === 'unverified' ? false : null);
-}
-
-;// CONCATENATED MODULE: ./build/js/control/client.js
-// The client of the control API. Used by main, post, stop and the `expose` command.
-
-
-
-
-
-const ErrorSchema = object({ success: literal(false), error: string() });
-/** How long a response may take; ending an exposure drains its visitors for up to 5 s. */
-const client_ANSWER_TIMEOUT_MS = 10_000;
-/** The API's refusal; `status` is the HTTP status. */
-class ControlError extends Error {
-    status;
-    constructor(status, message) {
-        super(message);
-        this.name = 'ControlError';
-        this.status = status;
-    }
-}
-/**
- * Calls a route such as `POST /api/stop`, with `sent` as the JSON of its body; resolves with its JSON. Rejects with a
- * ControlError that has the API's own text.
- */
-async function callControl(address, route, timeoutMs = client_ANSWER_TIMEOUT_MS, sent) {
-    const signal = AbortSignal.timeout(timeoutMs);
-    try {
-        const response = await client_send(address, route, signal, { sent });
-        const body = await json(response);
-        if (isSuccess(response))
-            return body;
-        throw toError(response, body);
-    }
-    catch (error) {
-        // Node's own error only says that the request was aborted.
-        signal.throwIfAborted();
-        throw error;
-    }
-}
-function toError({ statusCode = 0 }, body) {
-    return new ControlError(statusCode, is(ErrorSchema, body) ? body.error : `the API answered ${statusCode}`);
-}
-function client_send(address, route, signal, { sent, accept } = {}) {
-    const [method = '', path = ''] = route.split(' ');
-    const body = sent && JSON.stringify(sent);
-    const headers = {
-        Authorization: `Bearer ${address.controlToken}`,
-        ...(body !== undefined && { 'Content-Type': 'application/json' }),
-        ...(accept !== undefined && { Accept: accept }),
-    };
-    return requestLoopback(`${address.controlUrl}${path}`, { method, headers, signal, body });
-}
-function isSuccess({ statusCode = 0 }) {
-    return statusCode >= 200 && statusCode < 300;
-}
-/** The current state. */
-async function readState(address) {
-    return v.parse(StateMessageSchema, await callControl(address, 'GET /api/tunnel/status'));
-}
-const InspectorSchema = object({ public_inspector_url: nullable(string()) });
-/** The public inspector's link, with its key, even where it is not published; undefined if there is none. */
-async function readInspectorUrl(address) {
-    const document = v.parse(InspectorSchema, await callControl(address, 'GET /api/inspector'));
-    return document.public_inspector_url ?? undefined;
-}
-/** Every state from the current one on; ends with the exposure's process, or with the signal. */
-async function* followStates(address, signal) {
-    try {
-        const response = await client_send(address, 'GET /api/events', signal);
-        if (!isSuccess(response))
-            return void response.destroy();
-        for await (const { type, data } of readEvents(response))
-            if (type === 'state')
-                yield v.parse(StateMessageSchema, JSON.parse(data));
-    }
-    catch (error) {
-        // A stream that breaks off means that its process is gone, which callers check themselves.
-        if (!signal.aborted && !isConnectionLost(error))
-            throw error;
-    }
-}
-/** Whether the process at the other end is gone. */
-function isConnectionLost(error) {
-    return hasCode(error, 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE');
-}
-/**
- * The server-sent events of a route. Rejects with a ControlError if the API refuses, and as the connection does if it
- * breaks off.
- */
-async function* openEvents(address, route, signal) {
-    const response = await client_send(address, route, signal, { accept: 'text/event-stream' });
-    if (!isSuccess(response))
-        throw toError(response, await (0,consumers_namespaceObject.json)(response).catch(() => undefined));
-    yield* readEvents(response);
-}
-/** Server-sent events. The API writes one `event` line and one `data` line for each; a line may have 100 MB. */
-async function* readEvents(body) {
-    let parts = [];
-    // Decoded by the stream: a character may be split over two chunks.
-    body.setEncoding('utf8');
-    for await (const text of body) {
-        const end = `${parts.at(-1)?.at(-1) ?? ''}${text}`;
-        parts.push(String(text));
-        // Joined once for each event: for each chunk, a long event would take minutes.
-        if (!end.includes('\n\n'))
-            continue;
-        const events = parts.join('').split('\n\n');
-        parts = [events.pop() ?? ''];
-        for (const event of events) {
-            const lines = event.split('\n');
-            const read = (field) => lines.find(line => line.startsWith(`${field}: `))?.slice(field.length + 2);
-            const data = read('data');
-            if (data !== undefined)
-                yield { type: read('event') ?? 'message', data };
-        }
-    }
 }
 
 // EXTERNAL MODULE: external "node:buffer"
@@ -16990,55 +16994,6 @@ function pairUp(raw) {
     return pairs;
 }
 
-;// CONCATENATED MODULE: ./build/js/shared/history.js
-// What happened to an exposure over its life, for the summary: exposure/history.ts records it, outcome.json holds it, and
-// github/summary/ shows it. Its size is bounded, whatever happens.
-
-/** Part of the preview that can be away by itself. */
-const PARTS = ['tunnel', 'app'];
-/** Times are ISO 8601. Paths are without their query, and secrets in them are masked; both are strangers' text. */
-const HistorySchema = object({
-    /** The last public URL; null if there was none. */
-    address: nullable(string()),
-    /** Visits from `from` on, in steps of `minutes`; the last step may be shorter. */
-    visits: object({ from: string(), minutes: number(), counts: array(number()) }),
-    /** Of requests; from a histogram, exact to 5 %. Null without requests. */
-    times: nullable(object({ count: number(), median_ms: number(), p95_ms: number() })),
-    /** One for each method and path, the slowest first. Durations are up to the end of the answer. */
-    slowest: array(object({ method: string(), path: string(), status: number(), duration_ms: number() })),
-    /** While live; the first ones. `until` is null if it lasted to the end. */
-    outages: array(object({
-        part: picklist(PARTS),
-        from: string(),
-        until: nullable(string()),
-        reason: nullable(string()),
-    })),
-    /** Of all outages, also those that are not listed. */
-    away: object({
-        tunnel: object({ count: number(), ms: number() }),
-        app: object({ count: number(), ms: number() }),
-    }),
-    /** New public URLs after the first one; the last ones. */
-    moves: array(object({ at: string(), url: string() })),
-    /** The recorded requests. `status` is null if the sender left before the answer. */
-    webhooks: object({
-        count: number(),
-        refused: number(),
-        /** Kept while the app was away. */
-        queued: number(),
-        dropped: number(),
-        replayed: number(),
-        /** The first paths; `count` above has all. */
-        paths: array(object({
-            method: string(),
-            path: string(),
-            status: nullable(number()),
-            isRefused: dist_boolean(),
-            count: number(),
-        })),
-    }),
-});
-
 ;// CONCATENATED MODULE: ./build/js/supervisor/session-folder.js
 // The folder of one exposure on this machine. Main, post, stop and the `expose` command find the exposure through it.
 //
@@ -17052,8 +17007,6 @@ const HistorySchema = object({
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
 //     wasmrun/       a wasmrun from the runner's cache service
-
-
 
 
 
@@ -17075,7 +17028,6 @@ const SessionSchema = object({
     controlUrl: pipe(string(), regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
     controlToken: string(),
 });
-const OutcomeSchema = object({ ...state_json_StateMessageSchema.entries, history: optional(HistorySchema) });
 /** The files of a session folder. */
 function sessionFiles(folder) {
     return {
@@ -17108,37 +17060,7 @@ function writeSession({ folder, name, controlToken }, { pid, startTime }, contro
 function readSession(folder) {
     return readDocument(sessionFiles(folder).session, SessionSchema);
 }
-/**
- * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
- * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
- */
-function writeOutcome(folder, state, history) {
-    const text = Buffer.from(describeOutcome(state, history).padEnd(OUTCOME_BYTES));
-    const file = openSync(sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
-    try {
-        if (writeSync(file, text, 0, text.length, 0) < text.length)
-            throw new Error('no space is left');
-    }
-    finally {
-        closeSync(file);
-    }
-}
-function readOutcome(folder) {
-    return readDocument(sessionFiles(folder).outcome, OutcomeSchema);
-}
-/** Saves what is known now, in one step: a process may be killed at any moment. */
-function writeLatest(folder, state, history) {
-    const { latest } = sessionFiles(folder);
-    writeFileSync(`${latest}.new`, describeOutcome(state, history), { mode: 0o600 });
-    renameSync(`${latest}.new`, latest);
-}
-/** What `writeLatest` saved last. */
-function readLatest(folder) {
-    return readDocument(sessionFiles(folder).latest, OutcomeSchema);
-}
-function describeOutcome(state, history) {
-    return JSON.stringify({ ...describeState(state), ...(history && { history }) });
-}
+/** A file of the folder as JSON; undefined if it is missing, or not whole. */
 function readDocument(file, schema) {
     if (!(0,external_node_fs_namespaceObject.existsSync)(file))
         return undefined;
@@ -17169,7 +17091,7 @@ function chooseSession(parent, wanted) {
 }
 /** False from the end on, even while its process still writes the last comment. */
 function isRunning({ folder, session }) {
-    return isAlive(session) && readOutcome(folder) === undefined;
+    return isAlive(session) && readDocument(sessionFiles(folder).outcome, v.object({})) === undefined;
 }
 /** Whether `wanted` is its `session` output, the folder's path or name, or the name people see, which is not unique. */
 function isCalled({ folder, session }, wanted) {
@@ -17368,7 +17290,6 @@ const PlanSchema = object({
 /** From the demo. `leave`: end at once, without the post step. */
 const OrderSchema = variant('order', [
     object({ order: literal('run'), plan: PlanSchema }),
-    object({ order: literal('continue') }),
     object({ order: literal('cancel') }),
     object({ order: literal('leave') }),
 ]);
@@ -17408,10 +17329,6 @@ class WorkflowRun {
             this.#worker.once('exit', () => resolve());
         });
         this.#send({ order: 'run', plan });
-    }
-    /** Ends a hold: the workflow goes on. */
-    continue() {
-        this.#send({ order: 'continue' });
     }
     /** Cancels the run, as GitHub's button does. Resolves when it is over. */
     async cancel() {
@@ -17473,6 +17390,7 @@ async function sendWebhook(options) {
 
 
 
+
 const PULL = {
     repository: 'octo/app',
     number: 7,
@@ -17483,6 +17401,8 @@ const PULL = {
     commit: '8f3c1e9ad27b60415c9e0b7f4a6d8e2153f7c0aa',
     body: 'The picture is now computed by a WebAssembly module. Please have a look at it before we merge.',
 };
+/** The workflow's job: the preview has its name. */
+const JOB = 'app';
 const BASE_COMMIT = '2b7d40f1c85ea3960d1f7be4926ac05d83e1f6b9';
 /** Below the ports that the kernel gives to connections: one of them could have the preview's port after an outage. */
 const PORT_RANGE = '20000-29999';
@@ -17495,6 +17415,7 @@ class Story {
     #webhookSecret = (0,external_node_crypto_.randomBytes)(16).toString('hex');
     #gitHub;
     #run;
+    #session;
     #isCancelled = false;
     #isStopped = false;
     constructor(options) {
@@ -17529,7 +17450,7 @@ class Story {
             case 'restore':
                 return void this.#bore.restore().then(() => this.#showBack());
             case 'end':
-                return void this.#run?.continue();
+                return void this.#end();
             case 'cancel':
                 return void this.#cancel();
             case 'again':
@@ -17603,6 +17524,7 @@ class Story {
             event: { pull_request, repository: { full_name: repository, private: true } },
             environment: {
                 ...environment,
+                GITHUB_JOB: JOB,
                 GITHUB_RUN_ID: String(100 + number),
                 GITHUB_SERVER_URL: serverUrl,
                 GITHUB_HEAD_REF: branch,
@@ -17624,6 +17546,7 @@ class Story {
             'port-range': PORT_RANGE,
             verify: `github ${WEBHOOK_PATH} ${this.#webhookSecret}`,
             hold: '30m',
+            deployment: 'true',
             'github-token': this.#gitHub?.state.token ?? '',
         };
     }
@@ -17674,6 +17597,7 @@ class Story {
         let inspector = '';
         return watchPreview(temp, {
             onSession: session => {
+                this.#session = session;
                 inspector = renderKeyFragment(session.controlUrl, session.controlToken);
                 this.#options.onSession(session);
             },
@@ -17720,6 +17644,12 @@ class Story {
             return;
         this.#isCancelled ||= this.#feed.documents.run.phase === 'main';
         void this.#run.cancel();
+    }
+    /** As `expose stop` does. */
+    async #end() {
+        // The preview may have ended meanwhile.
+        if (this.#session)
+            await callControl(this.#session, 'POST /api/stop').catch(() => { });
     }
     async #cut() {
         if (!this.#bore.isUp)
@@ -18054,7 +17984,7 @@ const runDemo = async (call) => {
         const key = (0,external_node_crypto_.randomBytes)(KEY_BYTES).toString('base64url');
         page = await openPage({ port: call.port, key, files, feed, act: action => story?.act(action) });
         const { link } = page;
-        const links = new Links(terminal, link);
+        const links = new Links(terminal, link, APPS[kind]);
         story = new Story({
             feed,
             root,
@@ -18073,7 +18003,7 @@ const runDemo = async (call) => {
             },
         });
         await story.start();
-        terminal.show(isTerminal => renderStatus(feed.documents, isTerminal));
+        terminal.show(isTerminal => renderStatus(feed.documents, isTerminal, leaving.isAsked()));
         feed.watch(({ type }) => type === 'state' && terminal.refresh());
         await leaving.asked;
         await story.stop();
@@ -18095,14 +18025,22 @@ function locateFiles(script) {
         return { root: (0,external_node_path_.resolve)(folder, '..'), files: compilePage((0,external_node_path_.resolve)(folder, '..')) };
     return { root: (0,external_node_path_.resolve)(folder, '../..'), files: files_readPage((0,external_node_path_.join)(folder, 'page')) };
 }
+const APPS = {
+    os: "a Node.js program in wasmrun's OS mode (--web: a web app)",
+    web: "a web app (--os: a Node.js program in wasmrun's OS mode)",
+};
 /** Prints the links when all of them are known, and again when one has changed. */
 class Links {
     #terminal;
     #inspector = '';
     #shown = '';
-    constructor(terminal, page) {
+    constructor(terminal, page, app) {
         this.#terminal = terminal;
-        terminal.print(`\n${renderRows([['pull request', page]])}`);
+        const rows = renderRows([
+            ['app', app],
+            ['pull request', page],
+        ]);
+        terminal.print(`\n${rows}`);
     }
     setInspector(link) {
         this.#inspector = link;
@@ -18133,6 +18071,7 @@ function listenForLeave(onHurry) {
         process.on(signal, leave);
     return {
         asked,
+        isAsked: () => count > 0,
         stop: () => {
             for (const signal of LEAVE_SIGNALS)
                 process.off(signal, leave);
@@ -18149,7 +18088,7 @@ async function openPage(options) {
         });
     }
 }
-function renderStatus({ run, preview, server, isOver }, withFigures) {
+function renderStatus({ run, preview, server, isOver }, withFigures, isLeaving) {
     if (isOver)
         return 'the demo has ended';
     const parts = [`run ${run.number}`];
@@ -18165,7 +18104,7 @@ function renderStatus({ run, preview, server, isOver }, withFigures) {
         parts.push(preview.status === 'Connected' ? 'live' : preview.status.toLowerCase());
     if (withFigures && preview?.phase === 'live')
         parts.push(renderCount(preview.visits, 'visit'));
-    return [...parts, 'Ctrl-C ends it'].join(' · ');
+    return [...parts, isLeaving ? 'Ctrl-C again ends it at once' : 'Ctrl-C ends it'].join(' · ');
 }
 /** `command: node …` finds this Node. */
 function describeMachine({ host, variables }) {
@@ -18181,9 +18120,8 @@ function isOsReady({ pathVariable, childEnvironments }, toolCache) {
     const program = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
     const isInstalled = (0,external_node_fs_namespaceObject.existsSync)((0,external_node_path_.join)(toolCache, 'wasmrun')) ||
         pathVariable.split(external_node_path_.delimiter).some(folder => folder !== '' && (0,external_node_fs_namespaceObject.existsSync)((0,external_node_path_.join)(folder, program)));
-    const { HOME, WASMRUN_WASMHUB_BASE_URL } = childEnvironments.wasmrun;
-    return (isInstalled &&
-        (WASMRUN_WASMHUB_BASE_URL !== undefined || hasEntries((0,external_node_path_.join)(HOME ?? '', '.wasmrun', 'runtimes'))));
+    const { HOME, USERPROFILE } = childEnvironments.wasmrun;
+    return isInstalled && hasEntries((0,external_node_path_.join)(HOME ?? USERPROFILE ?? '', '.wasmrun', 'runtimes'));
 }
 function hasEntries(folder) {
     try {

@@ -11295,8 +11295,6 @@ const HistorySchema = object({
 
 
 
-
-
 const PREFIX = 'expose-';
 /** How many previews a message names. */
 const MAX_NAMED = 10;
@@ -11304,7 +11302,7 @@ const MAX_NAMED = 10;
  * Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each, and a
  * history with about a hundred texts of 200 such characters.
  */
-const OUTCOME_BYTES = 320 * 1024;
+const session_folder_OUTCOME_BYTES = 320 * 1024;
 const SessionSchema = object({
     /** What people see; not unique. */
     name: string(),
@@ -11313,7 +11311,6 @@ const SessionSchema = object({
     controlUrl: pipe(string(), regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
     controlToken: string(),
 });
-const OutcomeSchema = object({ ...StateMessageSchema.entries, history: optional(HistorySchema) });
 /** The files of a session folder. */
 function session_folder_sessionFiles(folder) {
     return {
@@ -11333,7 +11330,7 @@ function createSessionFolder(parent) {
     (0,external_node_fs_namespaceObject.mkdirSync)(parent, { recursive: true });
     const folder = (0,external_node_fs_namespaceObject.mkdtempSync)((0,external_node_path_.join)(parent, PREFIX));
     (0,external_node_fs_namespaceObject.mkdirSync)(session_folder_sessionFiles(folder).app, { mode: 0o700 });
-    (0,external_node_fs_namespaceObject.writeFileSync)(session_folder_sessionFiles(folder).outcome, ' '.repeat(OUTCOME_BYTES), { mode: 0o600 });
+    (0,external_node_fs_namespaceObject.writeFileSync)(session_folder_sessionFiles(folder).outcome, ' '.repeat(session_folder_OUTCOME_BYTES), { mode: 0o600 });
     return folder;
 }
 /** Writes and returns the session of a preview whose API listens. Throws if its folder has one already. */
@@ -11344,40 +11341,10 @@ function writeSession({ folder, name, controlToken }, { pid, startTime }, contro
 }
 /** The session of a folder, or undefined if its supervisor never got ready. */
 function session_folder_readSession(folder) {
-    return readDocument(session_folder_sessionFiles(folder).session, SessionSchema);
+    return session_folder_readDocument(session_folder_sessionFiles(folder).session, SessionSchema);
 }
-/**
- * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
- * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
- */
-function writeOutcome(folder, state, history) {
-    const text = Buffer.from(describeOutcome(state, history).padEnd(OUTCOME_BYTES));
-    const file = openSync(session_folder_sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
-    try {
-        if (writeSync(file, text, 0, text.length, 0) < text.length)
-            throw new Error('no space is left');
-    }
-    finally {
-        closeSync(file);
-    }
-}
-function session_folder_readOutcome(folder) {
-    return readDocument(session_folder_sessionFiles(folder).outcome, OutcomeSchema);
-}
-/** Saves what is known now, in one step: a process may be killed at any moment. */
-function writeLatest(folder, state, history) {
-    const { latest } = session_folder_sessionFiles(folder);
-    writeFileSync(`${latest}.new`, describeOutcome(state, history), { mode: 0o600 });
-    renameSync(`${latest}.new`, latest);
-}
-/** What `writeLatest` saved last. */
-function readLatest(folder) {
-    return readDocument(session_folder_sessionFiles(folder).latest, OutcomeSchema);
-}
-function describeOutcome(state, history) {
-    return JSON.stringify({ ...describeState(state), ...(history && { history }) });
-}
-function readDocument(file, schema) {
+/** A file of the folder as JSON; undefined if it is missing, or not whole. */
+function session_folder_readDocument(file, schema) {
     if (!(0,external_node_fs_namespaceObject.existsSync)(file))
         return undefined;
     try {
@@ -11407,7 +11374,7 @@ function chooseSession(parent, wanted) {
 }
 /** False from the end on, even while its process still writes the last comment. */
 function isRunning({ folder, session }) {
-    return isAlive(session) && session_folder_readOutcome(folder) === undefined;
+    return isAlive(session) && session_folder_readDocument(session_folder_sessionFiles(folder).outcome, v.object({})) === undefined;
 }
 /** Whether `wanted` is its `session` output, the folder's path or name, or the name people see, which is not unique. */
 function isCalled({ folder, session }, wanted) {
@@ -11449,6 +11416,47 @@ function writeCommand(folder, cliScript) {
     (0,external_node_fs_namespaceObject.chmodSync)((0,external_node_path_.join)(bin, 'expose'), 0o755);
     (0,external_node_fs_namespaceObject.writeFileSync)((0,external_node_path_.join)(bin, 'expose.cmd'), `@"${process.execPath}" "${cliScript}" %*\r\n`);
     return bin;
+}
+
+;// CONCATENATED MODULE: ./build/js/supervisor/outcome.js
+// The last state of an exposure, and what happened up to it, in files of its session folder: the supervisor writes them,
+// and the step and the `expose` command read them.
+
+
+
+
+
+const OutcomeSchema = object({ ...StateMessageSchema.entries, history: optional(HistorySchema) });
+/**
+ * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
+ * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
+ */
+function writeOutcome(folder, state, history) {
+    const text = Buffer.from(describeOutcome(state, history).padEnd(OUTCOME_BYTES));
+    const file = openSync(sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
+    try {
+        if (writeSync(file, text, 0, text.length, 0) < text.length)
+            throw new Error('no space is left');
+    }
+    finally {
+        closeSync(file);
+    }
+}
+function outcome_readOutcome(folder) {
+    return session_folder_readDocument(session_folder_sessionFiles(folder).outcome, OutcomeSchema);
+}
+/** Saves what is known now, in one step: a process may be killed at any moment. */
+function writeLatest(folder, state, history) {
+    const { latest } = sessionFiles(folder);
+    writeFileSync(`${latest}.new`, describeOutcome(state, history), { mode: 0o600 });
+    renameSync(`${latest}.new`, latest);
+}
+/** What `writeLatest` saved last. */
+function readLatest(folder) {
+    return readDocument(sessionFiles(folder).latest, OutcomeSchema);
+}
+function describeOutcome(state, history) {
+    return JSON.stringify({ ...describeState(state), ...(history && { history }) });
 }
 
 // EXTERNAL MODULE: external "node:crypto"
@@ -21345,7 +21353,9 @@ function isPlainFolder(path) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/wasmrun/progress.js
-// Lines for the log while something takes long, so that nobody thinks it hangs. Used by the installation of wasmrun.
+// What the log says of an installation: how far it is, so that nobody thinks it hangs, and how long it took. Used by the
+// installation of wasmrun.
+
 /** Logs what `describe` says every `intervalMs` until the work has ended; nothing if it ends before. */
 async function reportProgress({ logger, intervalMs, describe }, work) {
     const timer = setInterval(() => logger.info(describe()), intervalMs);
@@ -21359,6 +21369,10 @@ async function reportProgress({ logger, intervalMs, describe }, work) {
 /** `6.1 MB`, decimal, as GitHub shows sizes of downloads. */
 function formatMegabytes(bytes) {
     return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+/** `1.4 s`, `6m 12s`. */
+function progress_formatTime(ms) {
+    return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : formatDuration(ms);
 }
 /** Counts the crates that cargo compiles, from the lines it prints. */
 class CargoProgress {
@@ -21676,8 +21690,8 @@ async function restoreKept(version, options) {
             throw new errors_AppError(`it says that it is version ${found}`);
         if (store.runtimesFolder !== undefined)
             await copyRuntimes(runtimes, store.runtimesFolder);
-        const before = `${record.way === 'build' ? 'building' : 'installing'} it took ${describeTime(record.tookMs)}`;
-        logger.info(`wasmrun ${version}: from the cache, in ${describeTime(performance.now() - began)} (${before})`);
+        const before = `${record.way === 'build' ? 'building' : 'installing'} it took ${progress_formatTime(record.tookMs)}`;
+        logger.info(`wasmrun ${version}: from the cache, in ${progress_formatTime(performance.now() - began)} (${before})`);
         return program;
     }
     catch (error) {
@@ -21686,10 +21700,6 @@ async function restoreKept(version, options) {
             `delete the cache entry ${kept.name}: entries are never replaced`);
         return undefined;
     }
-}
-/** `1.4 s`, `6m 12s`. */
-function describeTime(ms) {
-    return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : formatDuration(ms);
 }
 /** Without a wanted version, the first on PATH is used. If that is too old, throws, because the job chose it. */
 async function findOnPath(options, wanted) {
@@ -21747,6 +21757,7 @@ async function installInto(cached, version, options) {
     try {
         const way = await install(stage, version, options);
         const tookMs = Math.round(performance.now() - began);
+        options.logger.info(`wasmrun ${version}: installed, in ${progress_formatTime(tookMs)}`);
         const digest = await digestFile((0,external_node_path_.join)(stage, 'bin', PROGRAM));
         const folder = await publishStage(stage, stage.startsWith(cached) ? cached : `${stage}-installed`);
         const program = (0,external_node_path_.join)(folder, 'bin', PROGRAM);
@@ -21804,7 +21815,6 @@ async function install(stage, version, options) {
         try {
             await attempt({ ...options, stage, program, version, failure: failures[0] });
             await check();
-            options.logger.info(`wasmrun ${version}: installed`);
             return way;
         }
         catch (error) {
@@ -24696,6 +24706,7 @@ function longestRun(text) {
 // preview, because a runner that dies cannot correct it. Used by comment-writer.ts; ../summary/ shares some words.
 
 
+
 /** GitHub refuses longer comments. The limits of the parts are much lower, so that their sum stays below this one. */
 const MAX_COMMENT_LENGTH = 65_536;
 /** How many of the app's last lines are shown; more are in the log. */
@@ -24709,7 +24720,7 @@ function renderComment(view, marker) {
 /** A code span of a heading, whose fence may be longer than one backtick. */
 const NAME = /^### \S+ Preview ((`+)[^\n]*?[^`\n]\2(?!`)|\(empty\))/m;
 const markdown_ADDRESS = /`((?:https?|tcp):\/\/[\w.[\]:-]+)`/;
-const FOOTER = /^<sub>(.*) · updated [^<\n]*<\/sub>$/m;
+const FOOTER = /^(\[`.*) · updated [\d: -]+ UTC$/m;
 /**
  * What is shown instead of a comment whose run is over and which nobody corrected. Takes name, address and footer from
  * the old text, which our own user wrote.
@@ -24721,7 +24732,7 @@ function renderStale(body, marker, now) {
         `### ⚪ Preview ${name === undefined ? '' : `${name} `}has ended`,
         `Its run is over and could not say so itself.${renderOldAddress(markdown_ADDRESS.exec(body)?.[1])}`,
         NEW_RUN,
-        `<sub>${footer === undefined ? '' : `${footer} · `}updated ${renderTime(now)}</sub>`,
+        `${footer === undefined ? '' : `${footer} · `}updated ${renderTime(now)}`,
     ];
     return `${marker}\n${paragraphs.join('\n\n')}\n`;
 }
@@ -24730,6 +24741,7 @@ function renderPreview(view) {
     const paragraphs = [
         `### ${renderTitle(preview.name, state)}`,
         ...renderState(preview, state),
+        ...renderScan(state),
         ...renderCautions(preview, state),
         renderFooter(view),
     ];
@@ -24782,6 +24794,12 @@ function renderLive(preview, state) {
     if (state.unverifiedReason !== undefined)
         lines.push(UNVERIFIED[state.unverifiedReason]);
     return lines;
+}
+/** The link as a QR code, for a phone that looks at the screen. */
+function renderScan(state) {
+    const isWeb = state.kind === 'live' && /^https?:/i.test(state.url);
+    const code = isWeb ? renderQrCode(state.url) : undefined;
+    return code === undefined ? [] : ['<details><summary>Open on a phone</summary>', code, '</details>'];
 }
 const UNVERIFIED = {
     silent: 'The runner could not reach this address itself, so it is not verified from here.',
@@ -24860,7 +24878,8 @@ function renderCautions({ openWarning, warnings }, state) {
 function renderFooter({ preview, updatedAt }) {
     const commit = renderLink(renderCode(preview.commit.slice(0, 7)), preview.commitUrl);
     const run = renderLink('workflow run', preview.runUrl);
-    return `<sub>${commit} · ${preview.mode} mode · ${run} · updated ${renderTime(updatedAt)}</sub>`;
+    // Not in `<sub>`, whose lines GitHub sets over one another where the text is wider than a phone.
+    return `${commit} · ${preview.mode} mode · ${run} · updated ${renderTime(updatedAt)}`;
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/marker.js
@@ -24969,7 +24988,8 @@ const DeploymentSchema = object({
 });
 /** The answer 202: GitHub has merged the base branch into the head instead, which we forbid. */
 const CreatedSchema = union([DeploymentSchema, object({ message: string() })]);
-const StatusesSchema = array(object({ state: string() }));
+const StatusSchema = object({ state: string() });
+const StatusesSchema = array(StatusSchema);
 const RunSchema = object({ status: nullish(string()), run_attempt: optional(number(), 1) });
 const ALL = '/repos/{owner}/{repo}/deployments';
 const STATUSES = (/* unused pure expression or super */ null && (`${ALL}/{deployment_id}/statuses`));
@@ -24977,6 +24997,8 @@ const STATUSES = (/* unused pure expression or super */ null && (`${ALL}/{deploy
 const LIST_LENGTH = 50;
 /** How many earlier deployments are looked at. Each run does so, so that there are rarely more to end. */
 const MAX_EARLIER = 5;
+/** Less than the time for the last status of a preview (reporting.ts). */
+const TIDY_TIMEOUT_MS = 5_000;
 /** No job lives longer (GitHub's limits: 5 days on a self-hosted runner). */
 const LONGEST_JOB_MS = (/* unused pure expression or super */ null && (5 * 24 * 60 * 60_000));
 /** Other states mean that the deployment is not, or no longer, in use. */
@@ -25001,16 +25023,25 @@ class own_deployment_OwnDeployment {
         if (creation === undefined)
             return;
         this.#deployment = await this.#create(creation.endsAt);
-        await this.#addStatus(this.#deployment, status);
+        await this.#sendStatus(this.#deployment, status);
     }
-    /** Ends earlier deployments of this preview whose runs are over: they were killed. Never rejects. */
+    /**
+     * Ends earlier deployments of this preview whose runs are over: they were killed. Never rejects, and gives up after a
+     * moment: the next status of our own deployment waits for it.
+     */
     async endEarlier(status) {
         const earlier = this.#earlier.slice(0, MAX_EARLIER);
         this.#earlier = [];
+        const limit = AbortSignal.timeout(TIDY_TIMEOUT_MS);
+        const { signal } = this.#options;
+        const tidy = new own_deployment_OwnDeployment({
+            ...this.#options,
+            signal: signal ? AbortSignal.any([signal, limit]) : limit,
+        });
         try {
             for (const known of earlier)
-                if ((await this.#isActive(known)) && (await this.#isOver(known)))
-                    await this.#addStatus(known.deployment, status);
+                if ((await tidy.#isActive(known)) && (await tidy.#isOver(known)))
+                    await tidy.#addStatus(known.deployment, status);
         }
         catch (error) {
             this.#options.logger.debug(`earlier deployments were not ended: ${describeError(error)}`);
@@ -25048,17 +25079,8 @@ class own_deployment_OwnDeployment {
     }
     /** False if the deployment is gone. */
     async #addStatus(deployment, status) {
-        const { state, description, environmentUrl, logUrl } = status;
         try {
-            await this.#request(v.unknown(), `POST ${STATUSES}`, {
-                deployment_id: deployment,
-                state,
-                description,
-                log_url: logUrl,
-                ...(environmentUrl === undefined ? {} : { environment_url: environmentUrl }),
-                // Otherwise a success ends the earlier deployments of the environment, also those of other tools.
-                auto_inactive: false,
-            });
+            await this.#sendStatus(deployment, status);
             return true;
         }
         catch (error) {
@@ -25066,6 +25088,18 @@ class own_deployment_OwnDeployment {
                 return false;
             throw error;
         }
+    }
+    async #sendStatus(deployment, status) {
+        const { state, description, environmentUrl, logUrl } = status;
+        await this.#request(StatusSchema, `POST ${STATUSES}`, {
+            deployment_id: deployment,
+            state,
+            description,
+            log_url: logUrl,
+            ...(environmentUrl === undefined ? {} : { environment_url: environmentUrl }),
+            // Otherwise a success ends the earlier deployments of the environment, also those of other tools.
+            auto_inactive: false,
+        });
     }
     async #isActive({ deployment }) {
         const parameters = { deployment_id: deployment, per_page: 1 };
@@ -25179,7 +25213,7 @@ function describeOpenWarning(access, visibility) {
 
 ;// CONCATENATED MODULE: ./build/js/github/report-queue.js
 // Decides when a report on GitHub is written: one view at a time, always the newest. A failure is one warning and never
-// affects the preview. Used by comment-writer.ts and deployment-writer.ts.
+// affects the preview. Used by comment-writer.ts and deployment.ts.
 
 
 
@@ -25258,6 +25292,7 @@ class report_queue_ReportQueue {
     async #write(view) {
         const { feature, write, logger, signal } = this.#options;
         let newest = view;
+        let failure;
         for (const delayMs of [...RETRY_DELAYS_MS, undefined]) {
             try {
                 const result = await write(newest);
@@ -25267,12 +25302,16 @@ class report_queue_ReportQueue {
                 return;
             }
             catch (error) {
+                // What GitHub said tells more than that there is no time left to try again.
+                if (failure && signal?.aborted)
+                    throw failure;
                 const retryable = error instanceof GitHubError && error.retryable;
-                if (!retryable || delayMs === undefined)
+                // After a pause that GitHub asks for (#giveUp), there will be a newer view.
+                if (!retryable || delayMs === undefined || error.retryAfterMs)
                     throw error;
-                const pauseMs = Math.max(delayMs, error.retryAfterMs ?? 0);
-                logger.debug(`the ${feature} will be written again in ${pauseMs} ms: ${describeError(error)}`);
-                await sleep(pauseMs, undefined, signal ? { signal } : {});
+                failure = error;
+                logger.debug(`the ${feature} will be written again in ${delayMs} ms: ${describeError(error)}`);
+                await sleep(delayMs, undefined, signal ? { signal } : {}).catch(() => Promise.reject(error));
                 newest = this.#take() ?? newest;
             }
         }
@@ -25282,7 +25321,8 @@ class report_queue_ReportQueue {
         const known = error instanceof GitHubError;
         if (signal?.aborted && !known)
             return;
-        this.#closed = !(known && error.retryable);
+        // 422 refuses this text: that of the next view may be accepted, above all the end.
+        this.#closed = !(known && (error.retryable || error.status === 422));
         if (known)
             this.#pausedUntil = Date.now() + (error.retryAfterMs ?? 0);
         if (this.#warned)
@@ -25647,7 +25687,8 @@ function readEventNumber(job) {
 /** The head whose pull request is looked up. */
 function pull_request_readHead(job) {
     if (job.eventName === 'push' || job.eventName === 'workflow_dispatch') {
-        if (job.ref.startsWith('refs/tags/'))
+        // Other runners than GitHub's may not know the commit.
+        if (job.ref.startsWith('refs/tags/') || job.sha === '')
             return undefined;
         const branch = /^refs\/heads\/(.+)/.exec(job.ref)?.[1];
         const { owner, name } = job.repository;
@@ -26303,6 +26344,7 @@ async function process_journal_reapJournal(file, graceMs) {
 
 
 
+
 /** Until it is ready, the supervisor only loads its bundle and opens a loopback port. */
 const READY_TIMEOUT_MS = 20_000;
 /** After its answer the supervisor only waits for the last comment, which was begun with the end, within 8 s. */
@@ -26545,6 +26587,7 @@ function hideQueries(text) {
 
 
 
+
 /** An entry has some MB. A slow service costs this at most, and installing takes seconds to minutes. */
 const RESTORE_LIMIT_MS = 15_000;
 /** The store for main. */
@@ -26556,7 +26599,6 @@ function openInstallationStore(options) {
         async restore(version, signal) {
             const { program, withRuntimes } = kept_nameEntries(version);
             const names = mode === 'os' ? [withRuntimes, program] : [program, withRuntimes];
-            await (0,promises_.mkdir)(folder, { recursive: true, mode: 0o700 });
             const call = createCall(options, { verb: 'restore', names, folder, limitMs, signal });
             const answer = await cache_service_callCacheService(call);
             if (answer.kind === 'restored')
@@ -26584,7 +26626,7 @@ async function keepInstallation(options) {
         const call = { verb: 'save', names: [name], folder, limitMs: options.limitMs, signal: NEVER };
         const answer = await callCacheService(createCall(options, call));
         if (answer.kind === 'saved')
-            logger.info(`wasmrun ${installation.version}: kept in the cache for later jobs as ${name}, in ${describeSeconds(began)}`);
+            logger.info(`wasmrun ${installation.version}: kept in the cache for later jobs as ${name}, in ${formatTime(performance.now() - began)}`);
         else if (answer.kind !== 'absent')
             logger.info(`wasmrun ${installation.version}: not kept in the cache (${answer.kind === 'failed' ? answer.reason : 'it gave no reason'})`);
     }
@@ -26612,9 +26654,6 @@ function findRuntimes(mode, { variables }) {
         return undefined;
     const home = process.platform === 'win32' ? (0,external_node_os_namespaceObject.homedir)() : (variables.HOME ?? (0,external_node_os_namespaceObject.homedir)());
     return (0,external_node_path_.join)(home, '.wasmrun', 'runtimes');
-}
-function describeSeconds(began) {
-    return `${((performance.now() - began) / 1_000).toFixed(1)} s`;
 }
 
 ;// CONCATENATED MODULE: ./build/js/exposure/config.js
@@ -27475,6 +27514,7 @@ function measureLife({ exposure }) {
 
 
 
+
 /**
  * How long main waits for the end after the preview's time is over, and the app's time to stop: the supervisor should
  * have ended it.
@@ -27551,7 +27591,7 @@ async function expose(job, inputs, started, log) {
         recordShown({ log: shownBytes, warnings: 0, end: false });
         over.abort();
     }
-    const state = last ?? session_folder_readOutcome(folder);
+    const state = last ?? outcome_readOutcome(folder);
     if (state === undefined)
         return conclude(state, session, log);
     if (!isOver(state))
@@ -27566,7 +27606,7 @@ async function expose(job, inputs, started, log) {
 /** The outcome with its history, which is saved a moment after the end is announced; undefined if it cannot be. */
 async function awaitOutcome(folder) {
     for (let waitedMs = 0; waitedMs < OUTCOME_TIMEOUT_MS; waitedMs += OUTCOME_POLL_MS) {
-        const outcome = session_folder_readOutcome(folder);
+        const outcome = outcome_readOutcome(folder);
         if (outcome !== undefined)
             return outcome;
         await (0,promises_namespaceObject.setTimeout)(OUTCOME_POLL_MS);

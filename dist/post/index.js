@@ -3229,7 +3229,7 @@ function parseDuration(text, input) {
     return total;
 }
 /** `1h 30m`, `45m`, `12s`: the two largest units, rounded down. */
-function duration_formatDuration(ms) {
+function formatDuration(ms) {
     const seconds = Math.max(0, Math.floor(ms / 1000));
     const parts = [
         [Math.floor(seconds / 3600), 'h'],
@@ -11351,48 +11351,6 @@ async function* readEvents(body) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/supervisor/process-journal.js
-// The journal of an exposure's processes: post and the foreground read it to end what a killed supervisor left behind.
-// Used by background, supervision, step and commands.
-
-
-
-const ProcessRecordSchema = object({
-    pid: pipe(number(), integer(), minValue(2)),
-    startTime: string(),
-    role: string(),
-});
-/** Appends to the journal (0600). Called in the same tick as the spawn, so that every child is on record if we die. */
-function process_journal_writeJournal(file, record) {
-    appendFileSync(file, `${JSON.stringify(record)}\n`, { mode: 0o600 });
-}
-/** The journal's records, newest first; skips a last line that was cut off. */
-function readJournal(file) {
-    let text;
-    try {
-        text = (0,external_node_fs_namespaceObject.readFileSync)(file, 'utf8');
-    }
-    catch {
-        return [];
-    }
-    return text
-        .split('\n')
-        .flatMap(line => {
-        try {
-            return [parse(ProcessRecordSchema, JSON.parse(line))];
-        }
-        catch {
-            return [];
-        }
-    })
-        .reverse();
-}
-/** Ends every recorded process that still runs, with SIGKILL after `graceMs`, and returns those. */
-async function reapJournal(file, graceMs) {
-    const left = readJournal(file).filter(isPresent);
-    return await Promise.all(left.map(async (record) => ({ ...record, ...(await endProcess(record, graceMs)) })));
-}
-
 ;// CONCATENATED MODULE: ./build/js/shared/history.js
 // What happened to an exposure over its life, for the summary: exposure/history.ts records it, outcome.json holds it, and
 // github/summary/ shows it. Its size is bounded, whatever happens.
@@ -11460,8 +11418,6 @@ const HistorySchema = object({
 
 
 
-
-
 const PREFIX = 'expose-';
 /** How many previews a message names. */
 const MAX_NAMED = 10;
@@ -11469,7 +11425,7 @@ const MAX_NAMED = 10;
  * Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each, and a
  * history with about a hundred texts of 200 such characters.
  */
-const OUTCOME_BYTES = (/* unused pure expression or super */ null && (320 * 1024));
+const session_folder_OUTCOME_BYTES = (/* unused pure expression or super */ null && (320 * 1024));
 const SessionSchema = object({
     /** What people see; not unique. */
     name: string(),
@@ -11478,7 +11434,6 @@ const SessionSchema = object({
     controlUrl: pipe(string(), regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
     controlToken: string(),
 });
-const OutcomeSchema = object({ ...state_json_StateMessageSchema.entries, history: optional(HistorySchema) });
 /** The files of a session folder. */
 function session_folder_sessionFiles(folder) {
     return {
@@ -11498,7 +11453,7 @@ function createSessionFolder(parent) {
     mkdirSync(parent, { recursive: true });
     const folder = mkdtempSync(join(parent, PREFIX));
     mkdirSync(session_folder_sessionFiles(folder).app, { mode: 0o700 });
-    writeFileSync(session_folder_sessionFiles(folder).outcome, ' '.repeat(OUTCOME_BYTES), { mode: 0o600 });
+    writeFileSync(session_folder_sessionFiles(folder).outcome, ' '.repeat(session_folder_OUTCOME_BYTES), { mode: 0o600 });
     return folder;
 }
 /** Writes and returns the session of a preview whose API listens. Throws if its folder has one already. */
@@ -11511,37 +11466,7 @@ function session_folder_writeSession({ folder, name, controlToken }, { pid, star
 function readSession(folder) {
     return readDocument(session_folder_sessionFiles(folder).session, SessionSchema);
 }
-/**
- * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
- * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
- */
-function writeOutcome(folder, state, history) {
-    const text = Buffer.from(describeOutcome(state, history).padEnd(OUTCOME_BYTES));
-    const file = openSync(session_folder_sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
-    try {
-        if (writeSync(file, text, 0, text.length, 0) < text.length)
-            throw new Error('no space is left');
-    }
-    finally {
-        closeSync(file);
-    }
-}
-function readOutcome(folder) {
-    return readDocument(session_folder_sessionFiles(folder).outcome, OutcomeSchema);
-}
-/** Saves what is known now, in one step: a process may be killed at any moment. */
-function writeLatest(folder, state, history) {
-    const { latest } = session_folder_sessionFiles(folder);
-    writeFileSync(`${latest}.new`, describeOutcome(state, history), { mode: 0o600 });
-    renameSync(`${latest}.new`, latest);
-}
-/** What `writeLatest` saved last. */
-function readLatest(folder) {
-    return readDocument(session_folder_sessionFiles(folder).latest, OutcomeSchema);
-}
-function describeOutcome(state, history) {
-    return JSON.stringify({ ...describeState(state), ...(history && { history }) });
-}
+/** A file of the folder as JSON; undefined if it is missing, or not whole. */
 function readDocument(file, schema) {
     if (!(0,external_node_fs_namespaceObject.existsSync)(file))
         return undefined;
@@ -11572,7 +11497,7 @@ function chooseSession(parent, wanted) {
 }
 /** False from the end on, even while its process still writes the last comment. */
 function isRunning({ folder, session }) {
-    return isAlive(session) && readOutcome(folder) === undefined;
+    return isAlive(session) && readDocument(session_folder_sessionFiles(folder).outcome, v.object({})) === undefined;
 }
 /** Whether `wanted` is its `session` output, the folder's path or name, or the name people see, which is not unique. */
 function isCalled({ folder, session }, wanted) {
@@ -11616,8 +11541,92 @@ function writeCommand(folder, cliScript) {
     return bin;
 }
 
+;// CONCATENATED MODULE: ./build/js/supervisor/outcome.js
+// The last state of an exposure, and what happened up to it, in files of its session folder: the supervisor writes them,
+// and the step and the `expose` command read them.
+
+
+
+
+
+const OutcomeSchema = object({ ...state_json_StateMessageSchema.entries, history: optional(HistorySchema) });
+/**
+ * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
+ * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
+ */
+function writeOutcome(folder, state, history) {
+    const text = Buffer.from(describeOutcome(state, history).padEnd(OUTCOME_BYTES));
+    const file = openSync(sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
+    try {
+        if (writeSync(file, text, 0, text.length, 0) < text.length)
+            throw new Error('no space is left');
+    }
+    finally {
+        closeSync(file);
+    }
+}
+function readOutcome(folder) {
+    return readDocument(session_folder_sessionFiles(folder).outcome, OutcomeSchema);
+}
+/** Saves what is known now, in one step: a process may be killed at any moment. */
+function writeLatest(folder, state, history) {
+    const { latest } = sessionFiles(folder);
+    writeFileSync(`${latest}.new`, describeOutcome(state, history), { mode: 0o600 });
+    renameSync(`${latest}.new`, latest);
+}
+/** What `writeLatest` saved last. */
+function readLatest(folder) {
+    return readDocument(session_folder_sessionFiles(folder).latest, OutcomeSchema);
+}
+function describeOutcome(state, history) {
+    return JSON.stringify({ ...describeState(state), ...(history && { history }) });
+}
+
+;// CONCATENATED MODULE: ./build/js/supervisor/process-journal.js
+// The journal of an exposure's processes: post and the foreground read it to end what a killed supervisor left behind.
+// Used by background, supervision, step and commands.
+
+
+
+const ProcessRecordSchema = object({
+    pid: pipe(number(), integer(), minValue(2)),
+    startTime: string(),
+    role: string(),
+});
+/** Appends to the journal (0600). Called in the same tick as the spawn, so that every child is on record if we die. */
+function process_journal_writeJournal(file, record) {
+    appendFileSync(file, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+}
+/** The journal's records, newest first; skips a last line that was cut off. */
+function readJournal(file) {
+    let text;
+    try {
+        text = (0,external_node_fs_namespaceObject.readFileSync)(file, 'utf8');
+    }
+    catch {
+        return [];
+    }
+    return text
+        .split('\n')
+        .flatMap(line => {
+        try {
+            return [parse(ProcessRecordSchema, JSON.parse(line))];
+        }
+        catch {
+            return [];
+        }
+    })
+        .reverse();
+}
+/** Ends every recorded process that still runs, with SIGKILL after `graceMs`, and returns those. */
+async function reapJournal(file, graceMs) {
+    const left = readJournal(file).filter(isPresent);
+    return await Promise.all(left.map(async (record) => ({ ...record, ...(await endProcess(record, graceMs)) })));
+}
+
 ;// CONCATENATED MODULE: ./build/js/supervisor/background.js
 // Starts and ends the supervisor, a separate process that outlives the step. Used by main and post.
+
 
 
 
@@ -14771,7 +14780,9 @@ function isPlainFolder(path) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/wasmrun/progress.js
-// Lines for the log while something takes long, so that nobody thinks it hangs. Used by the installation of wasmrun.
+// What the log says of an installation: how far it is, so that nobody thinks it hangs, and how long it took. Used by the
+// installation of wasmrun.
+
 /** Logs what `describe` says every `intervalMs` until the work has ended; nothing if it ends before. */
 async function reportProgress({ logger, intervalMs, describe }, work) {
     const timer = setInterval(() => logger.info(describe()), intervalMs);
@@ -14785,6 +14796,10 @@ async function reportProgress({ logger, intervalMs, describe }, work) {
 /** `6.1 MB`, decimal, as GitHub shows sizes of downloads. */
 function formatMegabytes(bytes) {
     return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+/** `1.4 s`, `6m 12s`. */
+function progress_formatTime(ms) {
+    return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : formatDuration(ms);
 }
 /** Counts the crates that cargo compiles, from the lines it prints. */
 class CargoProgress {
@@ -15121,8 +15136,8 @@ async function restoreKept(version, options) {
             throw new AppError(`it says that it is version ${found}`);
         if (store.runtimesFolder !== undefined)
             await copyRuntimes(runtimes, store.runtimesFolder);
-        const before = `${record.way === 'build' ? 'building' : 'installing'} it took ${describeTime(record.tookMs)}`;
-        logger.info(`wasmrun ${version}: from the cache, in ${describeTime(performance.now() - began)} (${before})`);
+        const before = `${record.way === 'build' ? 'building' : 'installing'} it took ${formatTime(record.tookMs)}`;
+        logger.info(`wasmrun ${version}: from the cache, in ${formatTime(performance.now() - began)} (${before})`);
         return program;
     }
     catch (error) {
@@ -15131,10 +15146,6 @@ async function restoreKept(version, options) {
             `delete the cache entry ${kept.name}: entries are never replaced`);
         return undefined;
     }
-}
-/** `1.4 s`, `6m 12s`. */
-function describeTime(ms) {
-    return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : formatDuration(ms);
 }
 /** Without a wanted version, the first on PATH is used. If that is too old, throws, because the job chose it. */
 async function findOnPath(options, wanted) {
@@ -15192,6 +15203,7 @@ async function installInto(cached, version, options) {
     try {
         const way = await install(stage, version, options);
         const tookMs = Math.round(performance.now() - began);
+        options.logger.info(`wasmrun ${version}: installed, in ${formatTime(tookMs)}`);
         const digest = await digestFile(join(stage, 'bin', PROGRAM));
         const folder = await publishStage(stage, stage.startsWith(cached) ? cached : `${stage}-installed`);
         const program = join(folder, 'bin', PROGRAM);
@@ -15249,7 +15261,6 @@ async function install(stage, version, options) {
         try {
             await attempt({ ...options, stage, program, version, failure: failures[0] });
             await check();
-            options.logger.info(`wasmrun ${version}: installed`);
             return way;
         }
         catch (error) {
@@ -15281,7 +15292,7 @@ async function installWithCargo(options) {
     const build = (0,external_node_path_.join)(stage, 'build');
     const progress = new CargoProgress();
     const began = performance.now();
-    const describe = () => `wasmrun ${version}: cargo has run for ${duration_formatDuration(performance.now() - began)}, ${progress.describe()}`;
+    const describe = () => `wasmrun ${version}: cargo has run for ${formatDuration(performance.now() - began)}, ${progress.describe()}`;
     const run = () => command_runCommand({
         command: cargo,
         args: ['install', 'wasmrun', '--version', version, '--locked', '--root', stage],
@@ -15598,7 +15609,8 @@ function readEventNumber(job) {
 /** The head whose pull request is looked up. */
 function readHead(job) {
     if (job.eventName === 'push' || job.eventName === 'workflow_dispatch') {
-        if (job.ref.startsWith('refs/tags/'))
+        // Other runners than GitHub's may not know the commit.
+        if (job.ref.startsWith('refs/tags/') || job.sha === '')
             return undefined;
         const branch = /^refs\/heads\/(.+)/.exec(job.ref)?.[1];
         const { owner, name } = job.repository;
@@ -15796,7 +15808,7 @@ function describeOpenWarning(access, visibility) {
 
 ;// CONCATENATED MODULE: ./build/js/github/report-queue.js
 // Decides when a report on GitHub is written: one view at a time, always the newest. A failure is one warning and never
-// affects the preview. Used by comment-writer.ts and deployment-writer.ts.
+// affects the preview. Used by comment-writer.ts and deployment.ts.
 
 
 
@@ -15875,6 +15887,7 @@ class ReportQueue {
     async #write(view) {
         const { feature, write, logger, signal } = this.#options;
         let newest = view;
+        let failure;
         for (const delayMs of [...RETRY_DELAYS_MS, undefined]) {
             try {
                 const result = await write(newest);
@@ -15884,12 +15897,16 @@ class ReportQueue {
                 return;
             }
             catch (error) {
+                // What GitHub said tells more than that there is no time left to try again.
+                if (failure && signal?.aborted)
+                    throw failure;
                 const retryable = error instanceof github_error_GitHubError && error.retryable;
-                if (!retryable || delayMs === undefined)
+                // After a pause that GitHub asks for (#giveUp), there will be a newer view.
+                if (!retryable || delayMs === undefined || error.retryAfterMs)
                     throw error;
-                const pauseMs = Math.max(delayMs, error.retryAfterMs ?? 0);
-                logger.debug(`the ${feature} will be written again in ${pauseMs} ms: ${errors_describeError(error)}`);
-                await (0,external_node_timers_promises_namespaceObject.setTimeout)(pauseMs, undefined, signal ? { signal } : {});
+                failure = error;
+                logger.debug(`the ${feature} will be written again in ${delayMs} ms: ${errors_describeError(error)}`);
+                await (0,external_node_timers_promises_namespaceObject.setTimeout)(delayMs, undefined, signal ? { signal } : {}).catch(() => Promise.reject(error));
                 newest = this.#take() ?? newest;
             }
         }
@@ -15899,7 +15916,8 @@ class ReportQueue {
         const known = error instanceof github_error_GitHubError;
         if (signal?.aborted && !known)
             return;
-        this.#closed = !(known && error.retryable);
+        // 422 refuses this text: that of the next view may be accepted, above all the end.
+        this.#closed = !(known && (error.retryable || error.status === 422));
         if (known)
             this.#pausedUntil = Date.now() + (error.retryAfterMs ?? 0);
         if (this.#warned)
@@ -16053,9 +16071,777 @@ function longestRun(text) {
     return Math.max(0, ...(text.match(/`+/g) ?? []).map(run => run.length));
 }
 
+;// CONCATENATED MODULE: ./node_modules/uqr/dist/index.mjs
+var QrCodeDataType = /* @__PURE__ */ ((QrCodeDataType2) => {
+  QrCodeDataType2[QrCodeDataType2["Border"] = -1] = "Border";
+  QrCodeDataType2[QrCodeDataType2["Data"] = 0] = "Data";
+  QrCodeDataType2[QrCodeDataType2["Function"] = 1] = "Function";
+  QrCodeDataType2[QrCodeDataType2["Position"] = 2] = "Position";
+  QrCodeDataType2[QrCodeDataType2["Timing"] = 3] = "Timing";
+  QrCodeDataType2[QrCodeDataType2["Alignment"] = 4] = "Alignment";
+  return QrCodeDataType2;
+})(QrCodeDataType || {});
+
+const LOW = [0, 1];
+const MEDIUM = [1, 0];
+const QUARTILE = [2, 3];
+const HIGH = [3, 2];
+const EccMap = {
+  L: LOW,
+  M: MEDIUM,
+  Q: QUARTILE,
+  H: HIGH
+};
+const NUMERIC_REGEX = /^\d*$/;
+const ALPHANUMERIC_REGEX = /^[A-Z0-9 $%*+./:-]*$/;
+const ALPHANUMERIC_CHARSET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:";
+const MIN_VERSION = 1;
+const MAX_VERSION = 40;
+const PENALTY_N1 = 3;
+const PENALTY_N2 = 3;
+const PENALTY_N3 = 40;
+const PENALTY_N4 = 10;
+const ECC_CODEWORDS_PER_BLOCK = [
+  // Version: (note that index 0 is for padding, and is set to an illegal value)
+  // 0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40    Error correction level
+  [-1, 7, 10, 15, 20, 26, 18, 20, 24, 30, 18, 20, 24, 26, 30, 22, 24, 28, 30, 28, 28, 28, 28, 30, 30, 26, 28, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30],
+  // Low
+  [-1, 10, 16, 26, 18, 24, 16, 18, 22, 22, 26, 30, 22, 22, 24, 24, 28, 28, 26, 26, 26, 26, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28],
+  // Medium
+  [-1, 13, 22, 18, 26, 18, 24, 18, 22, 20, 24, 28, 26, 24, 20, 30, 24, 28, 28, 26, 30, 28, 30, 30, 30, 30, 28, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30],
+  // Quartile
+  [-1, 17, 28, 22, 16, 22, 28, 26, 26, 24, 28, 24, 28, 22, 24, 24, 30, 28, 28, 26, 28, 30, 24, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30]
+  // High
+];
+const NUM_ERROR_CORRECTION_BLOCKS = [
+  // Version: (note that index 0 is for padding, and is set to an illegal value)
+  // 0, 1, 2, 3, 4, 5, 6, 7, 8, 9,10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40    Error correction level
+  [-1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 4, 4, 4, 4, 4, 6, 6, 6, 6, 7, 8, 8, 9, 9, 10, 12, 12, 12, 13, 14, 15, 16, 17, 18, 19, 19, 20, 21, 22, 24, 25],
+  // Low
+  [-1, 1, 1, 1, 2, 2, 4, 4, 4, 5, 5, 5, 8, 9, 9, 10, 10, 11, 13, 14, 16, 17, 17, 18, 20, 21, 23, 25, 26, 28, 29, 31, 33, 35, 37, 38, 40, 43, 45, 47, 49],
+  // Medium
+  [-1, 1, 1, 2, 2, 4, 4, 6, 6, 8, 8, 8, 10, 12, 16, 12, 17, 16, 18, 21, 20, 23, 23, 25, 27, 29, 34, 34, 35, 38, 40, 43, 45, 48, 51, 53, 56, 59, 62, 65, 68],
+  // Quartile
+  [-1, 1, 1, 2, 4, 4, 4, 5, 6, 8, 8, 11, 11, 16, 16, 18, 16, 19, 21, 25, 25, 25, 34, 30, 32, 35, 37, 40, 42, 45, 48, 51, 54, 57, 60, 63, 66, 70, 74, 77, 81]
+  // High
+];
+class QrCode {
+  /* -- Constructor (low level) and fields -- */
+  // Creates a new QR Code with the given version number,
+  // error correction level, data codeword bytes, and mask number.
+  // This is a low-level API that most users should not use directly.
+  // A mid-level API is the encodeSegments() function.
+  constructor(version, ecc, dataCodewords, msk) {
+    this.version = version;
+    this.ecc = ecc;
+    if (version < MIN_VERSION || version > MAX_VERSION)
+      throw new RangeError("Version value out of range");
+    if (msk < -1 || msk > 7)
+      throw new RangeError("Mask value out of range");
+    this.size = version * 4 + 17;
+    const row = Array.from({ length: this.size }).fill(false);
+    for (let i = 0; i < this.size; i++) {
+      this.modules.push(row.slice());
+      this.types.push(row.map(() => 0));
+    }
+    this.drawFunctionPatterns();
+    const allCodewords = this.addEccAndInterleave(dataCodewords);
+    this.drawCodewords(allCodewords);
+    if (msk === -1) {
+      let minPenalty = 1e9;
+      for (let i = 0; i < 8; i++) {
+        this.applyMask(i);
+        this.drawFormatBits(i);
+        const penalty = this.getPenaltyScore();
+        if (penalty < minPenalty) {
+          msk = i;
+          minPenalty = penalty;
+        }
+        this.applyMask(i);
+      }
+    }
+    this.mask = msk;
+    this.applyMask(msk);
+    this.drawFormatBits(msk);
+  }
+  /* -- Fields -- */
+  // The width and height of this QR Code, measured in modules, between
+  // 21 and 177 (inclusive). This is equal to version * 4 + 17.
+  size;
+  // The index of the mask pattern used in this QR Code, which is between 0 and 7 (inclusive).
+  // Even if a QR Code is created with automatic masking requested (mask = -1),
+  // the resulting object still has a mask value between 0 and 7.
+  mask;
+  // The modules of this QR Code (false = light, true = dark).
+  // Immutable after constructor finishes. Accessed through getModule().
+  modules = [];
+  types = [];
+  /* -- Accessor methods -- */
+  // Returns the color of the module (pixel) at the given coordinates, which is false
+  // for light or true for dark. The top left corner has the coordinates (x=0, y=0).
+  // If the given coordinates are out of bounds, then false (light) is returned.
+  getModule(x, y) {
+    return x >= 0 && x < this.size && y >= 0 && y < this.size && this.modules[y][x];
+  }
+  /* -- Private helper methods for constructor: Drawing function modules -- */
+  // Reads this object's version field, and draws and marks all function modules.
+  drawFunctionPatterns() {
+    for (let i = 0; i < this.size; i++) {
+      this.setFunctionModule(6, i, i % 2 === 0, QrCodeDataType.Timing);
+      this.setFunctionModule(i, 6, i % 2 === 0, QrCodeDataType.Timing);
+    }
+    this.drawFinderPattern(3, 3);
+    this.drawFinderPattern(this.size - 4, 3);
+    this.drawFinderPattern(3, this.size - 4);
+    const alignPatPos = this.getAlignmentPatternPositions();
+    const numAlign = alignPatPos.length;
+    for (let i = 0; i < numAlign; i++) {
+      for (let j = 0; j < numAlign; j++) {
+        if (!(i === 0 && j === 0 || i === 0 && j === numAlign - 1 || i === numAlign - 1 && j === 0))
+          this.drawAlignmentPattern(alignPatPos[i], alignPatPos[j]);
+      }
+    }
+    this.drawFormatBits(0);
+    this.drawVersion();
+  }
+  // Draws two copies of the format bits (with its own error correction code)
+  // based on the given mask and this object's error correction level field.
+  drawFormatBits(mask) {
+    const data = this.ecc[1] << 3 | mask;
+    let rem = data;
+    for (let i = 0; i < 10; i++)
+      rem = rem << 1 ^ (rem >>> 9) * 1335;
+    const bits = (data << 10 | rem) ^ 21522;
+    for (let i = 0; i <= 5; i++)
+      this.setFunctionModule(8, i, getBit(bits, i));
+    this.setFunctionModule(8, 7, getBit(bits, 6));
+    this.setFunctionModule(8, 8, getBit(bits, 7));
+    this.setFunctionModule(7, 8, getBit(bits, 8));
+    for (let i = 9; i < 15; i++)
+      this.setFunctionModule(14 - i, 8, getBit(bits, i));
+    for (let i = 0; i < 8; i++)
+      this.setFunctionModule(this.size - 1 - i, 8, getBit(bits, i));
+    for (let i = 8; i < 15; i++)
+      this.setFunctionModule(8, this.size - 15 + i, getBit(bits, i));
+    this.setFunctionModule(8, this.size - 8, true);
+  }
+  // Draws two copies of the version bits (with its own error correction code),
+  // based on this object's version field, iff 7 <= version <= 40.
+  drawVersion() {
+    if (this.version < 7)
+      return;
+    let rem = this.version;
+    for (let i = 0; i < 12; i++)
+      rem = rem << 1 ^ (rem >>> 11) * 7973;
+    const bits = this.version << 12 | rem;
+    for (let i = 0; i < 18; i++) {
+      const color = getBit(bits, i);
+      const a = this.size - 11 + i % 3;
+      const b = Math.floor(i / 3);
+      this.setFunctionModule(a, b, color);
+      this.setFunctionModule(b, a, color);
+    }
+  }
+  // Draws a 9*9 finder pattern including the border separator,
+  // with the center module at (x, y). Modules can be out of bounds.
+  drawFinderPattern(x, y) {
+    for (let dy = -4; dy <= 4; dy++) {
+      for (let dx = -4; dx <= 4; dx++) {
+        const dist = Math.max(Math.abs(dx), Math.abs(dy));
+        const xx = x + dx;
+        const yy = y + dy;
+        if (xx >= 0 && xx < this.size && yy >= 0 && yy < this.size)
+          this.setFunctionModule(xx, yy, dist !== 2 && dist !== 4, QrCodeDataType.Position);
+      }
+    }
+  }
+  // Draws a 5*5 alignment pattern, with the center module
+  // at (x, y). All modules must be in bounds.
+  drawAlignmentPattern(x, y) {
+    for (let dy = -2; dy <= 2; dy++) {
+      for (let dx = -2; dx <= 2; dx++) {
+        this.setFunctionModule(
+          x + dx,
+          y + dy,
+          Math.max(Math.abs(dx), Math.abs(dy)) !== 1,
+          QrCodeDataType.Alignment
+        );
+      }
+    }
+  }
+  // Sets the color of a module and marks it as a function module.
+  // Only used by the constructor. Coordinates must be in bounds.
+  setFunctionModule(x, y, isDark, type = QrCodeDataType.Function) {
+    this.modules[y][x] = isDark;
+    this.types[y][x] = type;
+  }
+  /* -- Private helper methods for constructor: Codewords and masking -- */
+  // Returns a new byte string representing the given data with the appropriate error correction
+  // codewords appended to it, based on this object's version and error correction level.
+  addEccAndInterleave(data) {
+    const ver = this.version;
+    const ecl = this.ecc;
+    if (data.length !== getNumDataCodewords(ver, ecl))
+      throw new RangeError("Invalid argument");
+    const numBlocks = NUM_ERROR_CORRECTION_BLOCKS[ecl[0]][ver];
+    const blockEccLen = ECC_CODEWORDS_PER_BLOCK[ecl[0]][ver];
+    const rawCodewords = Math.floor(getNumRawDataModules(ver) / 8);
+    const numShortBlocks = numBlocks - rawCodewords % numBlocks;
+    const shortBlockLen = Math.floor(rawCodewords / numBlocks);
+    const blocks = [];
+    const rsDiv = reedSolomonComputeDivisor(blockEccLen);
+    for (let i = 0, k = 0; i < numBlocks; i++) {
+      const dat = data.slice(k, k + shortBlockLen - blockEccLen + (i < numShortBlocks ? 0 : 1));
+      k += dat.length;
+      const ecc = reedSolomonComputeRemainder(dat, rsDiv);
+      if (i < numShortBlocks)
+        dat.push(0);
+      blocks.push(dat.concat(ecc));
+    }
+    const result = [];
+    for (let i = 0; i < blocks[0].length; i++) {
+      blocks.forEach((block, j) => {
+        if (i !== shortBlockLen - blockEccLen || j >= numShortBlocks)
+          result.push(block[i]);
+      });
+    }
+    return result;
+  }
+  // Draws the given sequence of 8-bit codewords (data and error correction) onto the entire
+  // data area of this QR Code. Function modules need to be marked off before this is called.
+  drawCodewords(data) {
+    if (data.length !== Math.floor(getNumRawDataModules(this.version) / 8))
+      throw new RangeError("Invalid argument");
+    let i = 0;
+    for (let right = this.size - 1; right >= 1; right -= 2) {
+      if (right === 6)
+        right = 5;
+      for (let vert = 0; vert < this.size; vert++) {
+        for (let j = 0; j < 2; j++) {
+          const x = right - j;
+          const upward = (right + 1 & 2) === 0;
+          const y = upward ? this.size - 1 - vert : vert;
+          if (!this.types[y][x] && i < data.length * 8) {
+            this.modules[y][x] = getBit(data[i >>> 3], 7 - (i & 7));
+            i++;
+          }
+        }
+      }
+    }
+  }
+  // XORs the codeword modules in this QR Code with the given mask pattern.
+  // The function modules must be marked and the codeword bits must be drawn
+  // before masking. Due to the arithmetic of XOR, calling applyMask() with
+  // the same mask value a second time will undo the mask. A final well-formed
+  // QR Code needs exactly one (not zero, two, etc.) mask applied.
+  applyMask(mask) {
+    if (mask < 0 || mask > 7)
+      throw new RangeError("Mask value out of range");
+    for (let y = 0; y < this.size; y++) {
+      for (let x = 0; x < this.size; x++) {
+        let invert;
+        switch (mask) {
+          case 0:
+            invert = (x + y) % 2 === 0;
+            break;
+          case 1:
+            invert = y % 2 === 0;
+            break;
+          case 2:
+            invert = x % 3 === 0;
+            break;
+          case 3:
+            invert = (x + y) % 3 === 0;
+            break;
+          case 4:
+            invert = (Math.floor(x / 3) + Math.floor(y / 2)) % 2 === 0;
+            break;
+          case 5:
+            invert = x * y % 2 + x * y % 3 === 0;
+            break;
+          case 6:
+            invert = (x * y % 2 + x * y % 3) % 2 === 0;
+            break;
+          case 7:
+            invert = ((x + y) % 2 + x * y % 3) % 2 === 0;
+            break;
+          default:
+            throw new Error("Unreachable");
+        }
+        if (!this.types[y][x] && invert)
+          this.modules[y][x] = !this.modules[y][x];
+      }
+    }
+  }
+  // Calculates and returns the penalty score based on state of this QR Code's current modules.
+  // This is used by the automatic mask choice algorithm to find the mask pattern that yields the lowest score.
+  getPenaltyScore() {
+    let result = 0;
+    for (let y = 0; y < this.size; y++) {
+      let runColor = false;
+      let runX = 0;
+      const runHistory = [0, 0, 0, 0, 0, 0, 0];
+      for (let x = 0; x < this.size; x++) {
+        if (this.modules[y][x] === runColor) {
+          runX++;
+          if (runX === 5)
+            result += PENALTY_N1;
+          else if (runX > 5)
+            result++;
+        } else {
+          this.finderPenaltyAddHistory(runX, runHistory);
+          if (!runColor)
+            result += this.finderPenaltyCountPatterns(runHistory) * PENALTY_N3;
+          runColor = this.modules[y][x];
+          runX = 1;
+        }
+      }
+      result += this.finderPenaltyTerminateAndCount(runColor, runX, runHistory) * PENALTY_N3;
+    }
+    for (let x = 0; x < this.size; x++) {
+      let runColor = false;
+      let runY = 0;
+      const runHistory = [0, 0, 0, 0, 0, 0, 0];
+      for (let y = 0; y < this.size; y++) {
+        if (this.modules[y][x] === runColor) {
+          runY++;
+          if (runY === 5)
+            result += PENALTY_N1;
+          else if (runY > 5)
+            result++;
+        } else {
+          this.finderPenaltyAddHistory(runY, runHistory);
+          if (!runColor)
+            result += this.finderPenaltyCountPatterns(runHistory) * PENALTY_N3;
+          runColor = this.modules[y][x];
+          runY = 1;
+        }
+      }
+      result += this.finderPenaltyTerminateAndCount(runColor, runY, runHistory) * PENALTY_N3;
+    }
+    for (let y = 0; y < this.size - 1; y++) {
+      for (let x = 0; x < this.size - 1; x++) {
+        const color = this.modules[y][x];
+        if (color === this.modules[y][x + 1] && color === this.modules[y + 1][x] && color === this.modules[y + 1][x + 1]) {
+          result += PENALTY_N2;
+        }
+      }
+    }
+    let dark = 0;
+    for (const row of this.modules)
+      dark = row.reduce((sum, color) => sum + (color ? 1 : 0), dark);
+    const total = this.size * this.size;
+    const k = Math.ceil(Math.abs(dark * 20 - total * 10) / total) - 1;
+    result += k * PENALTY_N4;
+    return result;
+  }
+  /* -- Private helper functions -- */
+  // Returns an ascending list of positions of alignment patterns for this version number.
+  // Each position is in the range [0,177), and are used on both the x and y axes.
+  // This could be implemented as lookup table of 40 variable-length lists of integers.
+  getAlignmentPatternPositions() {
+    if (this.version === 1) {
+      return [];
+    } else {
+      const numAlign = Math.floor(this.version / 7) + 2;
+      const step = this.version === 32 ? 26 : Math.ceil((this.version * 4 + 4) / (numAlign * 2 - 2)) * 2;
+      const result = [6];
+      for (let pos = this.size - 7; result.length < numAlign; pos -= step)
+        result.splice(1, 0, pos);
+      return result;
+    }
+  }
+  // Can only be called immediately after a light run is added, and
+  // returns either 0, 1, or 2. A helper function for getPenaltyScore().
+  finderPenaltyCountPatterns(runHistory) {
+    const n = runHistory[1];
+    const core = n > 0 && runHistory[2] === n && runHistory[3] === n * 3 && runHistory[4] === n && runHistory[5] === n;
+    return (core && runHistory[0] >= n * 4 && runHistory[6] >= n ? 1 : 0) + (core && runHistory[6] >= n * 4 && runHistory[0] >= n ? 1 : 0);
+  }
+  // Must be called at the end of a line (row or column) of modules. A helper function for getPenaltyScore().
+  finderPenaltyTerminateAndCount(currentRunColor, currentRunLength, runHistory) {
+    if (currentRunColor) {
+      this.finderPenaltyAddHistory(currentRunLength, runHistory);
+      currentRunLength = 0;
+    }
+    currentRunLength += this.size;
+    this.finderPenaltyAddHistory(currentRunLength, runHistory);
+    return this.finderPenaltyCountPatterns(runHistory);
+  }
+  // Pushes the given value to the front and drops the last value. A helper function for getPenaltyScore().
+  finderPenaltyAddHistory(currentRunLength, runHistory) {
+    if (runHistory[0] === 0)
+      currentRunLength += this.size;
+    runHistory.pop();
+    runHistory.unshift(currentRunLength);
+  }
+}
+function appendBits(val, len, bb) {
+  if (len < 0 || len > 31 || val >>> len !== 0)
+    throw new RangeError("Value out of range");
+  for (let i = len - 1; i >= 0; i--)
+    bb.push(val >>> i & 1);
+}
+function getBit(x, i) {
+  return (x >>> i & 1) !== 0;
+}
+class QrSegment {
+  // Creates a new QR Code segment with the given attributes and data.
+  // The character count (numChars) must agree with the mode and the bit buffer length,
+  // but the constraint isn't checked. The given bit buffer is cloned and stored.
+  constructor(mode, numChars, bitData) {
+    this.mode = mode;
+    this.numChars = numChars;
+    this.bitData = bitData;
+    if (numChars < 0)
+      throw new RangeError("Invalid argument");
+    this.bitData = bitData.slice();
+  }
+  /* -- Methods -- */
+  // Returns a new copy of the data bits of this segment.
+  getData() {
+    return this.bitData.slice();
+  }
+}
+const MODE_NUMERIC = [1, 10, 12, 14];
+const MODE_ALPHANUMERIC = [2, 9, 11, 13];
+const MODE_BYTE = [4, 8, 16, 16];
+function numCharCountBits(mode, ver) {
+  return mode[Math.floor((ver + 7) / 17) + 1];
+}
+function makeBytes(data) {
+  const bb = [];
+  for (const b of data)
+    appendBits(b, 8, bb);
+  return new QrSegment(MODE_BYTE, data.length, bb);
+}
+function makeNumeric(digits) {
+  if (!isNumeric(digits))
+    throw new RangeError("String contains non-numeric characters");
+  const bb = [];
+  for (let i = 0; i < digits.length; ) {
+    const n = Math.min(digits.length - i, 3);
+    appendBits(Number.parseInt(digits.substring(i, i + n), 10), n * 3 + 1, bb);
+    i += n;
+  }
+  return new QrSegment(MODE_NUMERIC, digits.length, bb);
+}
+function makeAlphanumeric(text) {
+  if (!isAlphanumeric(text))
+    throw new RangeError("String contains unencodable characters in alphanumeric mode");
+  const bb = [];
+  let i;
+  for (i = 0; i + 2 <= text.length; i += 2) {
+    let temp = ALPHANUMERIC_CHARSET.indexOf(text.charAt(i)) * 45;
+    temp += ALPHANUMERIC_CHARSET.indexOf(text.charAt(i + 1));
+    appendBits(temp, 11, bb);
+  }
+  if (i < text.length)
+    appendBits(ALPHANUMERIC_CHARSET.indexOf(text.charAt(i)), 6, bb);
+  return new QrSegment(MODE_ALPHANUMERIC, text.length, bb);
+}
+function makeSegments(text) {
+  if (text === "")
+    return [];
+  else if (isNumeric(text))
+    return [makeNumeric(text)];
+  else if (isAlphanumeric(text))
+    return [makeAlphanumeric(text)];
+  else
+    return [makeBytes(toUtf8ByteArray(text))];
+}
+function isNumeric(text) {
+  return NUMERIC_REGEX.test(text);
+}
+function isAlphanumeric(text) {
+  return ALPHANUMERIC_REGEX.test(text);
+}
+function getTotalBits(segs, version) {
+  let result = 0;
+  for (const seg of segs) {
+    const ccbits = numCharCountBits(seg.mode, version);
+    if (seg.numChars >= 1 << ccbits)
+      return Number.POSITIVE_INFINITY;
+    result += 4 + ccbits + seg.bitData.length;
+  }
+  return result;
+}
+function toUtf8ByteArray(str) {
+  str = encodeURI(str);
+  const result = [];
+  for (let i = 0; i < str.length; i++) {
+    if (str.charAt(i) !== "%") {
+      result.push(str.charCodeAt(i));
+    } else {
+      result.push(Number.parseInt(str.substring(i + 1, i + 3), 16));
+      i += 2;
+    }
+  }
+  return result;
+}
+function getNumRawDataModules(ver) {
+  if (ver < MIN_VERSION || ver > MAX_VERSION)
+    throw new RangeError("Version number out of range");
+  let result = (16 * ver + 128) * ver + 64;
+  if (ver >= 2) {
+    const numAlign = Math.floor(ver / 7) + 2;
+    result -= (25 * numAlign - 10) * numAlign - 55;
+    if (ver >= 7)
+      result -= 36;
+  }
+  return result;
+}
+function getNumDataCodewords(ver, ecl) {
+  return Math.floor(getNumRawDataModules(ver) / 8) - ECC_CODEWORDS_PER_BLOCK[ecl[0]][ver] * NUM_ERROR_CORRECTION_BLOCKS[ecl[0]][ver];
+}
+function reedSolomonComputeDivisor(degree) {
+  if (degree < 1 || degree > 255)
+    throw new RangeError("Degree out of range");
+  const result = [];
+  for (let i = 0; i < degree - 1; i++)
+    result.push(0);
+  result.push(1);
+  let root = 1;
+  for (let i = 0; i < degree; i++) {
+    for (let j = 0; j < result.length; j++) {
+      result[j] = reedSolomonMultiply(result[j], root);
+      if (j + 1 < result.length)
+        result[j] ^= result[j + 1];
+    }
+    root = reedSolomonMultiply(root, 2);
+  }
+  return result;
+}
+function reedSolomonComputeRemainder(data, divisor) {
+  const result = divisor.map((_) => 0);
+  for (const b of data) {
+    const factor = b ^ result.shift();
+    result.push(0);
+    divisor.forEach((coef, i) => result[i] ^= reedSolomonMultiply(coef, factor));
+  }
+  return result;
+}
+function reedSolomonMultiply(x, y) {
+  if (x >>> 8 !== 0 || y >>> 8 !== 0)
+    throw new RangeError("Byte out of range");
+  let z = 0;
+  for (let i = 7; i >= 0; i--) {
+    z = z << 1 ^ (z >>> 7) * 285;
+    z ^= (y >>> i & 1) * x;
+  }
+  return z;
+}
+function encodeSegments(segs, ecl, minVersion = 1, maxVersion = 40, mask = -1, boostEcl = true) {
+  if (!(MIN_VERSION <= minVersion && minVersion <= maxVersion && maxVersion <= MAX_VERSION) || mask < -1 || mask > 7) {
+    throw new RangeError("Invalid value");
+  }
+  let version;
+  let dataUsedBits;
+  for (version = minVersion; ; version++) {
+    const dataCapacityBits2 = getNumDataCodewords(version, ecl) * 8;
+    const usedBits = getTotalBits(segs, version);
+    if (usedBits <= dataCapacityBits2) {
+      dataUsedBits = usedBits;
+      break;
+    }
+    if (version >= maxVersion)
+      throw new RangeError("Data too long");
+  }
+  for (const newEcl of [MEDIUM, QUARTILE, HIGH]) {
+    if (boostEcl && dataUsedBits <= getNumDataCodewords(version, newEcl) * 8)
+      ecl = newEcl;
+  }
+  const bb = [];
+  for (const seg of segs) {
+    appendBits(seg.mode[0], 4, bb);
+    appendBits(seg.numChars, numCharCountBits(seg.mode, version), bb);
+    for (const b of seg.getData())
+      bb.push(b);
+  }
+  const dataCapacityBits = getNumDataCodewords(version, ecl) * 8;
+  appendBits(0, Math.min(4, dataCapacityBits - bb.length), bb);
+  appendBits(0, (8 - bb.length % 8) % 8, bb);
+  for (let padByte = 236; bb.length < dataCapacityBits; padByte ^= 236 ^ 17)
+    appendBits(padByte, 8, bb);
+  const dataCodewords = Array.from({ length: Math.ceil(bb.length / 8) }, () => 0);
+  bb.forEach((b, i) => dataCodewords[i >>> 3] |= b << 7 - (i & 7));
+  return new QrCode(version, ecl, dataCodewords, mask);
+}
+
+function encode(data, options) {
+  const {
+    ecc = "L",
+    boostEcc = false,
+    minVersion = 1,
+    maxVersion = 40,
+    maskPattern = -1,
+    border = 1
+  } = options || {};
+  const segment = typeof data === "string" ? makeSegments(data) : Array.isArray(data) ? [makeBytes(data)] : void 0;
+  if (!segment)
+    throw new Error(`uqr only supports encoding string and binary data, but got: ${typeof data}`);
+  const qr = encodeSegments(
+    segment,
+    EccMap[ecc],
+    minVersion,
+    maxVersion,
+    maskPattern,
+    boostEcc
+  );
+  const result = addBorder({
+    version: qr.version,
+    maskPattern: qr.mask,
+    size: qr.size,
+    data: qr.modules,
+    types: qr.types
+  }, border);
+  if (options?.invert)
+    result.data = result.data.map((row) => row.map((mod) => !mod));
+  options?.onEncoded?.(result);
+  return result;
+}
+function addBorder(input, border = 1) {
+  if (!border)
+    return input;
+  const { size } = input;
+  const newSize = size + border * 2;
+  input.size = newSize;
+  input.data.forEach((row) => {
+    for (let i = 0; i < border; i++) {
+      row.unshift(false);
+      row.push(false);
+    }
+  });
+  for (let i = 0; i < border; i++) {
+    input.data.unshift(Array.from({ length: newSize }, (_) => false));
+    input.data.push(Array.from({ length: newSize }, (_) => false));
+  }
+  const b = QrCodeDataType.Border;
+  input.types.forEach((row) => {
+    for (let i = 0; i < border; i++) {
+      row.unshift(b);
+      row.push(b);
+    }
+  });
+  for (let i = 0; i < border; i++) {
+    input.types.unshift(Array.from({ length: newSize }, (_) => b));
+    input.types.push(Array.from({ length: newSize }, (_) => b));
+  }
+  return input;
+}
+function getDataAt(data, x, y, defaults = false) {
+  if (x < 0 || y < 0 || x >= data.length || y >= data.length)
+    return defaults;
+  return data[y][x];
+}
+
+function renderUnicode(data, options = {}) {
+  const {
+    whiteChar = "\u2588",
+    blackChar = "\u2591"
+  } = options;
+  const result = encode(data, options);
+  return result.data.map((row) => {
+    return row.map((mod) => mod ? blackChar : whiteChar).join("");
+  }).join("\n");
+}
+function renderANSI(data, options = {}) {
+  return renderUnicode(data, {
+    ...options,
+    blackChar: "\x1B[40m\u3000\x1B[0m",
+    whiteChar: "\x1B[47m\u3000\x1B[0m"
+  });
+}
+function renderUnicodeCompact(data, options = {}) {
+  const palette = {
+    WHITE_ALL: "\u2588",
+    WHITE_BLACK: "\u2580",
+    BLACK_WHITE: "\u2584",
+    BLACK_ALL: " "
+  };
+  const result = encode(data, options);
+  const WHITE = false;
+  const BLACK = true;
+  const at = (x, y) => getDataAt(result.data, x, y, true);
+  const lines = [];
+  let line = "";
+  for (let row = 0; row < result.size; row += 2) {
+    for (let col = 0; col < result.size; col++) {
+      if (at(col, row) === WHITE && at(col, row + 1) === WHITE)
+        line += palette.WHITE_ALL;
+      else if (at(col, row) === WHITE && at(col, row + 1) === BLACK)
+        line += palette.WHITE_BLACK;
+      else if (at(col, row) === BLACK && at(col, row + 1) === WHITE)
+        line += palette.BLACK_WHITE;
+      else
+        line += palette.BLACK_ALL;
+    }
+    lines.push(line);
+    line = "";
+  }
+  return lines.join("\n");
+}
+
+function escapeAttr(value) {
+  return value.replace(/&/g, "&amp;").replace(/"/g, "&quot;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+}
+function renderSVG(data, options = {}) {
+  const result = encode(data, options);
+  const {
+    pixelSize = 10,
+    whiteColor = "white",
+    blackColor = "black"
+  } = options;
+  const height = result.size * pixelSize;
+  const width = result.size * pixelSize;
+  let svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}">`;
+  const paths = [];
+  for (let row = 0; row < result.size; row++) {
+    for (let col = 0; col < result.size; col++) {
+      const x = col * pixelSize;
+      const y = row * pixelSize;
+      if (result.data[row][col])
+        paths.push(`M${x},${y}h${pixelSize}v${pixelSize}h-${pixelSize}z`);
+    }
+  }
+  svg += `<rect fill="${escapeAttr(whiteColor)}" width="${width}" height="${height}"/>`;
+  svg += `<path fill="${escapeAttr(blackColor)}" d="${paths.join("")}"/>`;
+  svg += "</svg>";
+  return svg;
+}
+
+
+
+;// CONCATENATED MODULE: ./build/js/github/comment/qr.js
+// Draws a link as a QR code made of text, so that no picture has to be fetched from anywhere. Used by markdown.ts.
+//
+// The element is `<kbd>`, because GitHub sets its lines closer (10 px for letters of 11 px) than the letters are high.
+// In a code block there are gaps between the lines, and readers fail. A module is two letters wide, which makes it
+// nearly square: half blocks would be smaller, but where lines overlap, they grow to a different size than the rest.
+// In a dark theme the code is light on dark. The readers of phones accept both.
+
+/** Modules of a side; a link of 270 characters has 57. A longer one would be too fine to be read from a screen. */
+const MAX_SIZE = 57;
+/** ISO/IEC 18004 wants four modules around the code; with the frame of the element, readers need two. */
+const BORDER = 2;
+/** Two letters for each module. The spaces are of the kind that nobody joins or trims. */
+const [DARK, LIGHT] = ['██', '\u00a0\u00a0'];
+/** A block of HTML, which scrolls where it is too wide; undefined if the link is too long. Shows no text of the link. */
+function renderQrCode(link) {
+    // A byte needs eight bits, and a code of the largest size holds 271 of them.
+    if (Buffer.byteLength(link) > 271)
+        return undefined;
+    const { data, size } = encode(link, { ecc: 'L', border: BORDER });
+    if (size > MAX_SIZE + 2 * BORDER)
+        return undefined;
+    const rows = data.map(row => row.map(isDark => (isDark ? DARK : LIGHT)).join(''));
+    return `<pre><kbd>${rows.join('\n')}</kbd></pre>`;
+}
+
 ;// CONCATENATED MODULE: ./build/js/github/comment/markdown.js
 // Renders the comment as Markdown. Pure: the same view gives the same text. The text always names the end of the
 // preview, because a runner that dies cannot correct it. Used by comment-writer.ts; ../summary/ shares some words.
+
 
 
 /** GitHub refuses longer comments. The limits of the parts are much lower, so that their sum stays below this one. */
@@ -16071,7 +16857,7 @@ function renderComment(view, marker) {
 /** A code span of a heading, whose fence may be longer than one backtick. */
 const NAME = /^### \S+ Preview ((`+)[^\n]*?[^`\n]\2(?!`)|\(empty\))/m;
 const ADDRESS = /`((?:https?|tcp):\/\/[\w.[\]:-]+)`/;
-const FOOTER = /^<sub>(.*) · updated [^<\n]*<\/sub>$/m;
+const FOOTER = /^(\[`.*) · updated [\d: -]+ UTC$/m;
 /**
  * What is shown instead of a comment whose run is over and which nobody corrected. Takes name, address and footer from
  * the old text, which our own user wrote.
@@ -16083,7 +16869,7 @@ function renderStale(body, marker, now) {
         `### ⚪ Preview ${name === undefined ? '' : `${name} `}has ended`,
         `Its run is over and could not say so itself.${renderOldAddress(ADDRESS.exec(body)?.[1])}`,
         NEW_RUN,
-        `<sub>${footer === undefined ? '' : `${footer} · `}updated ${escaping_renderTime(now)}</sub>`,
+        `${footer === undefined ? '' : `${footer} · `}updated ${escaping_renderTime(now)}`,
     ];
     return `${marker}\n${paragraphs.join('\n\n')}\n`;
 }
@@ -16092,6 +16878,7 @@ function renderPreview(view) {
     const paragraphs = [
         `### ${renderTitle(preview.name, state)}`,
         ...renderState(preview, state),
+        ...renderScan(state),
         ...renderCautions(preview, state),
         renderFooter(view),
     ];
@@ -16144,6 +16931,12 @@ function renderLive(preview, state) {
     if (state.unverifiedReason !== undefined)
         lines.push(UNVERIFIED[state.unverifiedReason]);
     return lines;
+}
+/** The link as a QR code, for a phone that looks at the screen. */
+function renderScan(state) {
+    const isWeb = state.kind === 'live' && /^https?:/i.test(state.url);
+    const code = isWeb ? renderQrCode(state.url) : undefined;
+    return code === undefined ? [] : ['<details><summary>Open on a phone</summary>', code, '</details>'];
 }
 const UNVERIFIED = {
     silent: 'The runner could not reach this address itself, so it is not verified from here.',
@@ -16222,7 +17015,8 @@ function renderCautions({ openWarning, warnings }, state) {
 function renderFooter({ preview, updatedAt }) {
     const commit = escaping_renderLink(escaping_renderCode(preview.commit.slice(0, 7)), preview.commitUrl);
     const run = escaping_renderLink('workflow run', preview.runUrl);
-    return `<sub>${commit} · ${preview.mode} mode · ${run} · updated ${escaping_renderTime(updatedAt)}</sub>`;
+    // Not in `<sub>`, whose lines GitHub sets over one another where the text is wider than a phone.
+    return `${commit} · ${preview.mode} mode · ${run} · updated ${escaping_renderTime(updatedAt)}`;
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/marker.js
@@ -16643,7 +17437,7 @@ class Thread {
         return { comment, beside };
     }
     async edit(id, body) {
-        await this.#request(unknown(), `PATCH ${ONE}`, { comment_id: id, body });
+        await this.#request(CommentSchema, `PATCH ${ONE}`, { comment_id: id, body });
     }
     async remove(id) {
         await orUndefined(this.#request(unknown(), `DELETE ${ONE}`, { comment_id: id }));
@@ -16736,10 +17530,16 @@ function isStatus(error, status) {
 
 
 
-/** After a comment was taken over: longer than the other run needs from its last look at the comment to its edit. */
-const TAKEN_CHECK_MS = 20_000;
-/** While another run has the comment: its preview may end before ours. Two requests each, of 1,000 an hour. */
-const YIELDED_CHECK_MS = 120_000;
+/**
+ * After a comment was taken over: when to look whether another run wrote it in the same moment. The first is for the
+ * usual case, the second is longer than any request of the other run can take.
+ */
+const TAKEN_CHECKS_MS = [3_000, 20_000];
+/**
+ * While the preview is alive: another run may have taken the comment, and its preview may end before ours. A look at a
+ * comment that has not changed does not count against the rate limit.
+ */
+const LATER_CHECK_MS = 120_000;
 class CommentWriter {
     #thread;
     #comment;
@@ -16749,6 +17549,8 @@ class CommentWriter {
     #flushing = new AbortController();
     #newest;
     #check;
+    /** How long to wait before each of the looks that are still to come. */
+    #checks = [];
     #owner;
     #isTwin = false;
     #tidying;
@@ -16786,7 +17588,8 @@ class CommentWriter {
         if (isOver(standing))
             return 'written';
         if (written.kind === 'taken')
-            this.#checkIn(this.#options.checkMs?.taken ?? TAKEN_CHECK_MS);
+            this.#checks = [...(this.#options.checkMs?.taken ?? TAKEN_CHECKS_MS)];
+        this.#checkIn(this.#checks[0] ?? this.#laterMs);
         this.#tidying ??= this.#tidy();
         return written.kind === 'unchanged' ? 'unchanged' : 'written';
     }
@@ -16796,14 +17599,18 @@ class CommentWriter {
         this.#owner = owner;
         if (isOver(standing))
             return 'closed';
-        this.#checkIn(this.#options.checkMs?.yielded ?? YIELDED_CHECK_MS);
+        this.#checkIn(this.#laterMs);
         return 'unchanged';
+    }
+    get #laterMs() {
+        return this.#options.checkMs?.yielded ?? LATER_CHECK_MS;
     }
     /** Looks whether the comment is still, or should be, ours. */
     #checkIn(delayMs) {
         if (this.#flushing.signal.aborted)
             return;
         this.#check = setTimeout(() => {
+            this.#checks.shift();
             if (this.#newest)
                 void this.#queue.update(this.#newest);
         }, delayMs).unref();
@@ -16863,7 +17670,8 @@ const DeploymentSchema = object({
 });
 /** The answer 202: GitHub has merged the base branch into the head instead, which we forbid. */
 const CreatedSchema = union([DeploymentSchema, object({ message: string() })]);
-const StatusesSchema = array(object({ state: string() }));
+const StatusSchema = object({ state: string() });
+const StatusesSchema = array(StatusSchema);
 const own_deployment_RunSchema = object({ status: nullish(string()), run_attempt: optional(number(), 1) });
 const own_deployment_ALL = '/repos/{owner}/{repo}/deployments';
 const STATUSES = `${own_deployment_ALL}/{deployment_id}/statuses`;
@@ -16871,6 +17679,8 @@ const STATUSES = `${own_deployment_ALL}/{deployment_id}/statuses`;
 const LIST_LENGTH = 50;
 /** How many earlier deployments are looked at. Each run does so, so that there are rarely more to end. */
 const MAX_EARLIER = 5;
+/** Less than the time for the last status of a preview (reporting.ts). */
+const TIDY_TIMEOUT_MS = 5_000;
 /** No job lives longer (GitHub's limits: 5 days on a self-hosted runner). */
 const own_deployment_LONGEST_JOB_MS = 5 * 24 * 60 * 60_000;
 /** Other states mean that the deployment is not, or no longer, in use. */
@@ -16895,16 +17705,25 @@ class OwnDeployment {
         if (creation === undefined)
             return;
         this.#deployment = await this.#create(creation.endsAt);
-        await this.#addStatus(this.#deployment, status);
+        await this.#sendStatus(this.#deployment, status);
     }
-    /** Ends earlier deployments of this preview whose runs are over: they were killed. Never rejects. */
+    /**
+     * Ends earlier deployments of this preview whose runs are over: they were killed. Never rejects, and gives up after a
+     * moment: the next status of our own deployment waits for it.
+     */
     async endEarlier(status) {
         const earlier = this.#earlier.slice(0, MAX_EARLIER);
         this.#earlier = [];
+        const limit = AbortSignal.timeout(TIDY_TIMEOUT_MS);
+        const { signal } = this.#options;
+        const tidy = new OwnDeployment({
+            ...this.#options,
+            signal: signal ? AbortSignal.any([signal, limit]) : limit,
+        });
         try {
             for (const known of earlier)
-                if ((await this.#isActive(known)) && (await this.#isOver(known)))
-                    await this.#addStatus(known.deployment, status);
+                if ((await tidy.#isActive(known)) && (await tidy.#isOver(known)))
+                    await tidy.#addStatus(known.deployment, status);
         }
         catch (error) {
             this.#options.logger.debug(`earlier deployments were not ended: ${errors_describeError(error)}`);
@@ -16942,17 +17761,8 @@ class OwnDeployment {
     }
     /** False if the deployment is gone. */
     async #addStatus(deployment, status) {
-        const { state, description, environmentUrl, logUrl } = status;
         try {
-            await this.#request(unknown(), `POST ${STATUSES}`, {
-                deployment_id: deployment,
-                state,
-                description,
-                log_url: logUrl,
-                ...(environmentUrl === undefined ? {} : { environment_url: environmentUrl }),
-                // Otherwise a success ends the earlier deployments of the environment, also those of other tools.
-                auto_inactive: false,
-            });
+            await this.#sendStatus(deployment, status);
             return true;
         }
         catch (error) {
@@ -16960,6 +17770,18 @@ class OwnDeployment {
                 return false;
             throw error;
         }
+    }
+    async #sendStatus(deployment, status) {
+        const { state, description, environmentUrl, logUrl } = status;
+        await this.#request(StatusSchema, `POST ${STATUSES}`, {
+            deployment_id: deployment,
+            state,
+            description,
+            log_url: logUrl,
+            ...(environmentUrl === undefined ? {} : { environment_url: environmentUrl }),
+            // Otherwise a success ends the earlier deployments of the environment, also those of other tools.
+            auto_inactive: false,
+        });
     }
     async #isActive({ deployment }) {
         const parameters = { deployment_id: deployment, per_page: 1 };
@@ -17212,7 +18034,7 @@ function startReporting(options) {
     write(exposure.state);
     return {
         announceEnd: last => {
-            limit ??= setTimeout(() => overdue.abort(), reporting_FINISH_TIMEOUT_MS);
+            limit ??= setTimeout(() => overdue.abort(new DOMException('the end may not take longer', 'TimeoutError')), reporting_FINISH_TIMEOUT_MS);
             write(last);
         },
         finish: async () => {
@@ -17382,6 +18204,7 @@ function hideQueries(text) {
 
 
 
+
 /** An entry has some MB. A slow service costs this at most, and installing takes seconds to minutes. */
 const RESTORE_LIMIT_MS = 15_000;
 /** The store for main. */
@@ -17393,7 +18216,6 @@ function openInstallationStore(options) {
         async restore(version, signal) {
             const { program, withRuntimes } = nameEntries(version);
             const names = mode === 'os' ? [withRuntimes, program] : [program, withRuntimes];
-            await mkdir(folder, { recursive: true, mode: 0o700 });
             const call = createCall(options, { verb: 'restore', names, folder, limitMs, signal });
             const answer = await callCacheService(call);
             if (answer.kind === 'restored')
@@ -17421,7 +18243,7 @@ async function keepInstallation(options) {
         const call = { verb: 'save', names: [name], folder, limitMs: options.limitMs, signal: NEVER };
         const answer = await cache_service_callCacheService(createCall(options, call));
         if (answer.kind === 'saved')
-            logger.info(`wasmrun ${installation.version}: kept in the cache for later jobs as ${name}, in ${describeSeconds(began)}`);
+            logger.info(`wasmrun ${installation.version}: kept in the cache for later jobs as ${name}, in ${progress_formatTime(performance.now() - began)}`);
         else if (answer.kind !== 'absent')
             logger.info(`wasmrun ${installation.version}: not kept in the cache (${answer.kind === 'failed' ? answer.reason : 'it gave no reason'})`);
     }
@@ -17449,9 +18271,6 @@ function findRuntimes(mode, { variables }) {
         return undefined;
     const home = process.platform === 'win32' ? (0,external_node_os_namespaceObject.homedir)() : (variables.HOME ?? (0,external_node_os_namespaceObject.homedir)());
     return (0,external_node_path_.join)(home, '.wasmrun', 'runtimes');
-}
-function describeSeconds(began) {
-    return `${((performance.now() - began) / 1_000).toFixed(1)} s`;
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/job-environment.js
@@ -18920,7 +19739,7 @@ function renderOverview({ view, state, history, exposedAs }, life) {
     if (life !== undefined) {
         rows.push([
             'Live',
-            `${duration_formatDuration(roundSecond(life))}, from ${escaping_renderTime(life.from)} to ${escaping_renderTime(life.until)}`,
+            `${formatDuration(roundSecond(life))}, from ${escaping_renderTime(life.from)} to ${escaping_renderTime(life.until)}`,
         ]);
         rows.push(['Visits', describeVisits(state, history)]);
         rows.push(['Interruptions', describeInterruptions(state, history)]);
@@ -19054,7 +19873,7 @@ function renderMoment(time) {
 function renderMs(ms) {
     if (ms < 1_000)
         return `${Math.round(ms)} ms`;
-    return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : duration_formatDuration(ms);
+    return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : formatDuration(ms);
 }
 function roundSecond({ from, until }) {
     return Math.round((until.getTime() - from.getTime()) / 1_000) * 1_000;
@@ -19105,6 +19924,7 @@ function measureLife({ exposure }) {
 ;// CONCATENATED MODULE: ./build/js/step/teardown.js
 // What the post step does: ends the supervisor and all that it started, makes sure that GitHub shows the end,
 // writes the summary, and removes the session folder. Used by post.
+
 
 
 
@@ -19224,7 +20044,7 @@ function tellReaped(reaped, { stopTimeoutMs, logLevel }) {
     logger.info(`ended processes that were left behind: ${list(reaped)}`);
     const killed = reaped.filter(one => one.killed);
     if (killed.length > 0)
-        logger.info(`killed, because it did not stop within ${duration_formatDuration(stopTimeoutMs)}, the \`stop-timeout\`: ${list(killed)}`);
+        logger.info(`killed, because it did not stop within ${formatDuration(stopTimeoutMs)}, the \`stop-timeout\`: ${list(killed)}`);
 }
 /** Not called after a hold, because no later step runs during it. */
 function warnOfAddressChanges(changes) {

@@ -7774,7 +7774,7 @@ const state_json_StateMessageSchema = object({
     warnings: array(string()),
     exposure: PhaseSchema,
 });
-function state_json_describeState(state) {
+function describeState(state) {
     const { tunnel, app, address } = state;
     const hasAddress = tunnel.status === 'Connected' || tunnel.status === 'Reconnecting';
     return {
@@ -9235,55 +9235,6 @@ function suspendCommands() {
     return () => process.stdout.write(`::${token}::\n`);
 }
 
-;// CONCATENATED MODULE: ./build/js/shared/history.js
-// What happened to an exposure over its life, for the summary: exposure/history.ts records it, outcome.json holds it, and
-// github/summary/ shows it. Its size is bounded, whatever happens.
-
-/** Part of the preview that can be away by itself. */
-const PARTS = ['tunnel', 'app'];
-/** Times are ISO 8601. Paths are without their query, and secrets in them are masked; both are strangers' text. */
-const HistorySchema = object({
-    /** The last public URL; null if there was none. */
-    address: nullable(string()),
-    /** Visits from `from` on, in steps of `minutes`; the last step may be shorter. */
-    visits: object({ from: string(), minutes: number(), counts: array(number()) }),
-    /** Of requests; from a histogram, exact to 5 %. Null without requests. */
-    times: nullable(object({ count: number(), median_ms: number(), p95_ms: number() })),
-    /** One for each method and path, the slowest first. Durations are up to the end of the answer. */
-    slowest: array(object({ method: string(), path: string(), status: number(), duration_ms: number() })),
-    /** While live; the first ones. `until` is null if it lasted to the end. */
-    outages: array(object({
-        part: picklist(PARTS),
-        from: string(),
-        until: nullable(string()),
-        reason: nullable(string()),
-    })),
-    /** Of all outages, also those that are not listed. */
-    away: object({
-        tunnel: object({ count: number(), ms: number() }),
-        app: object({ count: number(), ms: number() }),
-    }),
-    /** New public URLs after the first one; the last ones. */
-    moves: array(object({ at: string(), url: string() })),
-    /** The recorded requests. `status` is null if the sender left before the answer. */
-    webhooks: object({
-        count: number(),
-        refused: number(),
-        /** Kept while the app was away. */
-        queued: number(),
-        dropped: number(),
-        replayed: number(),
-        /** The first paths; `count` above has all. */
-        paths: array(object({
-            method: string(),
-            path: string(),
-            status: nullable(number()),
-            isRefused: dist_boolean(),
-            count: number(),
-        })),
-    }),
-});
-
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
 ;// CONCATENATED MODULE: external "node:timers/promises"
@@ -9493,8 +9444,6 @@ function findAncestor(name) {
 
 
 
-
-
 const PREFIX = 'expose-';
 /** How many previews a message names. */
 const MAX_NAMED = 10;
@@ -9511,7 +9460,6 @@ const SessionSchema = object({
     controlUrl: pipe(string(), regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
     controlToken: string(),
 });
-const OutcomeSchema = object({ ...state_json_StateMessageSchema.entries, history: optional(HistorySchema) });
 /** The files of a session folder. */
 function sessionFiles(folder) {
     return {
@@ -9544,37 +9492,7 @@ function writeSession({ folder, name, controlToken }, { pid, startTime }, contro
 function readSession(folder) {
     return readDocument(sessionFiles(folder).session, SessionSchema);
 }
-/**
- * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
- * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
- */
-function writeOutcome(folder, state, history) {
-    const text = Buffer.from(describeOutcome(state, history).padEnd(OUTCOME_BYTES));
-    const file = openSync(sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
-    try {
-        if (writeSync(file, text, 0, text.length, 0) < text.length)
-            throw new Error('no space is left');
-    }
-    finally {
-        closeSync(file);
-    }
-}
-function readOutcome(folder) {
-    return readDocument(sessionFiles(folder).outcome, OutcomeSchema);
-}
-/** Saves what is known now, in one step: a process may be killed at any moment. */
-function writeLatest(folder, state, history) {
-    const { latest } = sessionFiles(folder);
-    writeFileSync(`${latest}.new`, describeOutcome(state, history), { mode: 0o600 });
-    renameSync(`${latest}.new`, latest);
-}
-/** What `writeLatest` saved last. */
-function readLatest(folder) {
-    return readDocument(sessionFiles(folder).latest, OutcomeSchema);
-}
-function describeOutcome(state, history) {
-    return JSON.stringify({ ...describeState(state), ...(history && { history }) });
-}
+/** A file of the folder as JSON; undefined if it is missing, or not whole. */
 function readDocument(file, schema) {
     if (!(0,external_node_fs_namespaceObject.existsSync)(file))
         return undefined;
@@ -9605,7 +9523,7 @@ function chooseSession(parent, wanted) {
 }
 /** False from the end on, even while its process still writes the last comment. */
 function isRunning({ folder, session }) {
-    return isAlive(session) && readOutcome(folder) === undefined;
+    return isAlive(session) && readDocument(sessionFiles(folder).outcome, object({})) === undefined;
 }
 /** Whether `wanted` is its `session` output, the folder's path or name, or the name people see, which is not unique. */
 function isCalled({ folder, session }, wanted) {

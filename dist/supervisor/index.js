@@ -41318,7 +41318,7 @@ function describeRefusal({ path, status, reason }) {
     const shown = sanitise_sanitise(readReason(reason), 500);
     return path.startsWith('/api/runtime')
         ? `wasmrun has no runtime for the program: ${shown}; it downloads one from github.com on first use, ` +
-            'so check that the runner can reach it, or restore ~/.wasmrun/runtimes from a cache'
+            'so check that the runner can reach it, or put the runtime into ~/.wasmrun/runtimes in an earlier step'
         : `wasmrun did not send the project's files (${sanitise_sanitise(path)}, status ${status}): ${shown}`;
 }
 /** wasmrun answers `{"success":false,"error":"…"}`. */
@@ -54224,6 +54224,237 @@ function openGitHub({ job, token }, proxy, logger) {
     return { job, connection: connectGitHub({ token, apiUrl: job.apiUrl, logger, proxy }) };
 }
 
+;// CONCATENATED MODULE: ./build/js/shared/history.js
+// What happened to an exposure over its life, for the summary: exposure/history.ts records it, outcome.json holds it, and
+// github/summary/ shows it. Its size is bounded, whatever happens.
+
+/** Part of the preview that can be away by itself. */
+const PARTS = ['tunnel', 'app'];
+/** Times are ISO 8601. Paths are without their query, and secrets in them are masked; both are strangers' text. */
+const HistorySchema = object({
+    /** The last public URL; null if there was none. */
+    address: nullable(string()),
+    /** Visits from `from` on, in steps of `minutes`; the last step may be shorter. */
+    visits: object({ from: string(), minutes: number(), counts: array(number()) }),
+    /** Of requests; from a histogram, exact to 5 %. Null without requests. */
+    times: nullable(object({ count: number(), median_ms: number(), p95_ms: number() })),
+    /** One for each method and path, the slowest first. Durations are up to the end of the answer. */
+    slowest: array(object({ method: string(), path: string(), status: number(), duration_ms: number() })),
+    /** While live; the first ones. `until` is null if it lasted to the end. */
+    outages: array(object({
+        part: picklist(PARTS),
+        from: string(),
+        until: nullable(string()),
+        reason: nullable(string()),
+    })),
+    /** Of all outages, also those that are not listed. */
+    away: object({
+        tunnel: object({ count: number(), ms: number() }),
+        app: object({ count: number(), ms: number() }),
+    }),
+    /** New public URLs after the first one; the last ones. */
+    moves: array(object({ at: string(), url: string() })),
+    /** The recorded requests. `status` is null if the sender left before the answer. */
+    webhooks: object({
+        count: number(),
+        refused: number(),
+        /** Kept while the app was away. */
+        queued: number(),
+        dropped: number(),
+        replayed: number(),
+        /** The first paths; `count` above has all. */
+        paths: array(object({
+            method: string(),
+            path: string(),
+            status: nullable(number()),
+            isRefused: dist_boolean(),
+            count: number(),
+        })),
+    }),
+});
+
+;// CONCATENATED MODULE: ./build/js/supervisor/session-folder.js
+// The folder of one exposure on this machine. Main, post, stop and the `expose` command find the exposure through it.
+//
+//   expose-XXXXXX/   0700, in RUNNER_TEMP or the system's temp folder
+//     session.json   how to reach it (0600: it holds the control token)
+//     journal        every process it started
+//     expose.log     its log
+//     outcome.json   its last state and history, written when it ends; until then blanks, which reserve the space
+//     latest.json    the same while it lives, half a minute old at most, for the case that it is killed
+//     requests.ndjson  the captured requests (0600)
+//     bin/           the `expose` command for later steps
+//     app/           whatever the app needs: staged copy, profile of the browser
+//     wasmrun/       a wasmrun from the runner's cache service
+
+
+
+
+
+const PREFIX = 'expose-';
+/** How many previews a message names. */
+const MAX_NAMED = 10;
+/**
+ * Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each, and a
+ * history with about a hundred texts of 200 such characters.
+ */
+const OUTCOME_BYTES = 320 * 1024;
+const SessionSchema = object({
+    /** What people see; not unique. */
+    name: string(),
+    pid: number(),
+    startTime: string(),
+    controlUrl: pipe(string(), regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
+    controlToken: string(),
+});
+/** The files of a session folder. */
+function session_folder_sessionFiles(folder) {
+    return {
+        session: (0,external_node_path_.join)(folder, 'session.json'),
+        journal: (0,external_node_path_.join)(folder, 'journal'),
+        log: (0,external_node_path_.join)(folder, 'expose.log'),
+        outcome: (0,external_node_path_.join)(folder, 'outcome.json'),
+        latest: (0,external_node_path_.join)(folder, 'latest.json'),
+        requests: (0,external_node_path_.join)(folder, 'requests.ndjson'),
+        bin: (0,external_node_path_.join)(folder, 'bin'),
+        app: (0,external_node_path_.join)(folder, 'app'),
+        wasmrun: (0,external_node_path_.join)(folder, 'wasmrun'),
+    };
+}
+/** Makes a folder only this user can enter. */
+function createSessionFolder(parent) {
+    mkdirSync(parent, { recursive: true });
+    const folder = mkdtempSync(join(parent, PREFIX));
+    mkdirSync(session_folder_sessionFiles(folder).app, { mode: 0o700 });
+    writeFileSync(session_folder_sessionFiles(folder).outcome, ' '.repeat(OUTCOME_BYTES), { mode: 0o600 });
+    return folder;
+}
+/** Writes and returns the session of a preview whose API listens. Throws if its folder has one already. */
+function writeSession({ folder, name, controlToken }, { pid, startTime }, controlUrl) {
+    const session = { name, pid, startTime, controlUrl, controlToken };
+    writeFileSync(session_folder_sessionFiles(folder).session, JSON.stringify(session), { mode: 0o600, flag: 'wx' });
+    return session;
+}
+/** The session of a folder, or undefined if its supervisor never got ready. */
+function readSession(folder) {
+    return session_folder_readDocument(session_folder_sessionFiles(folder).session, SessionSchema);
+}
+/** A file of the folder as JSON; undefined if it is missing, or not whole. */
+function session_folder_readDocument(file, schema) {
+    if (!existsSync(file))
+        return undefined;
+    try {
+        return v.parse(schema, JSON.parse(readFileSync(file, 'utf8')));
+    }
+    catch {
+        return undefined; // a document cut off in mid-write is as good as none
+    }
+}
+/**
+ * The session a command is meant for: the only one with the wanted name, or the only one at all. Ended ones count only
+ * if none runs. Throws an InputError if there is none, and one that lists them if there are several.
+ */
+function chooseSession(parent, wanted) {
+    const all = listSessions(parent);
+    const meant = wanted ? all.filter(one => isCalled(one, wanted)) : all;
+    const running = meant.filter(isRunning);
+    if (wanted && meant.length === 0)
+        throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all.filter(isRunning))}`);
+    const candidates = running.length > 0 ? running : meant;
+    const [only] = candidates;
+    if (only === undefined)
+        throw new InputError(`nothing is exposed here (looked for ${join(parent, `${PREFIX}*`)}): start it first`);
+    if (candidates.length > 1)
+        throw new InputError(`several exposures are here; choose one with \`session\`: there ${describeList(candidates)}`);
+    return only;
+}
+/** False from the end on, even while its process still writes the last comment. */
+function isRunning({ folder, session }) {
+    return isAlive(session) && session_folder_readDocument(session_folder_sessionFiles(folder).outcome, v.object({})) === undefined;
+}
+/** Whether `wanted` is its `session` output, the folder's path or name, or the name people see, which is not unique. */
+function isCalled({ folder, session }, wanted) {
+    return [session_folder_sessionFiles(folder).session, folder, basename(folder), session.name].includes(wanted);
+}
+/** The sessions whose control API was started, running or ended; a skipped preview leaves none. */
+function listSessions(parent) {
+    if (!existsSync(parent))
+        return [];
+    return readdirSync(parent)
+        .filter(entry => entry.startsWith(PREFIX) && isPrivate(join(parent, entry)))
+        .flatMap(entry => {
+        const folder = join(parent, entry);
+        const session = readSession(folder);
+        return session ? [{ folder, session }] : [];
+    });
+}
+/** Whether only this user can have written there: anybody can make a folder of that name in a shared temp folder. */
+function isPrivate(folder) {
+    if (process.getuid === undefined)
+        return true; // Windows: its temp folder is the user's own
+    const found = lstatSync(folder, { throwIfNoEntry: false });
+    return found?.isDirectory() === true && found.uid === process.getuid() && (found.mode & 0o077) === 0;
+}
+/** The first ones: killed processes leave their folders, and nobody reads hundreds of names. */
+function describeList(all) {
+    if (all.length === 0)
+        return 'are none that run';
+    const names = all.slice(0, MAX_NAMED).map(one => `${basename(one.folder)} (${one.session.name})`);
+    const left = all.length - names.length;
+    return `are ${names.join(', ')}${left > 0 ? ` and ${left} more` : ''}`;
+}
+/** Writes the `expose` command for later steps: it runs this bundle with this Node. Returns the folder for PATH. */
+function writeCommand(folder, cliScript) {
+    const { bin } = session_folder_sessionFiles(folder);
+    mkdirSync(bin, { recursive: true, mode: 0o700 });
+    const quoted = [process.execPath, cliScript].map(path => `'${path.replaceAll("'", `'\\''`)}'`).join(' ');
+    writeFileSync(join(bin, 'expose'), `#!/bin/sh\nexec ${quoted} "$@"\n`);
+    chmodSync(join(bin, 'expose'), 0o755);
+    writeFileSync(join(bin, 'expose.cmd'), `@"${process.execPath}" "${cliScript}" %*\r\n`);
+    return bin;
+}
+
+;// CONCATENATED MODULE: ./build/js/supervisor/outcome.js
+// The last state of an exposure, and what happened up to it, in files of its session folder: the supervisor writes them,
+// and the step and the `expose` command read them.
+
+
+
+
+
+const OutcomeSchema = object({ ...StateMessageSchema.entries, history: optional(HistorySchema) });
+/**
+ * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
+ * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
+ */
+function writeOutcome(folder, state, history) {
+    const text = Buffer.from(describeOutcome(state, history).padEnd(OUTCOME_BYTES));
+    const file = (0,external_node_fs_.openSync)(session_folder_sessionFiles(folder).outcome, external_node_fs_.constants.O_WRONLY | external_node_fs_.constants.O_CREAT, 0o600);
+    try {
+        if ((0,external_node_fs_.writeSync)(file, text, 0, text.length, 0) < text.length)
+            throw new Error('no space is left');
+    }
+    finally {
+        (0,external_node_fs_.closeSync)(file);
+    }
+}
+function readOutcome(folder) {
+    return readDocument(sessionFiles(folder).outcome, OutcomeSchema);
+}
+/** Saves what is known now, in one step: a process may be killed at any moment. */
+function writeLatest(folder, state, history) {
+    const { latest } = session_folder_sessionFiles(folder);
+    (0,external_node_fs_.writeFileSync)(`${latest}.new`, describeOutcome(state, history), { mode: 0o600 });
+    (0,external_node_fs_.renameSync)(`${latest}.new`, latest);
+}
+/** What `writeLatest` saved last. */
+function readLatest(folder) {
+    return readDocument(sessionFiles(folder).latest, OutcomeSchema);
+}
+function describeOutcome(state, history) {
+    return JSON.stringify({ ...describeState(state), ...(history && { history }) });
+}
+
 ;// CONCATENATED MODULE: ./build/js/supervisor/process-journal.js
 // The journal of an exposure's processes: post and the foreground read it to end what a killed supervisor left behind.
 // Used by background, supervision, step and commands.
@@ -54418,7 +54649,8 @@ function readEventNumber(job) {
 /** The head whose pull request is looked up. */
 function readHead(job) {
     if (job.eventName === 'push' || job.eventName === 'workflow_dispatch') {
-        if (job.ref.startsWith('refs/tags/'))
+        // Other runners than GitHub's may not know the commit.
+        if (job.ref.startsWith('refs/tags/') || job.sha === '')
             return undefined;
         const branch = /^refs\/heads\/(.+)/.exec(job.ref)?.[1];
         const { owner, name } = job.repository;
@@ -54561,7 +54793,7 @@ function isRecord(value) {
 
 ;// CONCATENATED MODULE: ./build/js/github/report-queue.js
 // Decides when a report on GitHub is written: one view at a time, always the newest. A failure is one warning and never
-// affects the preview. Used by comment-writer.ts and deployment-writer.ts.
+// affects the preview. Used by comment-writer.ts and deployment.ts.
 
 
 
@@ -54640,6 +54872,7 @@ class ReportQueue {
     async #write(view) {
         const { feature, write, logger, signal } = this.#options;
         let newest = view;
+        let failure;
         for (const delayMs of [...RETRY_DELAYS_MS, undefined]) {
             try {
                 const result = await write(newest);
@@ -54649,12 +54882,16 @@ class ReportQueue {
                 return;
             }
             catch (error) {
+                // What GitHub said tells more than that there is no time left to try again.
+                if (failure && signal?.aborted)
+                    throw failure;
                 const retryable = error instanceof github_error_GitHubError && error.retryable;
-                if (!retryable || delayMs === undefined)
+                // After a pause that GitHub asks for (#giveUp), there will be a newer view.
+                if (!retryable || delayMs === undefined || error.retryAfterMs)
                     throw error;
-                const pauseMs = Math.max(delayMs, error.retryAfterMs ?? 0);
-                logger.debug(`the ${feature} will be written again in ${pauseMs} ms: ${errors_describeError(error)}`);
-                await (0,promises_namespaceObject.setTimeout)(pauseMs, undefined, signal ? { signal } : {});
+                failure = error;
+                logger.debug(`the ${feature} will be written again in ${delayMs} ms: ${errors_describeError(error)}`);
+                await (0,promises_namespaceObject.setTimeout)(delayMs, undefined, signal ? { signal } : {}).catch(() => Promise.reject(error));
                 newest = this.#take() ?? newest;
             }
         }
@@ -54664,7 +54901,8 @@ class ReportQueue {
         const known = error instanceof github_error_GitHubError;
         if (signal?.aborted && !known)
             return;
-        this.#closed = !(known && error.retryable);
+        // 422 refuses this text: that of the next view may be accepted, above all the end.
+        this.#closed = !(known && (error.retryable || error.status === 422));
         if (known)
             this.#pausedUntil = Date.now() + (error.retryAfterMs ?? 0);
         if (this.#warned)
@@ -54771,9 +55009,36 @@ function longestRun(text) {
     return Math.max(0, ...(text.match(/`+/g) ?? []).map(run => run.length));
 }
 
+;// CONCATENATED MODULE: ./build/js/github/comment/qr.js
+// Draws a link as a QR code made of text, so that no picture has to be fetched from anywhere. Used by markdown.ts.
+//
+// The element is `<kbd>`, because GitHub sets its lines closer (10 px for letters of 11 px) than the letters are high.
+// In a code block there are gaps between the lines, and readers fail. A module is two letters wide, which makes it
+// nearly square: half blocks would be smaller, but where lines overlap, they grow to a different size than the rest.
+// In a dark theme the code is light on dark. The readers of phones accept both.
+
+/** Modules of a side; a link of 270 characters has 57. A longer one would be too fine to be read from a screen. */
+const MAX_SIZE = 57;
+/** ISO/IEC 18004 wants four modules around the code; with the frame of the element, readers need two. */
+const BORDER = 2;
+/** Two letters for each module. The spaces are of the kind that nobody joins or trims. */
+const [DARK, LIGHT] = ['██', '\u00a0\u00a0'];
+/** A block of HTML, which scrolls where it is too wide; undefined if the link is too long. Shows no text of the link. */
+function renderQrCode(link) {
+    // A byte needs eight bits, and a code of the largest size holds 271 of them.
+    if (Buffer.byteLength(link) > 271)
+        return undefined;
+    const { data, size } = encode(link, { ecc: 'L', border: BORDER });
+    if (size > MAX_SIZE + 2 * BORDER)
+        return undefined;
+    const rows = data.map(row => row.map(isDark => (isDark ? DARK : LIGHT)).join(''));
+    return `<pre><kbd>${rows.join('\n')}</kbd></pre>`;
+}
+
 ;// CONCATENATED MODULE: ./build/js/github/comment/markdown.js
 // Renders the comment as Markdown. Pure: the same view gives the same text. The text always names the end of the
 // preview, because a runner that dies cannot correct it. Used by comment-writer.ts; ../summary/ shares some words.
+
 
 
 /** GitHub refuses longer comments. The limits of the parts are much lower, so that their sum stays below this one. */
@@ -54789,7 +55054,7 @@ function renderComment(view, marker) {
 /** A code span of a heading, whose fence may be longer than one backtick. */
 const NAME = /^### \S+ Preview ((`+)[^\n]*?[^`\n]\2(?!`)|\(empty\))/m;
 const ADDRESS = /`((?:https?|tcp):\/\/[\w.[\]:-]+)`/;
-const FOOTER = /^<sub>(.*) · updated [^<\n]*<\/sub>$/m;
+const FOOTER = /^(\[`.*) · updated [\d: -]+ UTC$/m;
 /**
  * What is shown instead of a comment whose run is over and which nobody corrected. Takes name, address and footer from
  * the old text, which our own user wrote.
@@ -54801,7 +55066,7 @@ function renderStale(body, marker, now) {
         `### ⚪ Preview ${name === undefined ? '' : `${name} `}has ended`,
         `Its run is over and could not say so itself.${renderOldAddress(ADDRESS.exec(body)?.[1])}`,
         NEW_RUN,
-        `<sub>${footer === undefined ? '' : `${footer} · `}updated ${renderTime(now)}</sub>`,
+        `${footer === undefined ? '' : `${footer} · `}updated ${renderTime(now)}`,
     ];
     return `${marker}\n${paragraphs.join('\n\n')}\n`;
 }
@@ -54810,6 +55075,7 @@ function renderPreview(view) {
     const paragraphs = [
         `### ${renderTitle(preview.name, state)}`,
         ...renderState(preview, state),
+        ...renderScan(state),
         ...renderCautions(preview, state),
         renderFooter(view),
     ];
@@ -54862,6 +55128,12 @@ function renderLive(preview, state) {
     if (state.unverifiedReason !== undefined)
         lines.push(UNVERIFIED[state.unverifiedReason]);
     return lines;
+}
+/** The link as a QR code, for a phone that looks at the screen. */
+function renderScan(state) {
+    const isWeb = state.kind === 'live' && /^https?:/i.test(state.url);
+    const code = isWeb ? renderQrCode(state.url) : undefined;
+    return code === undefined ? [] : ['<details><summary>Open on a phone</summary>', code, '</details>'];
 }
 const UNVERIFIED = {
     silent: 'The runner could not reach this address itself, so it is not verified from here.',
@@ -54940,7 +55212,8 @@ function renderCautions({ openWarning, warnings }, state) {
 function renderFooter({ preview, updatedAt }) {
     const commit = renderLink(renderCode(preview.commit.slice(0, 7)), preview.commitUrl);
     const run = renderLink('workflow run', preview.runUrl);
-    return `<sub>${commit} · ${preview.mode} mode · ${run} · updated ${renderTime(updatedAt)}</sub>`;
+    // Not in `<sub>`, whose lines GitHub sets over one another where the text is wider than a phone.
+    return `${commit} · ${preview.mode} mode · ${run} · updated ${renderTime(updatedAt)}`;
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/marker.js
@@ -55361,7 +55634,7 @@ class Thread {
         return { comment, beside };
     }
     async edit(id, body) {
-        await this.#request(unknown(), `PATCH ${ONE}`, { comment_id: id, body });
+        await this.#request(CommentSchema, `PATCH ${ONE}`, { comment_id: id, body });
     }
     async remove(id) {
         await orUndefined(this.#request(unknown(), `DELETE ${ONE}`, { comment_id: id }));
@@ -55454,10 +55727,16 @@ function isStatus(error, status) {
 
 
 
-/** After a comment was taken over: longer than the other run needs from its last look at the comment to its edit. */
-const TAKEN_CHECK_MS = 20_000;
-/** While another run has the comment: its preview may end before ours. Two requests each, of 1,000 an hour. */
-const YIELDED_CHECK_MS = 120_000;
+/**
+ * After a comment was taken over: when to look whether another run wrote it in the same moment. The first is for the
+ * usual case, the second is longer than any request of the other run can take.
+ */
+const TAKEN_CHECKS_MS = [3_000, 20_000];
+/**
+ * While the preview is alive: another run may have taken the comment, and its preview may end before ours. A look at a
+ * comment that has not changed does not count against the rate limit.
+ */
+const LATER_CHECK_MS = 120_000;
 class CommentWriter {
     #thread;
     #comment;
@@ -55467,6 +55746,8 @@ class CommentWriter {
     #flushing = new AbortController();
     #newest;
     #check;
+    /** How long to wait before each of the looks that are still to come. */
+    #checks = [];
     #owner;
     #isTwin = false;
     #tidying;
@@ -55504,7 +55785,8 @@ class CommentWriter {
         if (isOver(standing))
             return 'written';
         if (written.kind === 'taken')
-            this.#checkIn(this.#options.checkMs?.taken ?? TAKEN_CHECK_MS);
+            this.#checks = [...(this.#options.checkMs?.taken ?? TAKEN_CHECKS_MS)];
+        this.#checkIn(this.#checks[0] ?? this.#laterMs);
         this.#tidying ??= this.#tidy();
         return written.kind === 'unchanged' ? 'unchanged' : 'written';
     }
@@ -55514,14 +55796,18 @@ class CommentWriter {
         this.#owner = owner;
         if (isOver(standing))
             return 'closed';
-        this.#checkIn(this.#options.checkMs?.yielded ?? YIELDED_CHECK_MS);
+        this.#checkIn(this.#laterMs);
         return 'unchanged';
+    }
+    get #laterMs() {
+        return this.#options.checkMs?.yielded ?? LATER_CHECK_MS;
     }
     /** Looks whether the comment is still, or should be, ours. */
     #checkIn(delayMs) {
         if (this.#flushing.signal.aborted)
             return;
         this.#check = setTimeout(() => {
+            this.#checks.shift();
             if (this.#newest)
                 void this.#queue.update(this.#newest);
         }, delayMs).unref();
@@ -55652,7 +55938,8 @@ const DeploymentSchema = object({
 });
 /** The answer 202: GitHub has merged the base branch into the head instead, which we forbid. */
 const CreatedSchema = union([DeploymentSchema, object({ message: string() })]);
-const StatusesSchema = array(object({ state: string() }));
+const StatusSchema = object({ state: string() });
+const StatusesSchema = array(StatusSchema);
 const own_deployment_RunSchema = object({ status: nullish(string()), run_attempt: optional(number(), 1) });
 const own_deployment_ALL = '/repos/{owner}/{repo}/deployments';
 const STATUSES = `${own_deployment_ALL}/{deployment_id}/statuses`;
@@ -55660,6 +55947,8 @@ const STATUSES = `${own_deployment_ALL}/{deployment_id}/statuses`;
 const LIST_LENGTH = 50;
 /** How many earlier deployments are looked at. Each run does so, so that there are rarely more to end. */
 const MAX_EARLIER = 5;
+/** Less than the time for the last status of a preview (reporting.ts). */
+const TIDY_TIMEOUT_MS = 5_000;
 /** No job lives longer (GitHub's limits: 5 days on a self-hosted runner). */
 const own_deployment_LONGEST_JOB_MS = 5 * 24 * 60 * 60_000;
 /** Other states mean that the deployment is not, or no longer, in use. */
@@ -55684,16 +55973,25 @@ class OwnDeployment {
         if (creation === undefined)
             return;
         this.#deployment = await this.#create(creation.endsAt);
-        await this.#addStatus(this.#deployment, status);
+        await this.#sendStatus(this.#deployment, status);
     }
-    /** Ends earlier deployments of this preview whose runs are over: they were killed. Never rejects. */
+    /**
+     * Ends earlier deployments of this preview whose runs are over: they were killed. Never rejects, and gives up after a
+     * moment: the next status of our own deployment waits for it.
+     */
     async endEarlier(status) {
         const earlier = this.#earlier.slice(0, MAX_EARLIER);
         this.#earlier = [];
+        const limit = AbortSignal.timeout(TIDY_TIMEOUT_MS);
+        const { signal } = this.#options;
+        const tidy = new OwnDeployment({
+            ...this.#options,
+            signal: signal ? AbortSignal.any([signal, limit]) : limit,
+        });
         try {
             for (const known of earlier)
-                if ((await this.#isActive(known)) && (await this.#isOver(known)))
-                    await this.#addStatus(known.deployment, status);
+                if ((await tidy.#isActive(known)) && (await tidy.#isOver(known)))
+                    await tidy.#addStatus(known.deployment, status);
         }
         catch (error) {
             this.#options.logger.debug(`earlier deployments were not ended: ${errors_describeError(error)}`);
@@ -55731,17 +56029,8 @@ class OwnDeployment {
     }
     /** False if the deployment is gone. */
     async #addStatus(deployment, status) {
-        const { state, description, environmentUrl, logUrl } = status;
         try {
-            await this.#request(unknown(), `POST ${STATUSES}`, {
-                deployment_id: deployment,
-                state,
-                description,
-                log_url: logUrl,
-                ...(environmentUrl === undefined ? {} : { environment_url: environmentUrl }),
-                // Otherwise a success ends the earlier deployments of the environment, also those of other tools.
-                auto_inactive: false,
-            });
+            await this.#sendStatus(deployment, status);
             return true;
         }
         catch (error) {
@@ -55749,6 +56038,18 @@ class OwnDeployment {
                 return false;
             throw error;
         }
+    }
+    async #sendStatus(deployment, status) {
+        const { state, description, environmentUrl, logUrl } = status;
+        await this.#request(StatusSchema, `POST ${STATUSES}`, {
+            deployment_id: deployment,
+            state,
+            description,
+            log_url: logUrl,
+            ...(environmentUrl === undefined ? {} : { environment_url: environmentUrl }),
+            // Otherwise a success ends the earlier deployments of the environment, also those of other tools.
+            auto_inactive: false,
+        });
     }
     async #isActive({ deployment }) {
         const parameters = { deployment_id: deployment, per_page: 1 };
@@ -56001,7 +56302,7 @@ function startReporting(options) {
     write(exposure.state);
     return {
         announceEnd: last => {
-            limit ??= setTimeout(() => overdue.abort(), FINISH_TIMEOUT_MS);
+            limit ??= setTimeout(() => overdue.abort(new DOMException('the end may not take longer', 'TimeoutError')), FINISH_TIMEOUT_MS);
             write(last);
         },
         finish: async () => {
@@ -56043,232 +56344,10 @@ class reporting_History {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/shared/history.js
-// What happened to an exposure over its life, for the summary: exposure/history.ts records it, outcome.json holds it, and
-// github/summary/ shows it. Its size is bounded, whatever happens.
-
-/** Part of the preview that can be away by itself. */
-const PARTS = ['tunnel', 'app'];
-/** Times are ISO 8601. Paths are without their query, and secrets in them are masked; both are strangers' text. */
-const HistorySchema = object({
-    /** The last public URL; null if there was none. */
-    address: nullable(string()),
-    /** Visits from `from` on, in steps of `minutes`; the last step may be shorter. */
-    visits: object({ from: string(), minutes: number(), counts: array(number()) }),
-    /** Of requests; from a histogram, exact to 5 %. Null without requests. */
-    times: nullable(object({ count: number(), median_ms: number(), p95_ms: number() })),
-    /** One for each method and path, the slowest first. Durations are up to the end of the answer. */
-    slowest: array(object({ method: string(), path: string(), status: number(), duration_ms: number() })),
-    /** While live; the first ones. `until` is null if it lasted to the end. */
-    outages: array(object({
-        part: picklist(PARTS),
-        from: string(),
-        until: nullable(string()),
-        reason: nullable(string()),
-    })),
-    /** Of all outages, also those that are not listed. */
-    away: object({
-        tunnel: object({ count: number(), ms: number() }),
-        app: object({ count: number(), ms: number() }),
-    }),
-    /** New public URLs after the first one; the last ones. */
-    moves: array(object({ at: string(), url: string() })),
-    /** The recorded requests. `status` is null if the sender left before the answer. */
-    webhooks: object({
-        count: number(),
-        refused: number(),
-        /** Kept while the app was away. */
-        queued: number(),
-        dropped: number(),
-        replayed: number(),
-        /** The first paths; `count` above has all. */
-        paths: array(object({
-            method: string(),
-            path: string(),
-            status: nullable(number()),
-            isRefused: dist_boolean(),
-            count: number(),
-        })),
-    }),
-});
-
-;// CONCATENATED MODULE: ./build/js/supervisor/session-folder.js
-// The folder of one exposure on this machine. Main, post, stop and the `expose` command find the exposure through it.
-//
-//   expose-XXXXXX/   0700, in RUNNER_TEMP or the system's temp folder
-//     session.json   how to reach it (0600: it holds the control token)
-//     journal        every process it started
-//     expose.log     its log
-//     outcome.json   its last state and history, written when it ends; until then blanks, which reserve the space
-//     latest.json    the same while it lives, half a minute old at most, for the case that it is killed
-//     requests.ndjson  the captured requests (0600)
-//     bin/           the `expose` command for later steps
-//     app/           whatever the app needs: staged copy, profile of the browser
-//     wasmrun/       a wasmrun from the runner's cache service
-
-
-
-
-
-
-
-const PREFIX = 'expose-';
-/** How many previews a message names. */
-const MAX_NAMED = 10;
-/**
- * Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each, and a
- * history with about a hundred texts of 200 such characters.
- */
-const OUTCOME_BYTES = 320 * 1024;
-const SessionSchema = object({
-    /** What people see; not unique. */
-    name: string(),
-    pid: number(),
-    startTime: string(),
-    controlUrl: pipe(string(), regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
-    controlToken: string(),
-});
-const OutcomeSchema = object({ ...StateMessageSchema.entries, history: optional(HistorySchema) });
-/** The files of a session folder. */
-function sessionFiles(folder) {
-    return {
-        session: (0,external_node_path_.join)(folder, 'session.json'),
-        journal: (0,external_node_path_.join)(folder, 'journal'),
-        log: (0,external_node_path_.join)(folder, 'expose.log'),
-        outcome: (0,external_node_path_.join)(folder, 'outcome.json'),
-        latest: (0,external_node_path_.join)(folder, 'latest.json'),
-        requests: (0,external_node_path_.join)(folder, 'requests.ndjson'),
-        bin: (0,external_node_path_.join)(folder, 'bin'),
-        app: (0,external_node_path_.join)(folder, 'app'),
-        wasmrun: (0,external_node_path_.join)(folder, 'wasmrun'),
-    };
-}
-/** Makes a folder only this user can enter. */
-function createSessionFolder(parent) {
-    mkdirSync(parent, { recursive: true });
-    const folder = mkdtempSync(join(parent, PREFIX));
-    mkdirSync(sessionFiles(folder).app, { mode: 0o700 });
-    writeFileSync(sessionFiles(folder).outcome, ' '.repeat(OUTCOME_BYTES), { mode: 0o600 });
-    return folder;
-}
-/** Writes and returns the session of a preview whose API listens. Throws if its folder has one already. */
-function writeSession({ folder, name, controlToken }, { pid, startTime }, controlUrl) {
-    const session = { name, pid, startTime, controlUrl, controlToken };
-    writeFileSync(sessionFiles(folder).session, JSON.stringify(session), { mode: 0o600, flag: 'wx' });
-    return session;
-}
-/** The session of a folder, or undefined if its supervisor never got ready. */
-function readSession(folder) {
-    return readDocument(sessionFiles(folder).session, SessionSchema);
-}
-/**
- * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
- * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
- */
-function writeOutcome(folder, state, history) {
-    const text = Buffer.from(describeOutcome(state, history).padEnd(OUTCOME_BYTES));
-    const file = (0,external_node_fs_.openSync)(sessionFiles(folder).outcome, external_node_fs_.constants.O_WRONLY | external_node_fs_.constants.O_CREAT, 0o600);
-    try {
-        if ((0,external_node_fs_.writeSync)(file, text, 0, text.length, 0) < text.length)
-            throw new Error('no space is left');
-    }
-    finally {
-        (0,external_node_fs_.closeSync)(file);
-    }
-}
-function readOutcome(folder) {
-    return readDocument(sessionFiles(folder).outcome, OutcomeSchema);
-}
-/** Saves what is known now, in one step: a process may be killed at any moment. */
-function writeLatest(folder, state, history) {
-    const { latest } = sessionFiles(folder);
-    (0,external_node_fs_.writeFileSync)(`${latest}.new`, describeOutcome(state, history), { mode: 0o600 });
-    (0,external_node_fs_.renameSync)(`${latest}.new`, latest);
-}
-/** What `writeLatest` saved last. */
-function readLatest(folder) {
-    return readDocument(sessionFiles(folder).latest, OutcomeSchema);
-}
-function describeOutcome(state, history) {
-    return JSON.stringify({ ...describeState(state), ...(history && { history }) });
-}
-function readDocument(file, schema) {
-    if (!existsSync(file))
-        return undefined;
-    try {
-        return v.parse(schema, JSON.parse(readFileSync(file, 'utf8')));
-    }
-    catch {
-        return undefined; // a document cut off in mid-write is as good as none
-    }
-}
-/**
- * The session a command is meant for: the only one with the wanted name, or the only one at all. Ended ones count only
- * if none runs. Throws an InputError if there is none, and one that lists them if there are several.
- */
-function chooseSession(parent, wanted) {
-    const all = listSessions(parent);
-    const meant = wanted ? all.filter(one => isCalled(one, wanted)) : all;
-    const running = meant.filter(isRunning);
-    if (wanted && meant.length === 0)
-        throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all.filter(isRunning))}`);
-    const candidates = running.length > 0 ? running : meant;
-    const [only] = candidates;
-    if (only === undefined)
-        throw new InputError(`nothing is exposed here (looked for ${join(parent, `${PREFIX}*`)}): start it first`);
-    if (candidates.length > 1)
-        throw new InputError(`several exposures are here; choose one with \`session\`: there ${describeList(candidates)}`);
-    return only;
-}
-/** False from the end on, even while its process still writes the last comment. */
-function isRunning({ folder, session }) {
-    return isAlive(session) && readOutcome(folder) === undefined;
-}
-/** Whether `wanted` is its `session` output, the folder's path or name, or the name people see, which is not unique. */
-function isCalled({ folder, session }, wanted) {
-    return [sessionFiles(folder).session, folder, basename(folder), session.name].includes(wanted);
-}
-/** The sessions whose control API was started, running or ended; a skipped preview leaves none. */
-function listSessions(parent) {
-    if (!existsSync(parent))
-        return [];
-    return readdirSync(parent)
-        .filter(entry => entry.startsWith(PREFIX) && isPrivate(join(parent, entry)))
-        .flatMap(entry => {
-        const folder = join(parent, entry);
-        const session = readSession(folder);
-        return session ? [{ folder, session }] : [];
-    });
-}
-/** Whether only this user can have written there: anybody can make a folder of that name in a shared temp folder. */
-function isPrivate(folder) {
-    if (process.getuid === undefined)
-        return true; // Windows: its temp folder is the user's own
-    const found = lstatSync(folder, { throwIfNoEntry: false });
-    return found?.isDirectory() === true && found.uid === process.getuid() && (found.mode & 0o077) === 0;
-}
-/** The first ones: killed processes leave their folders, and nobody reads hundreds of names. */
-function describeList(all) {
-    if (all.length === 0)
-        return 'are none that run';
-    const names = all.slice(0, MAX_NAMED).map(one => `${basename(one.folder)} (${one.session.name})`);
-    const left = all.length - names.length;
-    return `are ${names.join(', ')}${left > 0 ? ` and ${left} more` : ''}`;
-}
-/** Writes the `expose` command for later steps: it runs this bundle with this Node. Returns the folder for PATH. */
-function writeCommand(folder, cliScript) {
-    const { bin } = sessionFiles(folder);
-    mkdirSync(bin, { recursive: true, mode: 0o700 });
-    const quoted = [process.execPath, cliScript].map(path => `'${path.replaceAll("'", `'\\''`)}'`).join(' ');
-    writeFileSync(join(bin, 'expose'), `#!/bin/sh\nexec ${quoted} "$@"\n`);
-    chmodSync(join(bin, 'expose'), 0o755);
-    writeFileSync(join(bin, 'expose.cmd'), `@"${process.execPath}" "${cliScript}" %*\r\n`);
-    return bin;
-}
-
 ;// CONCATENATED MODULE: ./build/js/supervisor/supervision.js
 // One exposure with its control API, its comment, and the events that end it from outside. Used by the supervisor
 // process, and by `expose run` and `demo` in the foreground.
+
 
 
 
@@ -56287,7 +56366,7 @@ const MAX_BUGS_LOGGED = 10;
 const SAVE_MS = 30_000;
 /** Resolves when the control API listens, while the exposure still starts. */
 async function startSupervision(config, logger) {
-    const files = sessionFiles(config.folder);
+    const files = session_folder_sessionFiles(config.folder);
     const exposure = new Exposure({
         config: config.exposure,
         folder: config.folder,

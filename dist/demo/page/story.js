@@ -75,7 +75,7 @@ export function showStory(latest           )       {
   count();
 }
 
-function describeMoment({ run, preview, server, app, isOver }           )         {
+function describeMoment({ run, preview, server, app, isOver, comments }           )         {
   if (isOver)
     return {
       step: 'ended',
@@ -100,6 +100,12 @@ function describeMoment({ run, preview, server, app, isOver }           )       
       step: 'away',
       title: server.isUp ? 'Reconnecting' : 'The server is down',
       text: 'The tunnel is gone, and the action tries to open it again. Shorter outages are not worth an edit of the comment.',
+    };
+  if (!comments.some(({ versions }) => versions.at(-1)?.body.includes(preview.link ?? '')))
+    return {
+      step: preview.reconnects > 0 ? 'back' : 'live',
+      title: 'The preview answers',
+      text: 'The action edits its comment in a moment: GitHub wants a short pause between two writes.',
     };
   if (preview.reconnects > 0)
     return {
