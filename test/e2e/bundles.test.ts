@@ -10,7 +10,7 @@ const SRC = join(ROOT, 'src');
 const DIST = join(ROOT, 'dist');
 
 /** Every job downloads all of dist. Decimal megabytes; 2.4 of them are the library for the cache service. */
-const MAX_DIST_BYTES = 20.5e6;
+const MAX_DIST_BYTES = 21e6;
 const MAX_SMALL_BYTES = 0.3e6;
 /** Not in a release's archive (.gitattributes): only checkouts and the npm package have the demo. */
 const DEMO = ['demo', 'demo-runner'];
