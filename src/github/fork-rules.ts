@@ -177,7 +177,7 @@ function renderOrigin(repository: string): string {
 
 function renderRefusal(job: Job, reason: string): string {
   return (
-    `refused: ${reason}. A ${job.eventName} job has secrets and a token that can write, so code that nobody ` +
-    `has approved must not run in it. A safe way to preview forks: ${FORKS_PAGE}`
+    `refused: ${reason}. A job of the event ${job.eventName} has secrets and a token that can write, so code that ` +
+    `nobody has approved must not run in it. A safe way to preview forks: ${FORKS_PAGE}`
   );
 }

@@ -113,6 +113,13 @@ describe('the fork rules, on events that may be about any code,', () => {
     expect(await judge({ eventName, event: {}, sha: HEAD })).toMatchObject({ kind });
   });
 
+  it('say why an event is dangerous, also one that begins with a vowel', async () => {
+    checkOut(OTHER);
+    expect(await judge({ eventName: 'issues', event: {}, sha: HEAD })).toMatchObject({
+      reason: expect.stringContaining('A job of the event issues has secrets and a token that can write'),
+    });
+  });
+
   it("refuse repository_dispatch, even if the run's own commit is checked out", async () => {
     const job = { eventName: 'repository_dispatch', event: { client_payload: own, ...own }, sha: HEAD };
     expect(await judge(job)).toMatchObject({
