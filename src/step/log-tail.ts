@@ -1,4 +1,4 @@
-// Reads the supervisor's log file: main follows it while it grows, and post reads its last lines. Used by log.ts.
+// Reads the supervisor's log file: main follows it while it grows, and post reads the rest. Used by log.ts.
 
 import { closeSync, openSync, readSync } from 'node:fs';
 import { LineBuffer } from '../shared/lines.ts';
@@ -30,10 +30,9 @@ export function followLog(file: string, onLine: (line: string) => void, from = 0
   };
 }
 
-/** The last `count` lines of a file from byte `from` on, and how many came before them. */
-export function readTail(file: string, count: number, from = 0): { lines: string[]; skipped: number } {
-  const lines = [...new LineReader(file, from).read()];
-  return { lines: lines.slice(-count), skipped: Math.max(0, lines.length - count) };
+/** Every whole line of the file from byte `from` on; none if the file does not exist. */
+export function readLines(file: string, from = 0): string[] {
+  return [...new LineReader(file, from).read()];
 }
 
 class LineReader {

@@ -7,7 +7,7 @@ import { LastLines } from '../shared/lines.ts';
 import { createLogger, type Logger, type LogLevel } from '../shared/log.ts';
 import { CONSOLE_PREFIX, cutDate, type LineLevel, parseLogLine } from '../shared/log-line.ts';
 import { sanitiseLines } from '../shared/sanitise.ts';
-import { followLog, type LogTail, readTail } from './log-tail.ts';
+import { followLog, type LogTail, readLines } from './log-tail.ts';
 import { openGroup, print, suspendCommands } from './print.ts';
 
 /** The group of everything up to the link. */
@@ -16,13 +16,18 @@ export const START_SECTION = 'Start of the preview';
 /** More of the app's console is in the output `log-file`. */
 const CONSOLE_LINES = 200;
 
+/** The whole log is the output `log-file`; this much of it is worth a group in post's log. */
+const REST_LINES = 200;
+
+/** Of the ten that GitHub shows for a step; the others are for what post itself has to say. More are in the group. */
+const REST_ANNOTATIONS = 6;
+
 /** A logger that prints to the step's log; warnings and errors become annotations. */
 export function createStepLogger(level: LogLevel = 'info'): Logger {
   return createLogger({
     level,
     write: (line, kind) => {
-      if (kind === 'warn') print.warning(line);
-      else if (kind === 'error') print.error(line);
+      if (isProblem(kind)) annotate(line, kind);
       else print.info(line);
     },
   });
@@ -98,6 +103,30 @@ export class StepLog {
     return read;
   }
 
+  /**
+   * For post: shows what the file has from byte `from` on, where main has stopped. Warnings and errors that nobody has
+   * shown become annotations; the last of the other lines are one group.
+   */
+  showRest(file: string, from: number): void {
+    this.endStart();
+    const rest = readLines(file, from);
+    const all = readLines(file);
+    const shownByMain = all.slice(0, all.length - rest.length).flatMap(readProblem);
+    for (const { text } of shownByMain) this.#annotated.add(text);
+    const problems = new Map<string, Problem>();
+    const details: string[] = [];
+    for (const line of rest) {
+      const [problem] = readProblem(line);
+      const isShown = problem && (problems.has(problem.text) || this.#annotated.has(problem.text));
+      if (problem && !isShown && problems.size < REST_ANNOTATIONS) problems.set(problem.text, problem.level);
+      else details.push(cutDate(line));
+    }
+    const lines = details.slice(-REST_LINES);
+    const title = from === 0 ? 'Log of the preview' : 'Log of the preview, continued';
+    if (lines.length > 0) print.group(title, withSkipped(lines, details.length - lines.length));
+    for (const [text, level] of problems) this.#annotate(text, level);
+  }
+
   #relay(line: string): void {
     const parsed = parseLogLine(line);
     // Only a crash of the supervisor prints lines that no logger has sanitised.
@@ -113,20 +142,19 @@ export class StepLog {
   }
 
   #write(line: string, level: LineLevel): void {
-    if (level === 'warn' || level === 'error') this.#annotate(line, level);
+    if (isProblem(level)) this.#annotate(line, level);
     else this.#detail(level === 'debug' ? `debug: ${line}` : line, false);
   }
 
   /** A repeated text is only a line: each annotation costs one of the ten that GitHub shows for a step. */
-  #annotate(line: string, level: 'warn' | 'error'): void {
+  #annotate(line: string, level: Problem): void {
     if (this.#annotated.has(line)) {
       this.#detail(`${level === 'warn' ? 'warning' : 'error'}: ${line}`, false);
       return;
     }
     this.#annotated.add(line);
     this.#close();
-    if (level === 'warn') print.warning(line);
-    else print.error(line);
+    annotate(line, level);
   }
 
   #detail(line: string, isForeign: boolean): void {
@@ -150,10 +178,21 @@ export class StepLog {
   }
 }
 
-/** Prints the last lines of the file, from byte `from` on, as one group. */
-export function printTail(file: string, title: string, count: number, from = 0): void {
-  const { lines, skipped } = readTail(file, count, from);
-  if (lines.length > 0) print.group(title, withSkipped(lines.map(cutDate), skipped));
+type Problem = 'warn' | 'error';
+
+function isProblem(level: LineLevel): level is Problem {
+  return level === 'warn' || level === 'error';
+}
+
+/** The warning or error that a line of the file is; empty for other lines. */
+function readProblem(line: string): { text: string; level: Problem }[] {
+  const { level, text } = parseLogLine(line) ?? {};
+  return text !== undefined && level !== undefined && isProblem(level) ? [{ text, level }] : [];
+}
+
+function annotate(line: string, level: Problem): void {
+  if (level === 'warn') print.warning(line);
+  else print.error(line);
 }
 
 function withSkipped(lines: readonly string[], skipped: number): readonly string[] {

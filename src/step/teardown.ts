@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describePreview, viewOf } from '../github/comment/view.ts';
 import { formatDuration } from '../shared/duration.ts';
 import { removeFolder } from '../shared/folders.ts';
+import type { Logger } from '../shared/log.ts';
 import { isAlive } from '../shared/processes.ts';
 import type { StateMessage } from '../shared/state-json.ts';
 import { limitInPost } from '../shared/stop-times.ts';
@@ -18,14 +19,12 @@ import { openReporters } from '../supervisor/reporting.ts';
 import { sessionFiles } from '../supervisor/session-folder.ts';
 import { keepInstallation } from './installation-cache.ts';
 import { readForkRuleInputs, readJob } from './job-environment.ts';
-import { createStepLogger, printTail } from './log.ts';
+import { createStepLogger, StepLog } from './log.ts';
 import { readMachine } from './machine.ts';
 import { print } from './print.ts';
 import { readShown, readStepState, type StepState } from './state.ts';
 import { measureLife, writeFinalSummary } from './summary.ts';
 
-/** The whole log is the `log-file` output; this much of it is worth a group in the step's log. */
-const LOG_LINES = 200;
 /** If a preview was live for less than this, reviewers can hardly have seen it. */
 const SHORT_LIFE_MS = 60_000;
 const REPORT_TIMEOUT_MS = 8_000;
@@ -50,21 +49,15 @@ export async function tearDown(): Promise<void> {
   const { reaped, outcome } = await stopBackground(step.folder, step.supervisor, limitStops(step));
   tellReaped(reaped, step);
   const state = outcome ?? describeDeath(step);
-  const { log } = sessionFiles(step.folder);
+  const log = new StepLog(step.logLevel ?? 'info');
   const shown = readShown();
-  if (step.logLevel !== 'quiet')
-    printTail(
-      log,
-      shown.log === 0 ? 'Log of the preview' : 'Log of the preview, continued',
-      LOG_LINES,
-      shown.log,
-    );
-  if (outcome === undefined) await reportDeath(step, state);
+  log.showRest(sessionFiles(step.folder).log, shown.log);
+  if (outcome === undefined) await reportDeath(step, state, log.logger);
   if (!shown.end) await writeFinalSummary(readJob(), step, state);
   // If the preview failed before it was live, main has printed the reason.
   if (outcome?.exposure.phase !== 'failed' || outcome.exposure.live_at !== null) explainEnd(step, state);
   if (!step.hold && state.address_changes > 0) warnOfAddressChanges(state.address_changes);
-  for (const warning of state.warnings.slice(shown.warnings)) print.warning(warning);
+  for (const warning of state.warnings.slice(shown.warnings)) log.warn(warning);
   await removeSession(step);
 }
 
@@ -180,12 +173,11 @@ const UNKNOWN: Omit<StateMessage, 'mode'> = {
 };
 
 /** Reports the end of a preview whose supervisor died, so that nothing on GitHub leads a reader to a dead address. */
-async function reportDeath(step: StepState, state: StateMessage): Promise<void> {
+async function reportDeath(step: StepState, state: StateMessage, logger: Logger): Promise<void> {
   const job = readJob();
   const { token } = readForkRuleInputs();
   const { report } = step;
   if (token === '') return;
-  const logger = createStepLogger();
   const reporters = openReporters({
     github: openGitHub({ job, token }, readMachine().proxy, logger),
     report,

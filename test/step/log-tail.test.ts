@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { followLog, readTail } from '../../src/step/log-tail.ts';
+import { followLog, readLines } from '../../src/step/log-tail.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 let file: string;
@@ -67,14 +67,14 @@ describe('a followed log', () => {
   });
 });
 
-describe('the tail of a log', () => {
-  it('contains the last lines, and how many came before', () => {
-    writeFileSync(file, 'one\ntwo\nthree\n');
-    expect(readTail(file, 2)).toEqual({ lines: ['two', 'three'], skipped: 1 });
-    expect(readTail(file, 5)).toEqual({ lines: ['one', 'two', 'three'], skipped: 0 });
+describe('the rest of a log', () => {
+  it('is every whole line from the given byte on', () => {
+    writeFileSync(file, 'one\ntwo\nthree\nhalf');
+    expect(readLines(file, 4)).toEqual(['two', 'three']);
+    expect(readLines(file)).toEqual(['one', 'two', 'three']);
   });
 
   it('is empty if the file does not exist', () => {
-    expect(readTail(file, 5)).toEqual({ lines: [], skipped: 0 });
+    expect(readLines(file)).toEqual([]);
   });
 });

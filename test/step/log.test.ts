@@ -2,7 +2,7 @@
 // in a process of its own.
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
@@ -125,30 +125,70 @@ it('sections of the start are groups of their own, and empty ones are not shown'
   ]);
 });
 
-it('a log tail is one group, shows times, and counts the lines before it', () => {
-  write([say('one'), say('two'), '::error::not ours']);
-  const lines = run('log.printTail(file, "Log of the preview", 2);');
+/** What post shows of the file from byte `from` on. */
+const showRest = (from = 0, level = 'info') =>
+  run(`const post = new log.StepLog('${level}'); post.showRest(file, ${from});`);
+
+it("post's part of the log is one group, shows times, and counts the lines before the last 200", () => {
+  write([
+    say('the first'),
+    ...Array.from({ length: 199 }, (_, at) => say(`line ${at}`)),
+    '::error::not ours',
+  ]);
+  const lines = showRest();
   expect(lines[0]).toBe('::group::Log of the preview');
   expect(lines).toContain('… 1 earlier line');
-  expect(lines).toContain('12:00:00 two');
-  expect(lines.join('\n')).not.toContain('one');
+  expect(lines).toContain('12:00:00 line 0');
+  expect(lines.join('\n')).not.toContain('the first');
   expect(findCommands(lines)).toEqual(['::group::Log of the preview', '::endgroup::']);
 });
 
-it('a tail continues where main ended', () => {
+it('post continues where main ended', () => {
   writeFileSync(file, 'one\ntwö\nhalf');
   const script = `const step = new log.StepLog('info'); step.follow(file); const shown = step.stop();
     (await import('node:fs')).appendFileSync(file, ' and half\\n');
     console.log('---');
-    log.printTail(file, 'Rest', 9, shown);`;
+    new log.StepLog('info').showRest(file, shown);`;
   const lines = run(script);
   const rest = lines.slice(lines.indexOf('---'));
   expect(rest.filter(line => !line.startsWith('::'))).toEqual(['---', 'half and half']);
 });
 
 it('an empty log gets no group', () => {
-  expect(run('log.printTail(file, "Log of the preview", 2);')).toEqual(['']);
+  expect(showRest()).toEqual(['']);
   expect(runStepLog('step.follow(file); step.endStart(); step.stop();')).toEqual(['']);
+});
+
+it.each(['info', 'quiet'])(
+  'at %s, post annotates the warnings and errors that came after main, once',
+  level => {
+    write([warn('seen in main')]);
+    const shown = readFileSync(file).length;
+    const error = renderLogLine('worse', 'error', NOON);
+    appendFileSync(
+      file,
+      `${[warn('seen in main'), warn('late'), say('app | warning: hers'), error].join('\n')}\n`,
+    );
+    appendFileSync(file, `${warn('late')}\n`);
+    const script = `const post = new log.StepLog('${level}'); post.showRest(file, ${shown}); post.warn('late');`;
+    const lines = withoutPauses(run(script));
+    expect(lines).toEqual([
+      '::group::Log of the preview, continued',
+      '12:00:00 warning: seen in main',
+      '12:00:00 app | warning: hers',
+      '12:00:00 warning: late',
+      '::endgroup::',
+      '::warning::late',
+      '::error::worse',
+    ]);
+  },
+);
+
+it('post keeps annotations free for what it has to say itself', () => {
+  write(Array.from({ length: 9 }, (_, at) => warn(`warning ${at}`)));
+  const lines = showRest();
+  expect(lines.filter(line => line.startsWith('::warning::'))).toHaveLength(6);
+  expect(lines).toContain('12:00:00 warning: warning 8');
 });
 
 it('uses a fresh stop-commands token each time', () => {
