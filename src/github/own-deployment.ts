@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { describeError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import { type GitHub, GitHubError, type Parameters } from './api.ts';
-import { compareRuns, type Run } from './comment/marker.ts';
+import { compareRuns, LONGEST_JOB_MS, type Run, readRunState } from './run.ts';
 
 /** Which deployment, of which run and preview. */
 export interface DeploymentTarget extends Run {
@@ -56,7 +56,6 @@ const DeploymentSchema = v.object({
 const CreatedSchema = v.union([DeploymentSchema, v.object({ message: v.string() })]);
 const StatusSchema = v.object({ state: v.string() });
 const StatusesSchema = v.array(StatusSchema);
-const RunSchema = v.object({ status: v.nullish(v.string()), run_attempt: v.optional(v.number(), 1) });
 
 /** One of our deployments in the list. */
 interface Known extends Run {
@@ -75,8 +74,6 @@ const LIST_LENGTH = 50;
 const MAX_EARLIER = 5;
 /** Less than the time for the last status of a preview (reporting.ts). */
 const TIDY_TIMEOUT_MS = 5_000;
-/** No job lives longer (GitHub's limits: 5 days on a self-hosted runner). */
-const LONGEST_JOB_MS = 5 * 24 * 60 * 60_000;
 /** Other states mean that the deployment is not, or no longer, in use. */
 const ACTIVE_STATES = ['success', 'in_progress', 'queued', 'pending', 'waiting'];
 
@@ -191,17 +188,14 @@ export class OwnDeployment {
     const { target } = this.#options;
     // A run is repeated only after it has ended.
     if (known.runId === target.runId) return known.runAttempt < target.runAttempt;
-    try {
-      const route = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
-      const run = await this.#request(RunSchema, route, { run_id: known.runId });
-      return run.status === 'completed' || run.run_attempt > known.runAttempt;
-    } catch (error) {
-      if (!(error instanceof GitHubError) || compareRuns(known, target) > 0) return false;
-      // Somebody has deleted the run, which is possible only after its end.
-      if (error.status === 404) return true;
-      // A token without `actions: read`.
-      return isPast(known);
-    }
+    const state = await readRunState({ ...this.#options, run: known }).catch(error => {
+      if (error instanceof GitHubError) return 'hidden';
+      throw error;
+    });
+    if (state === 'over' || state === 'alive') return state === 'over';
+    if (compareRuns(known, target) > 0) return false;
+    // Somebody has deleted an unknown run, which is possible only after its end.
+    return state === 'unknown' || isPast(known);
   }
 
   #request = <S extends v.GenericSchema<unknown>>(schema: S, route: string, parameters: Parameters) => {

@@ -2,13 +2,8 @@
 // it to decide who writes the comment, so it says everything that this decision needs. Used by own-comment.ts,
 // stale-comments.ts and comment-writer.ts.
 
+import { compareRuns, type Run } from '../run.ts';
 import type { PreviewState } from './view.ts';
-
-/** One attempt of one workflow run. `runId` is a decimal number that may outgrow a double. */
-export interface Run {
-  runId: string;
-  runAttempt: number;
-}
 
 type StateKind = PreviewState['kind'];
 
@@ -96,13 +91,6 @@ const STATES: readonly StateKind[] = ['starting', 'live', 'reconnecting', 'ended
 function readField(field: string): [name: string, value: string] {
   const at = field.indexOf('=');
   return [field.slice(0, at), field.slice(at + 1)];
-}
-
-/** Negative if `a` is the older run, positive if it is the newer one, 0 if both are the same attempt. */
-export function compareRuns(a: Run, b: Run): number {
-  const [idA, idB] = [BigInt(a.runId), BigInt(b.runId)];
-  if (idA !== idB) return idA < idB ? -1 : 1;
-  return a.runAttempt - b.runAttempt;
 }
 
 /** Whether both markers were written by the same step. Without instances, two steps of one run cannot be told apart. */

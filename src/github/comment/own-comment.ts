@@ -7,15 +7,8 @@
 // again a few seconds after it took a comment over.
 
 import type { Logger } from '../../shared/log.ts';
-import {
-  compareRuns,
-  isOver,
-  isSameWriter,
-  type Marker,
-  type Run,
-  readMarker,
-  type Writer,
-} from './marker.ts';
+import { compareRuns, type Run } from '../run.ts';
+import { isOver, isSameWriter, type Marker, readMarker, type Writer } from './marker.ts';
 import type { MarkedComment, Page, Thread } from './thread.ts';
 
 /** What changes from write to write in the marker. */

@@ -1,8 +1,9 @@
 // Comments of runs that were killed: they still say that their preview is alive. The next run of the same workflow marks
 // them as ended, also those of jobs, matrix legs and names that no longer exist. Used by comment-writer.ts.
 
+import { compareRuns } from '../run.ts';
 import { renderStale } from './markdown.ts';
-import { compareRuns, isOver, readMarker, renderMarker, type Writer } from './marker.ts';
+import { isOver, readMarker, renderMarker, type Writer } from './marker.ts';
 import type { MarkedComment, Page, Thread } from './thread.ts';
 
 /** A run is polite: it marks this many, and leaves the rest to the next run. */

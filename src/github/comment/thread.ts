@@ -3,7 +3,8 @@
 
 import * as v from 'valibot';
 import { type GitHub, GitHubError, type Parameters } from '../api.ts';
-import { compareRuns, type Marker, type Run, readMarker } from './marker.ts';
+import { compareRuns, LONGEST_JOB_MS, type Run, type RunState, readRunState } from '../run.ts';
+import { type Marker, readMarker } from './marker.ts';
 
 const CommentSchema = v.object({
   id: v.number(),
@@ -17,21 +18,16 @@ const CommentSchema = v.object({
 export type Comment = v.InferOutput<typeof CommentSchema>;
 export type MarkedComment = Comment & { marker: Marker };
 
-const RunSchema = v.object({ run_attempt: v.optional(v.number(), 1), status: v.nullish(v.string(), null) });
-
 /** The login of a job's own token, for servers that do not return the token's user. */
 const JOB_TOKEN_LOGIN = 'github-actions[bot]';
 
 const ONE = '/repos/{owner}/{repo}/issues/comments/{comment_id}';
 const ALL = '/repos/{owner}/{repo}/issues/{issue_number}/comments';
-const RUN = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
 
 /** The most that GitHub returns at once. */
 const PAGE_SIZE = 100;
 /** 6,000 comments. GitHub closes a conversation at 2,500. */
 const MAX_PAGES = 60;
-/** No job lasts longer, not even on a self-hosted runner (GitHub's documented limit). */
-const LONGEST_JOB_MS = 5 * 24 * 3_600_000;
 /** Comments that were written this long before another one count as written at the same time. */
 const AT_ONCE_MS = 60_000;
 /** The clocks of two runners differ, and a comment may be written a moment late. */
@@ -146,19 +142,12 @@ export class Thread {
     return state === 'over' || state === 'unknown';
   }
 
-  /** `unknown`: GitHub has no such run. `hidden`: the token may not look. */
-  async readRun({ runId, runAttempt }: Run): Promise<'alive' | 'over' | 'unknown' | 'hidden'> {
+  /** Does not ask again once GitHub has refused. */
+  async readRun(run: Run): Promise<RunState> {
     if (this.#runsAreHidden) return 'hidden';
-    try {
-      const run = await this.#request(RunSchema, RUN, { run_id: runId });
-      if (run.run_attempt < runAttempt) return 'unknown';
-      return run.run_attempt > runAttempt || run.status === 'completed' ? 'over' : 'alive';
-    } catch (error) {
-      if (isStatus(error, 404)) return 'unknown';
-      if (!isStatus(error, 403)) throw error;
-      this.#runsAreHidden = true;
-      return 'hidden';
-    }
+    const state = await readRunState({ ...this.#options, run });
+    this.#runsAreHidden = state === 'hidden';
+    return state;
   }
 
   /** The marker is not enough, because anyone who can comment can copy it. */
