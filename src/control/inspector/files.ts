@@ -2,24 +2,8 @@
 // them into the bundle. They are modules of their own, without a bundler: browser/page.html names the first.
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
-import { extname, join } from 'node:path';
-
-export interface PageFile {
-  /** Content-Type. */
-  readonly type: string;
-  readonly text: string;
-}
-
-/** Path → file. */
-export type PageFiles = Readonly<Record<string, PageFile>>;
-
-const CONTENT_TYPES: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml',
-  '.ts': 'text/javascript; charset=utf-8',
-};
+import { join } from 'node:path';
+import { compilePageFile, type PageFile, type PageFiles, renamePageFile } from '../../shared/page-file.ts';
 
 let files: PageFiles | undefined;
 
@@ -32,12 +16,6 @@ export function readPageFiles(): PageFiles {
 const FOLDER = join(import.meta.dirname, 'browser');
 
 function readPageFile(name: string): [path: string, file: PageFile] {
-  const [text, ending] = [readFileSync(join(FOLDER, name), 'utf8'), extname(name)];
-  const file = { type: CONTENT_TYPES[ending] ?? '', text: ending === '.ts' ? compile(text) : text };
-  return [name === 'page.html' ? '/' : `/inspector/${name.replace(/\.ts$/, '.js')}`, file];
-}
-
-/** Browsers take TypeScript without its types. */
-function compile(source: string): string {
-  return stripTypeScriptTypes(source).replace(/(?<=^(?:import|export|\}) .*'\.\/[\w-]+)\.ts(?=';$)/gm, '.js');
+  const file = compilePageFile(name, readFileSync(join(FOLDER, name), 'utf8'));
+  return [name === 'page.html' ? '/' : `/inspector/${renamePageFile(name)}`, file];
 }

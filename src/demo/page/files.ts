@@ -2,24 +2,8 @@
 // bundle (scripts/build.ts), which reads them from there. Used by demo.ts.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
 import { dirname, extname, join, sep } from 'node:path';
-
-export interface PageFile {
-  /** Content-Type. */
-  readonly type: string;
-  readonly text: string;
-}
-
-/** Path → file. */
-export type PageFiles = Readonly<Record<string, PageFile>>;
-
-const CONTENT_TYPES: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml',
-  '.js': 'text/javascript; charset=utf-8',
-};
+import { compilePageFile, type PageFile, type PageFiles, renamePageFile } from '../../shared/page-file.ts';
 
 /** Path in the page → a package, and its file. */
 const PACKAGED: Readonly<Record<string, readonly [name: string, file: string]>> = {
@@ -35,11 +19,11 @@ export const PAGE_PACKAGES: readonly string[] = Object.values(PACKAGED).map(([na
 /** From the sources: `root` is a checkout with its packages. */
 export function compilePage(root: string): PageFiles {
   const folder = join(root, 'src/demo/page/browser');
-  const own = listFiles(folder).map(name => toPageFile(name, readFileSync(join(folder, name), 'utf8')));
+  const own = listFiles(folder).map(name => compileFile(name, readFileSync(join(folder, name), 'utf8')));
   const packaged = Object.entries(PACKAGED).map(([path, [name, file]]) => {
     const text = readFileSync(join(root, 'node_modules', name, file), 'utf8');
     // Their source maps are not a part of the page.
-    return describeFile(path, text.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n'));
+    return [path, compilePageFile(path, text.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n'))];
   });
   return Object.fromEntries([...own, ...packaged]);
 }
@@ -47,7 +31,10 @@ export function compilePage(root: string): PageFiles {
 /** What `writePage` has written into the folder. */
 export function readPage(folder: string): PageFiles {
   return Object.fromEntries(
-    listFiles(folder).map(name => describeFile(`/${name}`, readFileSync(join(folder, name), 'utf8'))),
+    listFiles(folder).map(name => [
+      `/${name}`,
+      compilePageFile(name, readFileSync(join(folder, name), 'utf8')),
+    ]),
   );
 }
 
@@ -64,19 +51,8 @@ function listFiles(folder: string): string[] {
     .map(name => name.replaceAll(sep, '/'));
 }
 
-function toPageFile(name: string, text: string): [path: string, file: PageFile] {
-  return extname(name) === '.ts'
-    ? describeFile(`/${name.replace(/\.ts$/, '.js')}`, compile(text))
-    : describeFile(`/${name}`, text);
-}
-
-function describeFile(path: string, text: string): [path: string, file: PageFile] {
-  return [path, { type: CONTENT_TYPES[extname(path)] ?? 'text/plain; charset=utf-8', text }];
-}
-
-/** Browsers take TypeScript without its types; packages are files of the page. */
-function compile(source: string): string {
-  return stripTypeScriptTypes(source)
-    .replace(/(?<=^(?:import|export|\}) .*'\.\/[\w-]+)\.ts(?=';$)/gm, '.js')
-    .replace(/(?<=^import .* from ')(marked|dompurify)(?=';$)/gm, './package/$1.js');
+/** Packages are files of the page, too. */
+function compileFile(name: string, source: string): [path: string, file: PageFile] {
+  const text = source.replace(/(?<=^import .* from ')(marked|dompurify)(?=';$)/gm, './package/$1.js');
+  return [`/${renamePageFile(name)}`, compilePageFile(name, text)];
 }

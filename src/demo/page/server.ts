@@ -4,10 +4,10 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { PageFile, PageFiles } from '../../shared/page-file.ts';
 import { isSame } from '../../shared/secrets.ts';
 import { ACTIONS, type Action } from './documents.ts';
 import type { Feed } from './feed.ts';
-import type { PageFile, PageFiles } from './files.ts';
 
 /** Only files of this page run. Markdown becomes elements through DOMPurify alone (Trusted Types). */
 const POLICY = [
