@@ -75,6 +75,7 @@ interface ConnectionOptions {
 
 /** Sends nothing yet. */
 export function connectGitHub(options: ConnectionOptions): GitHub {
+  const { apiUrl } = options;
   const octokit = createOctokit(options);
   return {
     async request(schema, route, { parameters, signal }) {
@@ -108,7 +109,7 @@ export function connectGitHub(options: ConnectionOptions): GitHub {
           request.signal,
         );
         items.push(...check(v.array(schema), data, route));
-        const address = /<([^<>]+)>;\s*rel="next"/.exec(headers.link ?? '')?.[1];
+        const address = readNextPage(headers.link, apiUrl);
         if (address === undefined) return items;
         next = `GET ${address}`;
         given = {};
@@ -127,6 +128,16 @@ export function connectGitHub(options: ConnectionOptions): GitHub {
       return check(Viewer, answer, 'POST /graphql').viewer.login;
     },
   };
+}
+
+/**
+ * The address of a list's next page (RFC 8288), always at the API itself: the token goes with the request, and must reach
+ * no other server, whatever the answer says.
+ */
+function readNextPage(link: string | undefined, apiUrl: string): string | undefined {
+  const target = /<([^<>]+)>;\s*rel="next"/.exec(link ?? '')?.[1];
+  const next = target === undefined ? null : URL.parse(target, apiUrl);
+  return next === null ? undefined : new URL(apiUrl).origin + next.pathname + next.search;
 }
 
 const Viewer = v.object({ viewer: v.object({ login: v.string() }) });

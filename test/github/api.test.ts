@@ -1,7 +1,8 @@
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import * as v from 'valibot';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type GitHubServer, startGitHubServer } from '../../src/demo/github/server.ts';
 import { connectGitHub, GitHubError } from '../../src/github/api.ts';
 import { recordLog } from './samples.ts';
@@ -151,6 +152,54 @@ describe('the connection to GitHub', () => {
     const create = path.replace('GET', 'POST');
     await connect().request(v.object({ id: v.number() }), create, { parameters: { ...old, body: 'new' } });
     expect(server.state.comments.at(-1)?.body).toBe('new');
+  });
+
+  it('asks only the API for the next page of a list, whatever server the answer names', async () => {
+    const asked: string[] = [];
+    const other = createHttpServer(({ headers, url }, response) => {
+      asked.push(`${url} ${headers.authorization}`);
+      response.setHeader('content-type', 'application/json').end('[]');
+    }).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    onTestFinished(() => void other.close());
+    const address = other.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    server.state.comments = [1, 2].map(id => ({ id, issue: 7, login: 'a', body: '' }));
+    const path = '/repos/octo/app/issues/7/comments';
+    const link = (host: string) => `<${host}${path}?per_page=1&page=2>; rel="next"`;
+    for (const host of [`http://127.0.0.1:${port}`, `//127.0.0.1:${port}`]) {
+      server.state.faults = [
+        {
+          path: /comments$/,
+          times: 1,
+          status: 200,
+          message: '',
+          headers: { 'content-type': 'application/json', link: link(host) },
+          body: '[{"id":1}]',
+        },
+      ];
+      const list = connect().list(v.object({ id: v.number() }), `GET ${path}`, { parameters: {} });
+      expect(await list).toEqual([{ id: 1 }, { id: 2 }]);
+    }
+    expect(asked).toEqual([]);
+  });
+
+  it('sends the token to no server that an answer redirects to', async () => {
+    const tokens: (string | undefined)[] = [];
+    const other = createHttpServer(({ headers }, response) => {
+      tokens.push(headers.authorization);
+      response.setHeader('content-type', 'application/json').end('{}');
+    }).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    onTestFinished(() => void other.close());
+    const address = other.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    const location = `http://127.0.0.1:${port}/`;
+    for (const status of [301, 302, 307, 308]) {
+      server.state.faults = [{ path: /./, times: 1, status, message: 'Moved', headers: { location } }];
+      await connect().request(v.unknown(), route, { parameters });
+    }
+    expect(tokens).toEqual([undefined, undefined, undefined, undefined]);
   });
 
   it("reads the login of the token's user", async () => {
