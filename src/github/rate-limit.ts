@@ -15,6 +15,9 @@ const MAX_RATE_LIMIT_RETRIES = 2;
 /** GitHub's documentation: without a time, wait for at least one minute. */
 const UNTOLD_PAUSE_MS = 60_000;
 
+/** GitHub's longest limit is an hour. A timer of more than 24.8 days would fire at once. */
+const LONGEST_ASKED_MS = 24 * 3_600_000;
+
 interface Refusal {
   status: number;
   headers: Readonly<Record<string, unknown>>;
@@ -23,11 +26,16 @@ interface Refusal {
 }
 
 /**
- * Milliseconds; undefined if the answer is not about a limit. GitHub names the time in `Retry-After` or, if the hour's
+ * Milliseconds, a day at most; undefined if the answer is not about a limit. GitHub names the time in `Retry-After` or, if the hour's
  * requests are used up, in `x-ratelimit-reset` ("Rate limits for the REST API"). Enterprise servers call a secondary
  * limit "abuse detection".
  */
-export function readPauseMs({ status, headers, said }: Refusal, now = Date.now()): number | undefined {
+export function readPauseMs(refusal: Refusal, now = Date.now()): number | undefined {
+  const askedMs = readAskedMs(refusal, now);
+  return askedMs === undefined ? undefined : Math.min(askedMs, LONGEST_ASKED_MS);
+}
+
+function readAskedMs({ status, headers, said }: Refusal, now: number): number | undefined {
   if (status < 400) return undefined;
   const asked = readRetryAfter(headers['retry-after'], now);
   if (asked !== undefined) return asked;

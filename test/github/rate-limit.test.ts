@@ -32,6 +32,14 @@ describe('the pause that GitHub asks for', () => {
     expect(pause(403, {}, 'You have triggered an abuse detection mechanism.')).toBe(60_000);
   });
 
+  it('is a day at most, because a timer of a month would fire at once', () => {
+    const day = 24 * 3_600_000;
+    for (const value of ['999999999', 'Fri, 31 Dec 9999 23:59:59 GMT'])
+      expect(pause(429, { 'retry-after': value })).toBe(day);
+    for (const reset of ['99999999999', '1e300', 'Infinity'])
+      expect(pause(403, { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': reset })).toBe(day);
+  });
+
   it('is none after other answers', () => {
     expect(pause(200, { 'retry-after': '9' })).toBeUndefined();
     expect(pause(403, {}, 'Resource not accessible by integration')).toBeUndefined();
