@@ -4,6 +4,7 @@
 import * as v from 'valibot';
 import { describeError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
+import { sanitise } from '../shared/sanitise.ts';
 import { type GitHub, GitHubError, type Parameters } from './api.ts';
 import { compareRuns, LONGEST_JOB_MS, type Run, readRunState } from './run.ts';
 
@@ -150,7 +151,7 @@ export class OwnDeployment {
       required_contexts: [],
     });
     if ('id' in created) return created.id;
-    throw new GitHubError(`GitHub created no deployment: ${created.message}`, { retryable: false });
+    throw new GitHubError(`GitHub created no deployment: ${sanitise(created.message)}`, { retryable: false });
   }
 
   /** False if the deployment is gone. */

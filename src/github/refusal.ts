@@ -30,6 +30,9 @@ const Refusal = v.object({
   errors: v.optional(v.array(v.fallback(Detail, '')), []),
 });
 
+/** A title comes early. The search for it takes time with the square of the length. */
+const MAX_PAGE_LENGTH = 4_096;
+
 /** GitHub's own words, without the link to its documentation. Load balancers in front of it answer with HTML pages. */
 export function quoteRefusal(data: unknown): string {
   const refusal = v.safeParse(Refusal, data);
@@ -39,7 +42,8 @@ export function quoteRefusal(data: unknown): string {
     return sanitise(details.length === 0 ? message : `${message}: ${details.join(', ')}`);
   }
   if (typeof data !== 'string' || data.trim() === '') return 'an answer without words';
-  const title = /<title[^>]*>([^<]*)<\/title>/i.exec(data)?.[1]?.trim();
+  const begin = data.slice(0, MAX_PAGE_LENGTH);
+  const title = /<title[^>]*>([^<]*)<\/title>/i.exec(begin)?.[1]?.trim();
   if (title) return `a page with the title "${sanitise(title)}"`;
-  return /<html|<!doctype/i.test(data) ? 'a page without a title' : sanitise(data.trim());
+  return /<html|<!doctype/i.test(begin) ? 'a page without a title' : sanitise(begin.trim());
 }

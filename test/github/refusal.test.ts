@@ -28,6 +28,10 @@ describe('what GitHub says when it refuses', () => {
     expect(quoteRefusal(data)).toBe(expected);
   });
 
+  it('is looked for only at the beginning of a page, however long it is (CPU exhaustion)', () => {
+    expect(quoteRefusal(`<!doctype html>${'<title'.repeat(60_000)}`)).toBe('a page without a title');
+  }, 10_000);
+
   it('cannot contain commands for the runner, or fill the log', () => {
     const evil = 'x\n::error::##[add-path]/evil\u202e';
     for (const data of [

@@ -21,8 +21,11 @@ export function renderComment(view: PreviewView, marker: string): string {
   return `${marker}\n${renderPreview(view)}\n`;
 }
 
-/** A code span of a heading, whose fence may be longer than one backtick. */
-const NAME = /^### \S+ Preview ((`+)[^\n]*?[^`\n]\2(?!`)|\(empty\))/m;
+/**
+ * A code span of a heading, whose fence may be longer than one backtick. With limits of length, above those of a name:
+ * otherwise a comment that somebody has edited could take seconds to read.
+ */
+const NAME = /^### \S{1,9} Preview ((`{1,110})[^\n]{0,120}?[^`\n]\2(?!`)|\(empty\))/m;
 const ADDRESS = /`((?:https?|tcp):\/\/[\w.[\]:-]+)`/;
 const FOOTER = /^(\[`.*) · updated [\d: -]+ UTC$/m;
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_COMMENT_LENGTH, renderComment } from '../../../src/github/comment/markdown.ts';
+import { MAX_COMMENT_LENGTH, renderComment, renderStale } from '../../../src/github/comment/markdown.ts';
 import { readMarker, renderMarker } from '../../../src/github/comment/marker.ts';
 import type { PreviewFacts, PreviewState } from '../../../src/github/comment/view.ts';
 import { describeEntry, describeOpenWarning } from '../../../src/github/wording.ts';
@@ -88,6 +88,25 @@ describe('the comment', () => {
       }),
     );
   });
+
+  it('keeps its name when a later run marks it as ended, however many backticks are in it', () => {
+    for (const name of ['app', '`', 'a``b`', '`'.repeat(100), 'é'.repeat(300)]) {
+      const body = renderComment({ ...sampleView({ kind: 'live', url }, { name }) }, marker);
+      const heading = /Preview (.*) is live/.exec(body)?.[1] ?? '';
+      expect(renderStale(body, marker, endedAt)).toContain(`### ⚪ Preview ${heading} has ended\n`);
+    }
+  });
+
+  it('that somebody has edited is read in linear time, whatever is in it (CPU exhaustion)', () => {
+    const half = MAX_COMMENT_LENGTH / 2;
+    const fillings = [
+      '`'.repeat(2 * half),
+      '`'.repeat(half) + 'a'.repeat(half),
+      ' · updated '.repeat(half / 6),
+    ];
+    for (const filling of [...fillings, '### x Preview '.repeat(half / 7), '`http://a'.repeat(half / 5)])
+      expect(renderStale(`${marker}\n### x Preview ${filling}`, marker, endedAt)).toContain(' has ended\n');
+  }, 10_000);
 
   it("stays below GitHub's size limit with everything at its longest", () => {
     const long = '`a'.repeat(50_000);
