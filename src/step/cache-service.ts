@@ -41,10 +41,11 @@ const SERVICE =
   /^(ACTIONS_(CACHE_URL|RESULTS_URL|CACHE_SERVICE_V2|CACHE_MODE|RUNTIME_TOKEN)|GITHUB_SERVER_URL)$/;
 
 /**
- * For GNU tar, which the library tells to obey absolute names: with these, nothing is unpacked outside of the folder,
- * and as root the files become ours. Other tars do not read the variable.
+ * For GNU tar, which the library tells to obey absolute names, and which then follows links that it has unpacked: with
+ * these, nothing is unpacked outside of the folder, each link leads to its own folder, and as root the files become ours.
+ * Other tars do not read the variable.
  */
-const SAFE_UNPACKING = '--exclude=/* --exclude=?:* --exclude=.. --no-same-owner';
+const SAFE_UNPACKING = '--exclude=/* --exclude=?:* --exclude=.. --transform=s,.*,.,Rhs --no-same-owner';
 
 /** The job's variables that the program needs, added to those that any program sees. */
 export function selectCacheEnvironment(

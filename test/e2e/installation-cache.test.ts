@@ -372,13 +372,16 @@ describe.skipIf(process.platform === 'win32')('wasmrun', () => {
     const server = await startFilledService(folder => {
       const absolute = join(target, 'absolute');
       for (const path of [absolute, join(folder, '..', mark)]) writeFileSync(path, 'x');
-      writeFileSync(`${folder}.list`, ['kept', absolute, `../${mark}`].join('\n'));
+      // A link, and then a file that has its place behind the link.
+      symlinkSync(target, join(folder, 'kept', 'through'));
+      writeFileSync(join(target, 'leaked'), 'x');
+      writeFileSync(`${folder}.list`, ['kept', 'kept/through/leaked', absolute, `../${mark}`].join('\n'));
       for (const name of ['bin/wasmrun', 'installation.json']) rmSync(join(folder, 'kept', name));
       writeFileSync(join(target, 'wasmrun'), PROGRAM, { mode: 0o755 });
       symlinkSync(join(target, 'wasmrun'), join(folder, 'kept', 'bin', 'wasmrun'));
       writeFileSync(join(folder, 'kept', 'installation.json'), describeInstallation('1.0.0'));
     });
-    for (const path of [join(target, 'absolute'), join(tmpdir(), mark)]) rmSync(path);
+    for (const path of [join(target, 'absolute'), join(target, 'leaked'), join(tmpdir(), mark)]) rmSync(path);
     const job = new Job({ environment: server.environment(2) });
     await expectInstalled(job);
     // It was unpacked, so the others would have been written.
