@@ -95,7 +95,9 @@ export class Story {
       title,
       login: author,
     };
-    this.#gitHub = await startGitHubServer({ repository, isPrivate: true, pulls: [pull] }, () =>
+    // Other users of this machine can reach the server: it tells and obeys only who has the token.
+    const token = `ghs_${randomBytes(18).toString('hex')}`;
+    this.#gitHub = await startGitHubServer({ repository, token, isPrivate: true, pulls: [pull] }, () =>
       this.#readGitHub(),
     );
     this.#showServer();

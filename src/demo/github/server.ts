@@ -1,6 +1,6 @@
 // Plays the part of GitHub's API on loopback that the action uses, with GitHub's own status codes, headers and bodies.
-// Used by the demo, by tests, and by test/support/github-server.ts, which runs it alone. Shows its state and log at
-// /_test/state and /_test/requests.
+// Used by the demo, by tests, and by test/support/github-server.ts, which runs it alone: there it shows its state and log
+// at /_test/state and /_test/requests.
 
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -45,6 +45,7 @@ const RATE_LIMIT = 5_000;
 export async function startGitHubServer(
   changes: Partial<FakeState> = {},
   onRequest: (request: LoggedRequest) => void = () => {},
+  { isOpen = false }: { /** Shows and changes its state for anybody who asks. */ isOpen?: boolean } = {},
 ): Promise<GitHubServer> {
   const state = createState(changes);
   const requests: LoggedRequest[] = [];
@@ -56,9 +57,9 @@ export async function startGitHubServer(
   };
   const server = createServer(async (request, response) => {
     const call = await readCall(request).catch(() => undefined);
-    // The client hung up before its request was complete.
+    // The client hung up before its request was complete, or sent none that can be read.
     if (call === undefined) return void response.destroy();
-    const test = answerTest(call, state, requests);
+    const test = answerTest(call, isOpen, state, requests);
     if (test) return send(response, test);
     const fault = takeFault(call, state);
     if (fault && 'does' in fault) {
@@ -90,12 +91,14 @@ export async function startGitHubServer(
 /** Marks a body that is not JSON. */
 const UNREADABLE = Symbol('unreadable');
 
+/** Rejects if the client hangs up, or sends a path that cannot be decoded. */
 async function readCall(request: IncomingMessage): Promise<Call> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk);
   const { headers, method = 'GET' } = request;
   const token = (headers.authorization ?? '').replace(/^(token|bearer) /i, '');
   const url = new URL(`http://${headers.host}${request.url}`);
+  decodeURIComponent(url.pathname);
   return { method, url, headers, token, body: parseBody(Buffer.concat(chunks).toString()) };
 }
 
@@ -131,9 +134,16 @@ function fail(response: ServerResponse, how: 'hang' | 'cut' | 'lose' | 'cut body
 }
 
 /** For tests that run in another process: shows everything, and changes the state. */
-function answerTest(call: Call, state: FakeState, requests: LoggedRequest[]): Answer | undefined {
+function answerTest(
+  call: Call,
+  isOpen: boolean,
+  state: FakeState,
+  requests: LoggedRequest[],
+): Answer | undefined {
+  if (!call.url.pathname.startsWith('/_test/')) return undefined;
+  if (!isOpen) return notFound();
   if (call.url.pathname === '/_test/requests') return { status: 200, body: requests };
-  if (call.url.pathname !== '/_test/state') return undefined;
+  if (call.url.pathname !== '/_test/state') return notFound();
   if (call.method === 'PATCH') Object.assign(state, call.body);
   return { status: 200, body: state };
 }
@@ -141,6 +151,8 @@ function answerTest(call: Call, state: FakeState, requests: LoggedRequest[]): An
 function answerCall(call: Call, state: FakeState): Answer {
   if (call.body === UNREADABLE) return refuse(400, 'Problems parsing JSON');
   if (call.token !== '' && call.token !== state.token) return refuse(401, 'Bad credentials');
+  // What is private does not exist for strangers.
+  if (state.isPrivate && call.token === '') return notFound();
   const { pathname } = call.url;
   if (pathname === '/graphql') return answerGraphql(state, call);
   const prefix = [`/repos/${state.repository}`, repositoryPath(state.repository)].find(candidate =>

@@ -85,7 +85,8 @@ function answer(
   const port = request.socket.localPort;
   if (host !== `127.0.0.1:${port}` && host !== `localhost:${port}`)
     return void refuse(response, 421, `the demo's page is at http://127.0.0.1:${port}`);
-  const { pathname } = new URL(request.url ?? '/', `http://${host}`);
+  // As it was sent: for the URL parser, some paths are addresses (`//`), or none at all.
+  const [pathname = '/'] = (request.url ?? '/').split('?');
   if (!pathname.startsWith('/api/'))
     return void sendFile(request, response, findFile(options.files, pathname));
   if (!isSame(authorization, `Bearer ${options.key}`))

@@ -181,7 +181,7 @@ describe('the server that plays GitHub', () => {
     server = await startGitHubServer();
     const first = await fetch(`${server.url}/repos/octo/app`);
     const etag = first.headers.get('etag') ?? '';
-    const again = () => fetch(`${server.url}/repos/octo/app`, { headers: { 'if-none-match': etag } });
+    const again = () => call('/repos/octo/app', 'GET', undefined, { 'if-none-match': etag });
     expect([(await again()).status, await (await again()).text()]).toEqual([304, '']);
     server.state.isPrivate = true;
     expect((await again()).status).toBe(200);
@@ -212,6 +212,37 @@ describe('the server that plays GitHub', () => {
       { comment: 5, content: 'eyes' },
       { comment: 5, content: 'heart' },
     ]);
+  });
+
+  it('tells a stranger nothing about a private repository', async () => {
+    server = await startGitHubServer({
+      isPrivate: true,
+      comments: [{ id: 1, issue: 7, login: 'a', body: 'link' }],
+    });
+    for (const path of [
+      '/repos/octo/app',
+      '/repos/octo/app/issues/7/comments',
+      '/repos/octo/app/issues/comments/1',
+    ])
+      expect((await fetch(server.url + path)).status).toBe(404);
+    expect((await call('/repos/octo/app/issues/7/comments')).status).toBe(200);
+  });
+
+  it('shows and changes its own state only where it was told to', async () => {
+    server = await startGitHubServer();
+    for (const [path, method] of [
+      ['/_test/state', 'GET'],
+      ['/_test/state', 'PATCH'],
+      ['/_test/requests', 'GET'],
+    ])
+      expect((await call(path ?? '', method)).status).toBe(404);
+  });
+
+  it('goes on after a request whose path cannot be decoded', async () => {
+    server = await startGitHubServer();
+    for (const path of ['/users/%', '/repos/octo/app/commits/%zz', '/repos/octo/app/commits/%ff/pulls'])
+      await expect(call(path)).rejects.toThrow('fetch failed');
+    expect((await call('/repos/octo/app')).status).toBe(200);
   });
 
   it('runs as a script that prints its address and serves its state', async () => {

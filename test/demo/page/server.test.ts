@@ -9,7 +9,7 @@ const authorization = `Bearer ${DEMO_KEY}`;
 /** fetch does not send another Host. */
 function askWithHost(origin: string, host: string, path = '/'): Promise<number> {
   return new Promise((resolve, reject) => {
-    request(`${origin}${path}`, { headers: { host, authorization } }, response => {
+    request(origin, { path, headers: { host, authorization } }, response => {
       response.resume();
       resolve(response.statusCode ?? 0);
     })
@@ -59,6 +59,14 @@ it('sends each file with its type and a policy, and nothing else', async () => {
   for (const path of ['/page.ts', '/../package.json', '/%2e%2e/package.json', '/toString', '/main.js/'])
     expect((await fetch(`${origin}${path}`)).status).toBe(404);
   expect((await fetch(`${origin}/`, { method: 'POST' })).status).toBe(404);
+});
+
+it('goes on after a request whose path is no address', async () => {
+  const { origin } = await startDemoPage();
+  const { host } = new URL(origin);
+  for (const path of ['//', '//[', '/\\', '/%', '*', 'http://[/'])
+    expect(await askWithHost(origin, host, path)).toBe(404);
+  expect(await askWithHost(origin, host)).toBe(200);
 });
 
 it('sends everything to each new watcher, then only what changes', async () => {
