@@ -73,6 +73,7 @@ function hideWhatChanges(run: string, outputs: Record<string, string>, temp: str
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
     .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d UTC/g, 'DATE')
     .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, 'MOMENT')
+    .replaceAll(/tickInterval \d+second/g, 'tickInterval SECONDSsecond')
     .replaceAll(/\| Live \| \d+s,/g, '| Live | SECONDSs,')
     .replaceAll(/\| \d+ ms \|/g, '| MILLISECONDS ms |')
     .replaceAll(/live (for|after) \d+s/g, 'live $1 SECONDSs')

@@ -13,7 +13,18 @@ const MIN_WORD_SHARE = 0.08;
 /** An outage is drawn at least this wide, as a share of the whole chart: otherwise nobody would see it. */
 const MIN_SHARE = 1 / 200;
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+/** Below the availability: so many have room on a phone, too. */
+const MAX_LABELS = 6;
+const LONGEST_TICK: [step: string, ms: number] = ['12hour', 12 * HOUR_MS];
+/** Steps between two labels, from short to long. */
+const TICKS: [step: string, ms: number][] = [
+  ...[1, 2, 5, 10, 15, 30].map((n): [string, number] => [`${n}second`, n * 1_000]),
+  ...[1, 2, 5, 10, 15, 30].map((n): [string, number] => [`${n}minute`, n * MINUTE_MS]),
+  ...[1, 2, 3, 6].map((n): [string, number] => [`${n}hour`, n * HOUR_MS]),
+  LONGEST_TICK,
+];
 
 const NAMES: Record<Part, string> = { tunnel: 'Tunnel', app: 'App' };
 
@@ -34,6 +45,8 @@ export function renderAvailability(
     'gantt',
     '  accTitle: When the preview could be used',
     '  dateFormat YYYY-MM-DD HH:mm:ss',
+    // Otherwise a red line marks the time of the reader, who may take it for an outage.
+    '  todayMarker off',
     ...renderAxis(span.until - span.from),
     ...renderPart('tunnel', outages, span),
     ...renderPart('app', outages, span),
@@ -41,12 +54,13 @@ export function renderAvailability(
   ].join('\n');
 }
 
-/** Only as many labels as have room. */
+/** Left to itself, Mermaid writes up to 17 labels, which run into each other. */
 function renderAxis(ms: number): string[] {
-  if (ms < 10 * MINUTE_MS) return ['  axisFormat %H:%M:%S'];
-  if (ms <= DAY_MS) return ['  axisFormat %H:%M'];
-  if (ms <= 3 * DAY_MS) return ['  axisFormat %m-%d %H:%M', '  tickInterval 6hour'];
-  return ['  axisFormat %m-%d', `  tickInterval ${ms <= 14 * DAY_MS ? '1day' : '1week'}`];
+  if (ms > 3 * DAY_MS)
+    return ['  axisFormat %m-%d', `  tickInterval ${ms <= 14 * DAY_MS ? '1day' : '1week'}`];
+  const [step] = TICKS.find(([, length]) => ms <= length * MAX_LABELS) ?? LONGEST_TICK;
+  const format = ms > DAY_MS ? '%m-%d %H:%M' : step.endsWith('second') ? '%H:%M:%S' : '%H:%M';
+  return [`  axisFormat ${format}`, `  tickInterval ${step}`];
 }
 
 interface Span {

@@ -59,6 +59,8 @@ const DRAW = `async function draw([text, theme]) {
     widths: list('rect.task[class*=crit]').map(bar => bar.getBoundingClientRect().width),
     links: list('a, image, foreignObject').length,
     labels: list('text').map(one => one.textContent),
+    ticks: list('.grid text').map(one => one.getBoundingClientRect()).map(({ left, right }) => ({ left, right })),
+    markers: list('.today').length,
   };
 }`;
 
@@ -84,6 +86,10 @@ describeWithReal(['chromium'], 'the charts in Mermaid', () => {
       widths: number[];
       links: number;
       labels: string[];
+      /** Where the labels of the axis stand, in pixels. */
+      ticks: { left: number; right: number }[];
+      /** Lines at the time of the reader. */
+      markers: number;
     };
   }
 
@@ -95,6 +101,20 @@ describeWithReal(['chromium'], 'the charts in Mermaid', () => {
       expect(chart.labels).toEqual(expect.arrayContaining(['Tunnel', 'App']));
     }
   });
+
+  it.each([5, 24, 79, 500, 3_600, 20_000, 80_000, 90_000, 250_000, 300_000, 1_200_000])(
+    'label the axis of %d seconds so that no label touches the next one, and mark no time of the reader',
+    async seconds => {
+      const chart = await draw(
+        renderAvailability([], { from: new Date(Date.now() - seconds * 1_000), until: new Date() }),
+        'default',
+      );
+      expect(chart.ticks.length).toBeGreaterThan(0);
+      for (const [n, { left }] of chart.ticks.slice(1).entries())
+        expect(left).toBeGreaterThan(chart.ticks[n]?.right ?? Number.NaN);
+      expect(chart.markers).toBe(0);
+    },
+  );
 
   it('show a short outage of a long life wide enough to be seen', async () => {
     const outages = [away('tunnel', 10_000, 10_001)];
