@@ -263,7 +263,7 @@ export class Story {
       run: { ...run, phase: 'over', conclusion, endedAt: new Date().toISOString() },
       ...(preview?.phase === 'live' && { preview: { ...preview, phase: 'ended' as const } }),
     });
-    this.#note(`Workflow run ${run.number} is over. Nothing of it is left on the runner.`);
+    this.#note(`Workflow run ${run.number} is over. No process and no port of it is left on the runner.`);
   }
 
   #follow(temp: string, signal: AbortSignal): Promise<void> {

@@ -125,7 +125,7 @@ function describeEnd(conclusion: Documents['run']['conclusion']): Moment {
     return {
       step: 'ended',
       title: 'The step has failed',
-      text: 'The comment says why; the log has the details. Nothing is left on the runner.',
+      text: 'The comment says why; the log has the details. No process and no port is left on the runner.',
     };
   return {
     step: 'ended',
