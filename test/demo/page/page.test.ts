@@ -74,6 +74,7 @@ it('tells at each moment what happens, and offers what can be done then', async 
     ['The server is down', { server: away }, 'restore end cancel'],
     ['Reconnecting', { preview: { ...live, status: 'Reconnecting' } }, 'end cancel'],
     ['Live again, at the same address', { preview: { ...live, reconnects: 1 } }, 'open cut end cancel'],
+    ['The preview is ending', { preview: { ...live, status: 'Disconnected' } }, 'cancel'],
     ['Cleaning up', { run: { ...run, phase: 'post' } }, ''],
     ['The preview has ended', { run: { ...run, phase: 'over', conclusion: 'success' } }, 'again'],
     ['The run was cancelled', { run: { ...run, phase: 'over', conclusion: 'cancelled' } }, 'again'],
@@ -132,6 +133,21 @@ it('shows the summary, with its charts, when the step has ended', async () => {
   expect(await frame?.evaluate('document.body.textContent')).toContain('Requests');
   // The browser reports the frame's own origin as opaque: it can read nothing of the page.
   expect(await frame?.evaluate('self.origin')).toBe('null');
+  expect(faults).toEqual([]);
+});
+
+it('draws a chart that came while its tab was hidden when the tab is opened, and again in other colours', async () => {
+  const chart = '```mermaid\ngantt\n  dateFormat HH:mm\n  section Tunnel\n  up :done, 10:00, 10:30\n```';
+  const run = { ...LIVE_DEMO.run, phase: 'over', conclusion: 'success', summary: chart } as const;
+  const { page, faults } = await openDemoPage({ run });
+  const frame = await page.waitForFrame(one => one.url().endsWith('/chart/frame.html'));
+  await page.click('#tab-run');
+  const isSeen = '(document.querySelector("rect.task")?.getBoundingClientRect().width ?? 0) > 50';
+  await frame.waitForFunction(isSeen);
+  const colour = "getComputedStyle(document.querySelector('.sectionTitle')).fill";
+  const light = await frame.evaluate(colour);
+  await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }]);
+  await frame.waitForFunction(`${colour} !== '${light}' && ${isSeen}`);
   expect(faults).toEqual([]);
 });
 
