@@ -1,10 +1,11 @@
 // What scripts/release.ts lets through to a release, and with which words it refuses the rest: in a repository of its own.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, onTestFinished } from 'vitest';
+import { parse } from 'yaml';
 
 const SCRIPT = resolve(import.meta.dirname, '../../scripts/release.ts');
 const CHANGELOG = '# Changes\n\n## 1.2.0\n\n- Second.\n- Third.\n\n## 1.1.0\n\n- First.\n';
@@ -97,4 +98,53 @@ it('refuses a version older than one that is tagged, comparing numbers and not t
 it('refuses a commit that is not on main', () => {
   commit({});
   expect(release('v1.2.0').stderr).toBe('the tag is not on main: tag a commit that was merged\n');
+});
+
+interface Jobs {
+  jobs: Record<string, { steps: { run?: string }[] }>;
+}
+
+/** The one script of a job of release.yml that contains the text. */
+function readScript(job: string, text: string): string {
+  const workflow = readFileSync(resolve(import.meta.dirname, '../../.github/workflows/release.yml'), 'utf8');
+  const { jobs } = parse(workflow) as Jobs;
+  const [script, ...others] = (jobs[job]?.steps ?? []).flatMap(({ run = '' }) =>
+    run.includes(text) ? [run] : [],
+  );
+  if (script === undefined || others.length > 0) throw new Error(`${job} has not one script with ${text}`);
+  return script;
+}
+
+/** As the runner runs a script. */
+function runScript(script: string, cwd: string, env: Record<string, string>): number | null {
+  const PATH = process.env.PATH ?? '';
+  return spawnSync('bash', ['-e', '-c', script], { cwd, env: { PATH, ...env } }).status;
+}
+
+it.each(['npm', 'github'])('the job %s publishes only what the first job packed', job => {
+  const packed = mkdtempSync(join(tmpdir(), 'packed-'));
+  onTestFinished(() => rmSync(packed, { recursive: true }));
+  const file = join(packed, 'expose-action-1.2.0.tgz');
+  writeFileSync(file, 'the package');
+  writeFileSync(join(packed, 'notes.md'), 'Second.');
+  const output = join(folder, 'output');
+  const pack = readScript('check', 'sha256sum').replace('npm pack', ':');
+  expect(runScript(pack, packed, { GITHUB_OUTPUT: output })).toBe(0);
+  const DIGESTS = readFileSync(output, 'utf8').trim().replace('digests=', '');
+  const check = () => runScript(readScript(job, 'sha256sum'), packed, { DIGESTS });
+  expect(check()).toBe(0);
+  writeFileSync(join(packed, 'expose-action-6.6.6.tgz'), 'one more');
+  expect(check()).not.toBe(0);
+  rmSync(join(packed, 'expose-action-6.6.6.tgz'));
+  for (const [name, text] of [
+    [file, 'another package'] as const,
+    [join(packed, 'notes.md'), 'Other.'] as const,
+  ]) {
+    const before = readFileSync(name);
+    writeFileSync(name, text);
+    expect(check()).not.toBe(0);
+    writeFileSync(name, before);
+  }
+  expect(check()).toBe(0);
+  expect(runScript(readScript(job, 'sha256sum'), packed, { DIGESTS: '' })).not.toBe(0);
 });
