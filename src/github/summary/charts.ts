@@ -8,6 +8,8 @@ import type { HistoryMessage, Part } from '../../shared/history.ts';
 const MAX_BARS = 36;
 /** Of the bars' height: with less, Mermaid writes fractions of a visit beside the axis. */
 const MIN_HEIGHT = 10;
+/** Room above the highest bar, as a share of it: Mermaid cuts off a label at the very top. */
+const HEADROOM = 0.1;
 /** A bar of less than this share of the chart has no room for a word. */
 const MIN_WORD_SHARE = 0.08;
 /** An outage is drawn at least this wide, as a share of the whole chart: otherwise nobody would see it. */
@@ -116,6 +118,7 @@ export function renderVisits(
   const labels = bars.map((_, at) =>
     inHours ? ((at * step) / 60).toFixed(hours > 48 ? 0 : 1) : String(at * step),
   );
+  const height = Math.ceil(Math.max(MIN_HEIGHT, ...bars) * (1 + HEADROOM));
   const title =
     step === 1 ? `${capitalise(noun)} per minute` : `${capitalise(noun)} in each ${describeStep(step)}`;
   const chart = [
@@ -135,7 +138,7 @@ export function renderVisits(
     'xychart-beta',
     '  accTitle: Visits over time',
     `  x-axis "${inHours ? 'hours' : 'minutes'} since the start" [${labels.map(label => `"${label}"`).join(', ')}]`,
-    `  y-axis "${noun}" 0 --> ${Math.max(MIN_HEIGHT, ...bars)}`,
+    `  y-axis "${noun}" 0 --> ${height}`,
     `  bar [${bars.join(', ')}]`,
     '```',
   ].join('\n');

@@ -101,10 +101,9 @@ function renderOverview({ view, state, history, exposedAs }: SummaryFacts, life:
   const { preview } = view;
   const commit = renderLink(renderCode(preview.commit.slice(0, 7)), preview.commitUrl);
   const address = history?.address ?? state.public_url;
-  const rows: [name: string, value: string][] = [
-    ['Exposed', [`${preview.mode} mode`, ...describeExposure(exposedAs)].join(' · ')],
-    ['Commit', `${commit} · ${renderLink('workflow run', preview.runUrl)}`],
-  ];
+  // A table needs a head, and an empty one is an empty row.
+  const head = ['Exposed', [`${preview.mode} mode`, ...describeExposure(exposedAs)].join(' · ')];
+  const rows = [['Commit', `${commit} · ${renderLink('workflow run', preview.runUrl)}`]];
   if (address !== null)
     rows.push(['Address', `${renderAddress(address)}, which may be somebody else's by now`]);
   if (life !== undefined) {
@@ -115,7 +114,7 @@ function renderOverview({ view, state, history, exposedAs }: SummaryFacts, life:
     rows.push(['Visits', describeVisits(state, history)]);
     rows.push(['Interruptions', describeInterruptions(state, history)]);
   }
-  return renderTable(['', ''], rows);
+  return renderTable(head, rows);
 }
 
 function describeExposure(exposedAs: ExposedAs | undefined): string[] {
