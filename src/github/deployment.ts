@@ -3,8 +3,8 @@
 
 import type { Logger } from '../shared/log.ts';
 import { sanitise } from '../shared/sanitise.ts';
+import { renderTime } from '../shared/utc.ts';
 import type { GitHub } from './api.ts';
-import { renderTime } from './comment/escaping.ts';
 import { ENDINGS, OUTAGES } from './comment/markdown.ts';
 import type { PreviewFacts, PreviewState, PreviewView } from './comment/view.ts';
 import type { Job } from './job.ts';

@@ -6,6 +6,7 @@ import { formatDuration } from '../shared/duration.ts';
 import { describeError } from '../shared/errors.ts';
 import { renderClientLine } from '../shared/public-url.ts';
 import type { StateMessage } from '../shared/state-json.ts';
+import { renderTime } from '../shared/utc.ts';
 import { resolveBundle } from '../supervisor/plan.ts';
 import { sessionFiles, writeCommand } from '../supervisor/session-folder.ts';
 import type { StepLog } from './log.ts';
@@ -42,7 +43,7 @@ function describeLive({ exposure }: StateMessage, startedAt: number): string {
   if (exposure.phase !== 'live' || exposure.expires_at === null) return `${after}; it ends with its job`;
   const end = new Date(exposure.expires_at);
   const left = formatDuration(end.getTime() - Date.parse(exposure.live_at));
-  return `${after}; it ends at ${end.toISOString().slice(0, 16).replace('T', ' ')} UTC at the latest, in ${left}`;
+  return `${after}; it ends at ${renderTime(end)} at the latest, in ${left}`;
 }
 
 function writeOutputs(

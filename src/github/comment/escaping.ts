@@ -64,11 +64,6 @@ export function renderLink(markdown: string, address: string): string {
   return `[${markdown}](<${target}>)`;
 }
 
-/** In UTC, because readers are in many time zones; without seconds. */
-export function renderTime(time: Date): string {
-  return `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-}
-
 function longestRun(text: string): number {
   return Math.max(0, ...(text.match(/`+/g) ?? []).map(run => run.length));
 }

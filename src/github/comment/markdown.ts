@@ -3,7 +3,8 @@
 
 import { renderClientLine } from '../../shared/public-url.ts';
 import type { EndReason, UnverifiedReason } from '../../shared/state.ts';
-import { renderCode, renderCodeBlock, renderLink, renderSentence, renderTime } from './escaping.ts';
+import { renderTime } from '../../shared/utc.ts';
+import { renderCode, renderCodeBlock, renderLink, renderSentence } from './escaping.ts';
 import { renderQrCode } from './qr.ts';
 import type { Outage, PreviewFacts, PreviewState, PreviewView } from './view.ts';
 
