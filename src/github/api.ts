@@ -240,6 +240,8 @@ function check<S extends Schema>(schema: S, data: unknown, route: string): v.Inf
   const result = v.safeParse(schema, data);
   if (result.success) return result.output;
   const problem =
-    typeof data === 'string' ? `no JSON: ${quoteRefusal(data)}` : sanitise(v.summarize(result.issues));
+    typeof data === 'string'
+      ? `no JSON: ${quoteRefusal(data)}`
+      : sanitise(v.summarize(result.issues).replaceAll('\n  ', ' ').replaceAll('\n', ' '));
   throw new GitHubError(`GitHub's answer to ${route} is not as documented: ${problem}`, { retryable: true });
 }

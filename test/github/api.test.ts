@@ -28,7 +28,9 @@ describe('the connection to GitHub', () => {
 
   it('rejects an answer that does not fit the schema', async () => {
     const request = connect().request(v.object({ full_name: v.number() }), route, { parameters });
-    await expect(request).rejects.toThrow(/not as documented.*full_name/);
+    await expect(request).rejects.toThrow(
+      /not as documented: × Invalid type: Expected number but received "octo\/app" → at full_name$/,
+    );
   });
 
   it('reports a refusal in one line that cannot contain runner commands', async () => {
