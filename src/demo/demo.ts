@@ -19,8 +19,9 @@ import type { Documents } from './page/documents.ts';
 import { Feed } from './page/feed.ts';
 import { compilePage, readPage } from './page/files.ts';
 import { type PageServer, startPageServer } from './page/server.ts';
-import { describeStart, Story } from './story.ts';
+import { Story } from './story.ts';
 import { DemoTerminal, renderRows } from './terminal.ts';
+import { describeStart } from './views.ts';
 
 export interface DemoCall {
   /** `--app`'s choice; undefined: OS mode if all of it is on this machine. */

@@ -10,38 +10,20 @@ import type { StateMessage } from '../shared/state-json.ts';
 import type { Session } from '../supervisor/session-folder.ts';
 import type { DemoApp } from './apps.ts';
 import { DemoBoreServer } from './bore.ts';
-import { type FakeDeployment, type GitHubServer, startGitHubServer } from './github/server.ts';
-import type {
-  Action,
-  Comment,
-  Conclusion,
-  Delivery,
-  Deployment,
-  Documents,
-  PullRequest,
-  Run,
-} from './page/documents.ts';
+import { type GitHubServer, startGitHubServer } from './github/server.ts';
+import type { Action, Conclusion, Delivery, Run } from './page/documents.ts';
 import type { Feed } from './page/feed.ts';
 import { watchPreview } from './preview-watch.ts';
+import { PULL, PULL_EVENT, PULL_ON_GITHUB } from './pull-request.ts';
 import type { Entry } from './runner/job.ts';
 import { StepLog } from './runner/log.ts';
 import type { JobPlan, News } from './runner/messages.ts';
 import { WorkflowRun } from './runner/run.ts';
+import { describeDeployment, describePreview, describeRecorded, readTitle } from './views.ts';
 import { sendWebhook, WEBHOOK_PATH } from './webhook.ts';
 
-const PULL: PullRequest = {
-  repository: 'octo/app',
-  number: 7,
-  title: 'Draw the picture in WebAssembly',
-  author: 'mona',
-  branch: 'julia-set',
-  base: 'main',
-  commit: '8f3c1e9ad27b60415c9e0b7f4a6d8e2153f7c0aa',
-  body: 'The picture is now computed by a WebAssembly module. Please have a look at it before we merge.',
-};
 /** The workflow's job: the preview has its name. */
 const JOB = 'app';
-const BASE_COMMIT = '2b7d40f1c85ea3960d1f7be4926ac05d83e1f6b9';
 /** Below the ports that the kernel gives to connections: one of them could have the preview's port after an outage. */
 const PORT_RANGE = '20000-29999';
 const MAX_EVENTS = 50;
@@ -85,21 +67,10 @@ export class Story {
   /** Starts the servers and the first run. */
   async start(): Promise<void> {
     await this.#bore.start();
-    const { repository, number, commit, title, author, branch, base } = PULL;
-    const head = { sha: commit, ref: branch, repo: { full_name: repository } };
-    const pull = {
-      number,
-      state: 'open' as const,
-      head,
-      base: { sha: BASE_COMMIT, ref: base },
-      title,
-      login: author,
-    };
     // Other users of this machine can reach the server: it tells and obeys only who has the token.
     const token = `ghs_${randomBytes(18).toString('hex')}`;
-    this.#gitHub = await startGitHubServer({ repository, token, isPrivate: true, pulls: [pull] }, () =>
-      this.#readGitHub(),
-    );
+    const state = { repository: PULL.repository, token, isPrivate: true, pulls: [PULL_ON_GITHUB] };
+    this.#gitHub = await startGitHubServer(state, () => this.#readGitHub());
     this.#showServer();
     this.#startRun();
   }
@@ -182,22 +153,19 @@ export class Story {
 
   #plan(number: number): JobPlan {
     const { root, tempFolder, machine, environment, app, toolCache, serverUrl } = this.#options;
-    const { repository, commit, branch, base } = PULL;
-    const head = { sha: commit, ref: branch, repo: { full_name: repository } };
-    const pull_request = { number: PULL.number, state: 'open', head, base: { ref: base } };
     return {
       root,
       tempFolder,
       machine,
       inputs: { ...INPUT_DEFAULTS, ...this.#inputs() },
       eventName: 'pull_request',
-      event: { pull_request, repository: { full_name: repository, private: true } },
+      event: PULL_EVENT,
       environment: {
         ...environment,
         GITHUB_JOB: JOB,
         GITHUB_RUN_ID: String(100 + number),
         GITHUB_SERVER_URL: serverUrl,
-        GITHUB_HEAD_REF: branch,
+        GITHUB_HEAD_REF: PULL.branch,
         GITHUB_REF: `refs/pull/${PULL.number}/merge`,
         GITHUB_ACTOR: PULL.author,
         RUNNER_TOOL_CACHE: toolCache,
@@ -277,7 +245,8 @@ export class Story {
           this.#options.onSession(session);
         },
         onState: state => {
-          this.#showState(state, inspector);
+          const { preview } = this.#feed.documents;
+          this.#feed.change({ preview: { ...describePreview(state, preview), inspector } });
           this.#options.onState(state);
         },
         onRequest: request => this.#showRequest(request),
@@ -286,37 +255,9 @@ export class Story {
     );
   }
 
-  #showState(state: StateMessage, inspector: string): void {
-    const { preview } = this.#feed.documents;
-    const { phase } = state.exposure;
-    const [url, link] = [state.public_url ?? preview?.url, state.preview_url ?? preview?.link];
-    this.#feed.change({
-      preview: {
-        mode: state.mode,
-        phase,
-        status: state.status,
-        ...(url !== undefined && { url }),
-        ...(link !== undefined && { link }),
-        inspector,
-        visits: state.visits,
-        reconnects: state.reconnects,
-      },
-    });
-  }
-
   #showRequest(request: RequestMessage): void {
-    const { id, received_at, method, target, status, verified, refusal } = request;
-    const recorded = {
-      id,
-      at: received_at,
-      method,
-      target,
-      ...(status !== null && { status }),
-      ...(verified !== null && { verified }),
-      ...(refusal !== null && { refusal }),
-    };
-    const others = this.#feed.documents.recorded.filter(other => other.id !== id);
-    this.#feed.change({ recorded: [...others, recorded].slice(-MAX_RECORDED) });
+    const others = this.#feed.documents.recorded.filter(({ id }) => id !== request.id);
+    this.#feed.change({ recorded: [...others, describeRecorded(request)].slice(-MAX_RECORDED) });
   }
 
   #cancel(): void {
@@ -375,48 +316,23 @@ export class Story {
 
   /** Looks at what the last request has changed. */
   #readGitHub(): void {
-    const { comments } = this.#feed.documents;
-    const at = new Date().toISOString();
-    const now = (this.#gitHub?.state.comments ?? []).map(({ id, login, body }): Comment => {
-      const before = comments.find(comment => comment.id === id)?.versions ?? [];
-      if (before.at(-1)?.body === body) return { id, author: login ?? 'ghost', versions: before };
-      const verb = before.length === 0 ? 'wrote a comment' : 'edited its comment';
+    const { state } = this.#gitHub ?? {};
+    const before = this.#feed.documents;
+    const comments = (state?.comments ?? []).map(({ id, login, body }) => {
+      const known = before.comments.find(comment => comment.id === id)?.versions ?? [];
+      const author = login ?? 'ghost';
+      if (known.at(-1)?.body === body) return { id, author, versions: known };
+      const verb = known.length === 0 ? 'wrote a comment' : 'edited its comment';
       this.#note(`The action ${verb}: ${readTitle(body)}`);
-      return { id, author: login ?? 'ghost', versions: [...before, { body, at }] };
+      return { id, author, versions: [...known, { body, at: new Date().toISOString() }] };
     });
-    const deployments = (this.#gitHub?.state.deploymentList ?? []).map(describeDeployment);
-    if (JSON.stringify([now, deployments]) !== JSON.stringify([comments, this.#feed.documents.deployments]))
-      this.#feed.change({ comments: now, deployments });
+    const deployments = (state?.deploymentList ?? []).map(describeDeployment);
+    if (JSON.stringify([comments, deployments]) !== JSON.stringify([before.comments, before.deployments]))
+      this.#feed.change({ comments, deployments });
   }
 
   #note(text: string): void {
     const event = { at: new Date().toISOString(), text };
     this.#feed.change({ events: [...this.#feed.documents.events, event].slice(-MAX_EVENTS) });
   }
-}
-
-function describeDeployment({ id, environment, statuses }: FakeDeployment): Deployment {
-  const { state = 'pending', environmentUrl = '' } = statuses.at(-1) ?? {};
-  return { id, environment, state, ...(environmentUrl !== '' && { url: environmentUrl }) };
-}
-
-/** The comment's heading, without its marks. */
-function readTitle(body: string): string {
-  return (/^#+ (.*)$/m.exec(body)?.[1] ?? 'without a title').replaceAll('`', '');
-}
-
-/** What the page shows before the first run. */
-export function describeStart(app: DemoApp): Documents {
-  return {
-    pull: PULL,
-    app: app.description,
-    comments: [],
-    deployments: [],
-    run: { number: 0, phase: 'over', startedAt: new Date().toISOString() },
-    server: { address: '', isUp: false },
-    events: [],
-    deliveries: [],
-    recorded: [],
-    isOver: false,
-  };
 }

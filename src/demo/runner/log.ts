@@ -27,7 +27,7 @@ interface Command {
 }
 
 /** Shown with their message, and listed on the run's page. */
-const ANNOTATIONS = new Set(['notice', 'warning', 'error']);
+const ANNOTATIONS = ['notice', 'warning', 'error'] as const;
 /** Obeyed without a trace in the log. */
 const SILENT = new Set(['add-mask', 'add-matcher', 'remove-matcher', 'echo', 'save-state', 'set-output']);
 
@@ -78,6 +78,7 @@ export class StepLog {
 
   /** False if it is no command at the moment. */
   #obey({ name, data }: Command, line: string): boolean {
+    const annotation = ANNOTATIONS.find(one => one === name);
     if (this.#resume !== undefined) {
       if (name !== this.#resume) return false;
       this.#resume = undefined;
@@ -89,7 +90,7 @@ export class StepLog {
       for (const secret of data.split(/[\r\n]+/)) if (secret.trim() !== '') this.#masks.add(secret);
     } else if (name === 'group') this.add('group', data);
     else if (name === 'endgroup') this.add('end of group', '');
-    else if (ANNOTATIONS.has(name)) this.add(name as LineKind, data);
+    else if (annotation !== undefined) this.add(annotation, data);
     else if (name === 'debug')
       return true; // shown only in a run with debug logging
     else return SILENT.has(name);
