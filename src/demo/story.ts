@@ -3,47 +3,32 @@
 
 import { randomBytes } from 'node:crypto';
 import { callControl } from '../control/client.ts';
-import { INPUT_DEFAULTS } from '../inputs/inputs.ts';
 import { renderKeyFragment } from '../shared/public-url.ts';
 import type { RequestMessage } from '../shared/request-json.ts';
 import type { StateMessage } from '../shared/state-json.ts';
 import type { Session } from '../supervisor/session-folder.ts';
-import type { DemoApp } from './apps.ts';
 import { DemoBoreServer } from './bore.ts';
 import { type GitHubServer, startGitHubServer } from './github/server.ts';
 import type { Action, Conclusion, Delivery, Run } from './page/documents.ts';
 import type { Feed } from './page/feed.ts';
+import { type DemoMachine, idOfRun, listInputs, planRun } from './plan.ts';
 import { watchPreview } from './preview-watch.ts';
-import { PULL, PULL_EVENT, PULL_ON_GITHUB } from './pull-request.ts';
+import { PULL, PULL_ON_GITHUB } from './pull-request.ts';
 import type { Entry } from './runner/job.ts';
 import { StepLog } from './runner/log.ts';
-import type { JobPlan, News } from './runner/messages.ts';
+import type { News } from './runner/messages.ts';
 import { WorkflowRun } from './runner/run.ts';
 import { describeDeployment, describePreview, describeRecorded, readTitle } from './views.ts';
-import { sendWebhook, WEBHOOK_PATH } from './webhook.ts';
+import { sendWebhook } from './webhook.ts';
 
-/** The workflow's job: the preview has its name. */
-const JOB = 'app';
-/** Below the ports that the kernel gives to connections: one of them could have the preview's port after an outage. */
-const PORT_RANGE = '20000-29999';
+/** More than a person reads in the page's lists; each change sends them whole. */
 const MAX_EVENTS = 50;
 const MAX_RECORDED = 50;
 
-export interface StoryOptions {
+export interface StoryOptions extends DemoMachine {
   feed: Feed;
-  /** The folder that holds `dist` and `examples`. */
-  root: string;
   /** The program that plays the runner. */
   runnerScript: string;
-  tempFolder: string;
-  machine: { PATH: string; HOME?: string };
-  /** More variables of the job. */
-  environment: Record<string, string>;
-  /** Where wasmrun was installed before, or is to be. */
-  toolCache: string;
-  app: DemoApp;
-  /** The page's own address, in the place of github.com. */
-  serverUrl: string;
   onSession: (session: Session) => void;
   onState: (state: StateMessage) => void;
 }
@@ -127,7 +112,7 @@ export class Story {
     this.#note(`Workflow run ${number} has started.`);
     this.#isCancelled = false;
     if (this.#gitHub)
-      this.#gitHub.state.runs[String(100 + number)] = {
+      this.#gitHub.state.runs[idOfRun(number)] = {
         attempt: 1,
         event: 'pull_request',
         headSha: PULL.commit,
@@ -141,7 +126,8 @@ export class Story {
     };
     logOf('main');
     const over = new AbortController();
-    const workflow = new WorkflowRun(this.#options.runnerScript, this.#plan(number), news =>
+    const plan = planRun(this.#options, { number, inputs: this.#inputs(), apiUrl: this.#gitHub?.url ?? '' });
+    const workflow = new WorkflowRun(this.#options.runnerScript, plan, news =>
       this.#hear(news, logOf, over.signal),
     );
     this.#run = workflow;
@@ -151,43 +137,10 @@ export class Story {
     });
   }
 
-  #plan(number: number): JobPlan {
-    const { root, tempFolder, machine, environment, app, toolCache, serverUrl } = this.#options;
-    return {
-      root,
-      tempFolder,
-      machine,
-      inputs: { ...INPUT_DEFAULTS, ...this.#inputs() },
-      eventName: 'pull_request',
-      event: PULL_EVENT,
-      environment: {
-        ...environment,
-        GITHUB_JOB: JOB,
-        GITHUB_RUN_ID: String(100 + number),
-        GITHUB_SERVER_URL: serverUrl,
-        GITHUB_HEAD_REF: PULL.branch,
-        GITHUB_REF: `refs/pull/${PULL.number}/merge`,
-        GITHUB_ACTOR: PULL.author,
-        RUNNER_TOOL_CACHE: toolCache,
-        RUNNER_TRACKING_ID: `demo_${randomBytes(8).toString('hex')}`,
-      },
-      apiUrl: this.#gitHub?.url ?? '',
-      checkout: app.checkout,
-    };
-  }
-
-  /** What the workflow gives. */
   #inputs(): Record<string, string> {
-    return {
-      ...this.#options.app.inputs,
-      server: this.#bore.address,
-      secret: this.#bore.secret,
-      'port-range': PORT_RANGE,
-      verify: `github ${WEBHOOK_PATH} ${this.#webhookSecret}`,
-      hold: '30m',
-      deployment: 'true',
-      'github-token': this.#gitHub?.state.token ?? '',
-    };
+    const { address, secret } = this.#bore;
+    const token = this.#gitHub?.state.token ?? '';
+    return listInputs(this.#options.app, { address, secret, webhookSecret: this.#webhookSecret, token });
   }
 
   /** A step's log begins with lines of the runner: what it runs, with which inputs. */
