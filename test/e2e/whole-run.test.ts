@@ -64,6 +64,8 @@ function hideWhatChanges(run: string, outputs: Record<string, string>, temp: str
   const { key = '', port = '', 'control-url': control = '', 'control-token': token = '' } = outputs;
   return run
     .replaceAll(key, 'KEY')
+    // It has the key.
+    .replaceAll(/(?<=<kbd>)[█\s]+(?=<\/kbd>)/g, 'QR CODE')
     .replaceAll(token, 'CONTROL-TOKEN')
     .replaceAll(new URL(control).port, 'CONTROL-PORT')
     .replaceAll(`${HOST}:${port}`, `${HOST}:PORT`)
