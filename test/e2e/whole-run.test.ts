@@ -59,12 +59,11 @@ function renderRequest({ method, path, status, body }: LoggedRequest): string {
   return `${head}\n\`\`\`markdown\n${text.trimEnd()}\n\`\`\`\n`;
 }
 
-/** Puts a word in capitals for all that differs between two runs. */
+/** Puts a word in capitals for all that differs between two runs; the QR code has the key. */
 function hideWhatChanges(run: string, outputs: Record<string, string>, temp: string): string {
   const { key = '', port = '', 'control-url': control = '', 'control-token': token = '' } = outputs;
   return run
     .replaceAll(key, 'KEY')
-    // It has the key.
     .replaceAll(/(?<=<kbd>)[█\s]+(?=<\/kbd>)/g, 'QR CODE')
     .replaceAll(token, 'CONTROL-TOKEN')
     .replaceAll(new URL(control).port, 'CONTROL-PORT')
