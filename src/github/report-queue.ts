@@ -1,5 +1,5 @@
 // Decides when a report on GitHub is written: one view at a time, always the newest. A failure is one warning and never
-// affects the preview. Used by comment-writer.ts and deployment.ts.
+// affects the preview. Used by comment and deployment.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError } from '../shared/errors.ts';
@@ -29,8 +29,6 @@ export interface ReportQueueOptions {
   logger: Logger;
   /** Ends all writing, also a wait for a rate limit. */
   signal?: AbortSignal | undefined;
-  /** For tests: the limits of how often a view is written. */
-  pace?: { atOnce: number; intervalMs: number } | undefined;
 }
 
 export class ReportQueue {
@@ -40,7 +38,7 @@ export class ReportQueue {
   #warned = false;
   /** True once nothing more can be written, for instance because the permission is missing. */
   #closed = false;
-  readonly #pace: Pace;
+  readonly #pace = new Pace(WRITES_AT_ONCE, WRITE_INTERVAL_MS);
   /** Ends the wait for the next write, because the view that came is the last one. */
   readonly #hurry = new AbortController();
   /** Until then GitHub wants no request; milliseconds since 1970. */
@@ -48,7 +46,6 @@ export class ReportQueue {
 
   constructor(options: ReportQueueOptions) {
     this.#options = options;
-    this.#pace = new Pace(options.pace ?? { atOnce: WRITES_AT_ONCE, intervalMs: WRITE_INTERVAL_MS });
   }
 
   /** Never rejects. Resolves when this view, or a newer one, is written or given up. */
@@ -137,19 +134,21 @@ export class ReportQueue {
 
 /** How often a view may be written: a full bucket of writes, and one more in each interval. */
 class Pace {
-  readonly #options: { atOnce: number; intervalMs: number };
+  readonly #atOnce: number;
+  readonly #intervalMs: number;
   #left: number;
   #countedAt = Date.now();
 
-  constructor(options: { atOnce: number; intervalMs: number }) {
-    this.#options = options;
-    this.#left = options.atOnce;
+  constructor(atOnce: number, intervalMs: number) {
+    this.#atOnce = atOnce;
+    this.#intervalMs = intervalMs;
+    this.#left = atOnce;
   }
 
   /** 0 if a view may be written now. */
   waitMs(): number {
     this.#refill();
-    return this.#left >= 1 ? 0 : (1 - this.#left) * this.#options.intervalMs;
+    return this.#left >= 1 ? 0 : (1 - this.#left) * this.#intervalMs;
   }
 
   spend(): void {
@@ -158,9 +157,8 @@ class Pace {
   }
 
   #refill(): void {
-    const { atOnce, intervalMs } = this.#options;
     const now = Date.now();
-    this.#left = Math.min(atOnce, this.#left + (now - this.#countedAt) / intervalMs);
+    this.#left = Math.min(this.#atOnce, this.#left + (now - this.#countedAt) / this.#intervalMs);
     this.#countedAt = now;
   }
 }
