@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import { GitHubError } from './api.ts';
-import type { PreviewView } from './comment/view.ts';
+import type { PreviewView } from './view.ts';
 import { describeReportFailure, type Feature } from './wording.ts';
 
 /** Short failures of GitHub end in seconds. After a longer one, only the next change of state is written. */

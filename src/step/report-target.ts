@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import * as core from '@actions/core';
 import { connectGitHub, type GitHub, GitHubError } from '../github/api.ts';
-import { nameEnvironment } from '../github/deployment.ts';
+import { nameEnvironment } from '../github/deployment/deployment-writer.ts';
 import { checkForkRules } from '../github/fork-rules.ts';
 import { identifyPreview, isOneOfSeveral, type PreviewIdentity } from '../github/identity.ts';
 import type { Job } from '../github/job.ts';

@@ -3,9 +3,9 @@
 // writes the link.
 
 import * as core from '@actions/core';
-import { describePreview, type PreviewView, viewOf } from '../github/comment/view.ts';
 import type { Job } from '../github/job.ts';
 import { renderFinalSummary, renderLiveSummary } from '../github/summary/summary.ts';
+import { describePreview, type PreviewView, viewOf } from '../github/view.ts';
 import type { StateMessage } from '../shared/state-json.ts';
 import type { Outcome } from '../supervisor/outcome.ts';
 import { print } from './print.ts';

@@ -3,7 +3,7 @@
 
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { describePreview, viewOf } from '../github/comment/view.ts';
+import { describePreview, viewOf } from '../github/view.ts';
 import { formatDuration } from '../shared/duration.ts';
 import { removeFolder } from '../shared/folders.ts';
 import type { Logger } from '../shared/log.ts';

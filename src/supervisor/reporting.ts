@@ -3,14 +3,14 @@
 
 import type { Exposure } from '../exposure/exposure.ts';
 import { CommentWriter } from '../github/comment/comment-writer.ts';
+import { DeploymentWriter } from '../github/deployment/deployment-writer.ts';
 import {
   describePreview,
   OUTAGE_SHOWN_AFTER_MS,
   type PreviewView,
   type ViewContext,
   viewOf,
-} from '../github/comment/view.ts';
-import { DeploymentWriter } from '../github/deployment.ts';
+} from '../github/view.ts';
 import type { Logger } from '../shared/log.ts';
 import type { ExposureState } from '../shared/state.ts';
 import { describeState, type StateMessage } from '../shared/state-json.ts';

@@ -29,7 +29,7 @@ describeWithReal(['bore'], 'an outage of the bore server', () => {
   it.each([
     [1, '127.0.0.92', ['is starting', 'is live', 'has ended']],
     [5, '127.0.0.93', ['is starting', 'is live', 'has ended']],
-    // Long enough to be shown (OUTAGE_SHOWN_AFTER_MS in src/github/comment/view.ts).
+    // Long enough to be shown (OUTAGE_SHOWN_AFTER_MS in src/github/view.ts).
     [scale(17, 20), '127.0.0.94', ['is starting', 'is live', 'is away for a moment', 'is live', 'has ended']],
   ])('of %i s ends with the same address', async (seconds, host, titles) => {
     const server = await startRealServer(host, { secret: SECRET });

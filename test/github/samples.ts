@@ -1,12 +1,12 @@
 // A sample job, a sample preview and a recording logger. Used by the tests of the comment, the fork rules and the API.
 
+import type { Job } from '../../src/github/job.ts';
 import {
   describePreview,
   type PreviewFacts,
   type PreviewState,
   type PreviewView,
-} from '../../src/github/comment/view.ts';
-import type { Job } from '../../src/github/job.ts';
+} from '../../src/github/view.ts';
 import type { Logger } from '../../src/shared/log.ts';
 
 export const HEAD = 'a1b2c3d4e5f60718293a4b5c6d7e8f9001122334';

@@ -8,7 +8,7 @@ import {
   type GitHubServer,
   startGitHubServer,
 } from '../../src/demo/github/server.ts';
-import type { PreviewState } from '../../src/github/comment/view.ts';
+import type { PreviewState } from '../../src/github/view.ts';
 import { openGitHub } from '../../src/supervisor/github.ts';
 import { openReporters, type Reporter } from '../../src/supervisor/reporting.ts';
 import { HEAD, recordLog, sampleJob, sampleView } from '../github/samples.ts';

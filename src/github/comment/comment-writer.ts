@@ -9,12 +9,12 @@ import { identifyWorkflow, type PreviewIdentity } from '../identity.ts';
 import type { Job } from '../job.ts';
 import { ReportQueue, type WriteResult } from '../report-queue.ts';
 import type { Run } from '../run.ts';
+import type { PreviewState, PreviewView } from '../view.ts';
 import { renderComment } from './markdown.ts';
 import { isOver, type Marker, renderMarker, type Writer } from './marker.ts';
 import { OwnComment, type Standing } from './own-comment.ts';
 import { endStaleComments } from './stale-comments.ts';
 import { Thread } from './thread.ts';
-import type { PreviewState, PreviewView } from './view.ts';
 
 /**
  * After a comment was taken over: when to look whether another run wrote it in the same moment. The first is for the

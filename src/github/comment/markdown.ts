@@ -4,9 +4,9 @@
 import { renderClientLine } from '../../shared/public-url.ts';
 import type { EndReason, UnverifiedReason } from '../../shared/state.ts';
 import { renderTime } from '../../shared/utc.ts';
-import { renderCode, renderCodeBlock, renderLink, renderSentence } from './escaping.ts';
+import { renderCode, renderCodeBlock, renderLink, renderSentence } from '../escaping.ts';
+import type { Outage, PreviewFacts, PreviewState, PreviewView } from '../view.ts';
 import { renderQrCode } from './qr.ts';
-import type { Outage, PreviewFacts, PreviewState, PreviewView } from './view.ts';
 
 /** GitHub refuses longer comments. The limits of the parts are much lower, so that their sum stays below this one. */
 export const MAX_COMMENT_LENGTH = 65_536;

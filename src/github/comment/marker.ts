@@ -3,7 +3,7 @@
 // stale-comments.ts and comment-writer.ts.
 
 import { compareRuns, type Run } from '../run.ts';
-import type { PreviewState } from './view.ts';
+import type { PreviewState } from '../view.ts';
 
 type StateKind = PreviewState['kind'];
 

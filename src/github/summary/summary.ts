@@ -7,9 +7,9 @@ import type { HistoryMessage, Part } from '../../shared/history.ts';
 import type { Protocol } from '../../shared/state.ts';
 import type { StateMessage } from '../../shared/state-json.ts';
 import { renderTime } from '../../shared/utc.ts';
-import { renderCode, renderCodeBlock, renderLink, renderSentence } from '../comment/escaping.ts';
 import { ENDINGS, renderAddress } from '../comment/markdown.ts';
-import type { PreviewView } from '../comment/view.ts';
+import { renderCode, renderCodeBlock, renderLink, renderSentence } from '../escaping.ts';
+import type { PreviewView } from '../view.ts';
 import type { Access } from '../wording.ts';
 import { renderAvailability, renderVisits } from './charts.ts';
 

@@ -4,8 +4,8 @@ import { connectGitHub } from '../../../src/github/api.ts';
 import { CommentWriter } from '../../../src/github/comment/comment-writer.ts';
 import { renderComment } from '../../../src/github/comment/markdown.ts';
 import { type Marker, readMarker, renderMarker } from '../../../src/github/comment/marker.ts';
-import type { PreviewState } from '../../../src/github/comment/view.ts';
 import { identifyWorkflow } from '../../../src/github/identity.ts';
+import type { PreviewState } from '../../../src/github/view.ts';
 import { recordLog, sampleJob, sampleView } from '../samples.ts';
 import { connectQuickly } from './quick-github.ts';
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MAX_COMMENT_LENGTH, renderComment, renderStale } from '../../../src/github/comment/markdown.ts';
 import { readMarker, renderMarker } from '../../../src/github/comment/marker.ts';
-import type { PreviewFacts, PreviewState } from '../../../src/github/comment/view.ts';
+import type { PreviewFacts, PreviewState } from '../../../src/github/view.ts';
 import { describeEntry, describeOpenWarning } from '../../../src/github/wording.ts';
 import { sampleView } from '../samples.ts';
 import { hostileText, maskCode } from './markdown-oracle.ts';

@@ -9,7 +9,7 @@ import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { renderComment } from '../../../src/github/comment/markdown.ts';
 import { renderMarker } from '../../../src/github/comment/marker.ts';
-import type { PreviewState } from '../../../src/github/comment/view.ts';
+import type { PreviewState } from '../../../src/github/view.ts';
 import { launchChromium } from '../../support/chromium.ts';
 import { describeWithReal } from '../../support/real-parts.ts';
 import { sampleView } from '../samples.ts';

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { PreviewState } from '../../../src/github/comment/view.ts';
 import {
   type ExposedAs,
   renderFinalSummary,
   renderLiveSummary,
   type SummaryFacts,
 } from '../../../src/github/summary/summary.ts';
+import type { PreviewState } from '../../../src/github/view.ts';
 import type { HistoryMessage } from '../../../src/shared/history.ts';
 import type { ExposureState } from '../../../src/shared/state.ts';
 import { describeState } from '../../../src/shared/state-json.ts';

@@ -1,12 +1,12 @@
 // Our one deployment: creates it, finds it again, gives it a status, and ends those that killed runs of the same preview
-// left active. Used by deployment.ts, which decides what the status says.
+// left active. Used by deployment-writer.ts, which decides what the status says.
 
 import * as v from 'valibot';
-import { describeError } from '../shared/errors.ts';
-import type { Logger } from '../shared/log.ts';
-import { sanitise } from '../shared/sanitise.ts';
-import { type GitHub, GitHubError, type Parameters } from './api.ts';
-import { compareRuns, LONGEST_JOB_MS, type Run, readRunState } from './run.ts';
+import { describeError } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/log.ts';
+import { sanitise } from '../../shared/sanitise.ts';
+import { type GitHub, GitHubError, type Parameters } from '../api.ts';
+import { compareRuns, LONGEST_JOB_MS, type Run, readRunState } from '../run.ts';
 
 /** Which deployment, of which run and preview. */
 export interface DeploymentTarget extends Run {

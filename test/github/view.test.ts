@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type ViewContext, viewOf } from '../../../src/github/comment/view.ts';
-import type { ExposureState } from '../../../src/shared/state.ts';
-import { describeState } from '../../../src/shared/state-json.ts';
-import { LIVE } from '../../support/sample-state.ts';
+import { type ViewContext, viewOf } from '../../src/github/view.ts';
+import type { ExposureState } from '../../src/shared/state.ts';
+import { describeState } from '../../src/shared/state-json.ts';
+import { LIVE } from '../support/sample-state.ts';
 
 const now = new Date('2026-05-04T10:00:20Z');
 const liveAt = new Date('2026-05-04T09:00:00Z');

@@ -1,9 +1,9 @@
-// What the comment and the summary show: turns the states of the tunnel, the app and the exposure into one state of the
-// preview. Used by the supervisor's reports, by markdown.ts, and by the step for its summary and the last comment.
+// What comment, deployment and summary show: turns the states of the tunnel, the app and the exposure into one state of
+// the preview. Used by all three, by the supervisor's reports, and by the step for its summary and the last report.
 
-import type { AppMode, EndReason, UnverifiedReason } from '../../shared/state.ts';
-import type { StateMessage } from '../../shared/state-json.ts';
-import { type Job, renderCommitUrl, renderRunUrl } from '../job.ts';
+import type { AppMode, EndReason, UnverifiedReason } from '../shared/state.ts';
+import type { StateMessage } from '../shared/state-json.ts';
+import { type Job, renderCommitUrl, renderRunUrl } from './job.ts';
 
 /** Shorter outages are not written: most are over before anybody could read about them. */
 export const OUTAGE_SHOWN_AFTER_MS = 15_000;

@@ -1,7 +1,7 @@
-// Renders untrusted text in Markdown, always as code with a fence that the text cannot close. Used by markdown.ts for
-// every value that it shows.
+// Renders untrusted text in Markdown, always as code with a fence that the text cannot close. Used by comment and
+// summary for every value that they show.
 
-import { sanitise } from '../../shared/sanitise.ts';
+import { sanitise } from '../shared/sanitise.ts';
 
 /**
  * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one

@@ -1,11 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type FakeDeployment, type GitHubServer, startGitHubServer } from '../../src/demo/github/server.ts';
-import { connectGitHub, type GitHub } from '../../src/github/api.ts';
-import type { PreviewState } from '../../src/github/comment/view.ts';
-import { DeploymentWriter, describeStatus, nameEnvironment } from '../../src/github/deployment.ts';
-import type { DeploymentTarget } from '../../src/github/own-deployment.ts';
-import { connectQuickly } from './comment/quick-github.ts';
-import { HEAD, recordLog, sampleJob, sampleView } from './samples.ts';
+import {
+  type FakeDeployment,
+  type GitHubServer,
+  startGitHubServer,
+} from '../../../src/demo/github/server.ts';
+import { connectGitHub, type GitHub } from '../../../src/github/api.ts';
+import {
+  DeploymentWriter,
+  describeStatus,
+  nameEnvironment,
+} from '../../../src/github/deployment/deployment-writer.ts';
+import type { DeploymentTarget } from '../../../src/github/deployment/own-deployment.ts';
+import type { PreviewState } from '../../../src/github/view.ts';
+import { connectQuickly } from '../comment/quick-github.ts';
+import { HEAD, recordLog, sampleJob, sampleView } from '../samples.ts';
 
 const RUN_URL = 'https://github.com/octo/app/actions/runs/100/attempts/1';
 const endsAt = new Date('2026-05-04T10:32:00Z');

@@ -1,12 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  renderCode,
-  renderCodeBlock,
-  renderLink,
-  renderSentence,
-} from '../../../src/github/comment/escaping.ts';
-import { hostileText, maskCode } from './markdown-oracle.ts';
+import { renderCode, renderCodeBlock, renderLink, renderSentence } from '../../src/github/escaping.ts';
+import { hostileText, maskCode } from './comment/markdown-oracle.ts';
 
 describe('untrusted text in Markdown', () => {
   it('is one code span that shows the text unchanged', () => {

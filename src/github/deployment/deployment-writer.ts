@@ -1,15 +1,15 @@
 // Shows the preview as a GitHub deployment, which the page of the pull request then links to: turns views into statuses,
 // and names the environment. Used by the supervisor's reports, by post, and by step/report-target.
 
-import type { Logger } from '../shared/log.ts';
-import { sanitise } from '../shared/sanitise.ts';
-import { renderTime } from '../shared/utc.ts';
-import type { GitHub } from './api.ts';
-import { ENDINGS, OUTAGES } from './comment/markdown.ts';
-import type { PreviewFacts, PreviewState, PreviewView } from './comment/view.ts';
-import type { Job } from './job.ts';
+import type { Logger } from '../../shared/log.ts';
+import { sanitise } from '../../shared/sanitise.ts';
+import { renderTime } from '../../shared/utc.ts';
+import type { GitHub } from '../api.ts';
+import { ENDINGS, OUTAGES } from '../comment/markdown.ts';
+import type { Job } from '../job.ts';
+import { ReportQueue, type WriteResult } from '../report-queue.ts';
+import type { PreviewFacts, PreviewState, PreviewView } from '../view.ts';
 import { type DeploymentStatus, type DeploymentTarget, OwnDeployment } from './own-deployment.ts';
-import { ReportQueue, type WriteResult } from './report-queue.ts';
 
 /** GitHub refuses longer ones. */
 const MAX_DESCRIPTION_LENGTH = 140;
