@@ -43,9 +43,12 @@ export function renderLiveSummary({ preview, state, updatedAt }: PreviewView): s
   const link = isWeb ? renderLink('Open it', state.url) : `Its address: ${renderAddress(state.url)}`;
   const end =
     state.endsAt === undefined ? 'until its job ends' : `until ${renderTime(state.endsAt)} at the latest`;
+  const inspector =
+    state.inspectorUrl === undefined ? [] : [renderLink('Open the inspector', state.inspectorUrl)];
   return [
     `### 🟢 Preview ${renderCode(preview.name, 100)} went live at ${renderTime(updatedAt)}`,
     `**${link}**, ${end}. When the job is over, the link is dead, and a report of the preview follows below.`,
+    ...inspector,
     '',
   ].join('\n\n');
 }
