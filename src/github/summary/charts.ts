@@ -18,7 +18,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 /** Below the availability: so many have room on a phone, too. */
-const MAX_LABELS = 6;
+const MAX_LABELS = 3;
 const LONGEST_TICK: [step: string, ms: number] = ['12hour', 12 * HOUR_MS];
 /** Steps between two labels, from short to long. */
 const TICKS: [step: string, ms: number][] = [

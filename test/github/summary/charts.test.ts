@@ -105,6 +105,8 @@ describeWithReal(['chromium'], 'the charts in Mermaid', () => {
   it.each([5, 24, 79, 500, 3_600, 20_000, 80_000, 90_000, 250_000, 300_000, 1_200_000])(
     'label the axis of %d seconds so that no label touches the next one, and mark no time of the reader',
     async seconds => {
+      // The width of a phone, but for days on end.
+      await page.setViewport({ width: seconds < 86_400 ? 340 : 800, height: 600 });
       const chart = await draw(
         renderAvailability([], { from: new Date(Date.now() - seconds * 1_000), until: new Date() }),
         'default',
