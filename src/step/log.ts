@@ -105,7 +105,8 @@ export class StepLog {
 
   /**
    * For post: shows what the file has from byte `from` on, where main has stopped. Warnings and errors that nobody has
-   * shown become annotations; the last of the other lines are one group.
+   * shown become annotations; the last of the other lines are one group. From 0 on, there are no annotations: main was killed,
+   * or cancelled, and had shown nobody knows how much.
    */
   showRest(file: string, from: number): void {
     this.endStart();
@@ -118,7 +119,8 @@ export class StepLog {
     for (const line of rest) {
       const [problem] = readProblem(line);
       const isShown = problem && (problems.has(problem.text) || this.#annotated.has(problem.text));
-      if (problem && !isShown && problems.size < REST_ANNOTATIONS) problems.set(problem.text, problem.level);
+      if (from > 0 && problem && !isShown && problems.size < REST_ANNOTATIONS)
+        problems.set(problem.text, problem.level);
       else details.push(cutDate(line));
     }
     const lines = details.slice(-REST_LINES);

@@ -185,10 +185,16 @@ it.each(['info', 'quiet'])(
 );
 
 it('post keeps annotations free for what it has to say itself', () => {
-  write(Array.from({ length: 9 }, (_, at) => warn(`warning ${at}`)));
-  const lines = showRest();
+  write([say('in main'), ...Array.from({ length: 9 }, (_, at) => warn(`warning ${at}`))]);
+  const lines = showRest(`${say('in main')}\n`.length);
   expect(lines.filter(line => line.startsWith('::warning::'))).toHaveLength(6);
   expect(lines).toContain('12:00:00 warning: warning 8');
+});
+
+it('post repeats no annotation of a main that was cancelled and could not say how much it had shown', () => {
+  write([warn('seen in main')]);
+  expect(showRest()).toContain('12:00:00 warning: seen in main');
+  expect(showRest().filter(line => line.startsWith('::warning::'))).toEqual([]);
 });
 
 it('uses a fresh stop-commands token each time', () => {
