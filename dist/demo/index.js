@@ -9566,10 +9566,8 @@ class Feed {
 
 ;// CONCATENATED MODULE: external "node:module"
 const external_node_module_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:module");
-;// CONCATENATED MODULE: ./build/js/demo/page/files.js
-// The files of the demo's page: its own from browser/, compiled, and those of packages. A build writes them beside the
-// bundle (scripts/build.ts), which reads them from there. Used by demo.ts.
-
+;// CONCATENATED MODULE: ./build/js/shared/page-file.js
+// Files of a page that a browser gets one by one, without a bundler. Used by the inspector and by the demo.
 
 
 const CONTENT_TYPES = {
@@ -9577,7 +9575,28 @@ const CONTENT_TYPES = {
     '.css': 'text/css; charset=utf-8',
     '.svg': 'image/svg+xml',
     '.js': 'text/javascript; charset=utf-8',
+    '.ts': 'text/javascript; charset=utf-8',
 };
+/** The source file `name`, as a browser takes it: TypeScript without its types. */
+function compilePageFile(name, source) {
+    const ending = (0,external_node_path_.extname)(name);
+    const type = CONTENT_TYPES[ending] ?? 'text/plain; charset=utf-8';
+    return { type, text: ending === '.ts' ? compile(source) : source };
+}
+/** What the browser calls the file. */
+function renamePageFile(name) {
+    return name.replace(/\.ts$/, '.js');
+}
+function compile(source) {
+    return (0,external_node_module_namespaceObject.stripTypeScriptTypes)(source).replace(/(?<=^(?:import|export|\}) .*'\.\/[\w-]+)\.ts(?=';$)/gm, '.js');
+}
+
+;// CONCATENATED MODULE: ./build/js/demo/page/files.js
+// The files of the demo's page: its own from browser/, compiled, and those of packages. A build writes them beside the
+// bundle (scripts/build.ts), which reads them from there. Used by demo.ts.
+
+
+
 /** Path in the page → a package, and its file. */
 const PACKAGED = {
     '/package/marked.js': ['marked', 'lib/marked.esm.js'],
@@ -9590,17 +9609,20 @@ const PAGE_PACKAGES = Object.values(PACKAGED).map(([name]) => name);
 /** From the sources: `root` is a checkout with its packages. */
 function compilePage(root) {
     const folder = (0,external_node_path_.join)(root, 'src/demo/page/browser');
-    const own = listFiles(folder).map(name => toPageFile(name, (0,external_node_fs_namespaceObject.readFileSync)((0,external_node_path_.join)(folder, name), 'utf8')));
+    const own = listFiles(folder).map(name => compileFile(name, (0,external_node_fs_namespaceObject.readFileSync)((0,external_node_path_.join)(folder, name), 'utf8')));
     const packaged = Object.entries(PACKAGED).map(([path, [name, file]]) => {
         const text = (0,external_node_fs_namespaceObject.readFileSync)((0,external_node_path_.join)(root, 'node_modules', name, file), 'utf8');
         // Their source maps are not a part of the page.
-        return describeFile(path, text.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n'));
+        return [path, compilePageFile(path, text.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n'))];
     });
     return Object.fromEntries([...own, ...packaged]);
 }
 /** What `writePage` has written into the folder. */
 function files_readPage(folder) {
-    return Object.fromEntries(listFiles(folder).map(name => describeFile(`/${name}`, (0,external_node_fs_namespaceObject.readFileSync)((0,external_node_path_.join)(folder, name), 'utf8'))));
+    return Object.fromEntries(listFiles(folder).map(name => [
+        `/${name}`,
+        compilePageFile(name, (0,external_node_fs_namespaceObject.readFileSync)((0,external_node_path_.join)(folder, name), 'utf8')),
+    ]));
 }
 function writePage(folder, files) {
     for (const [path, { text }] of Object.entries(files)) {
@@ -9613,19 +9635,10 @@ function listFiles(folder) {
         .filter(name => (0,external_node_path_.extname)(name) !== '')
         .map(name => name.replaceAll(external_node_path_.sep, '/'));
 }
-function toPageFile(name, text) {
-    return (0,external_node_path_.extname)(name) === '.ts'
-        ? describeFile(`/${name.replace(/\.ts$/, '.js')}`, compile(text))
-        : describeFile(`/${name}`, text);
-}
-function describeFile(path, text) {
-    return [path, { type: CONTENT_TYPES[(0,external_node_path_.extname)(path)] ?? 'text/plain; charset=utf-8', text }];
-}
-/** Browsers take TypeScript without its types; packages are files of the page. */
-function compile(source) {
-    return (0,external_node_module_namespaceObject.stripTypeScriptTypes)(source)
-        .replace(/(?<=^(?:import|export|\}) .*'\.\/[\w-]+)\.ts(?=';$)/gm, '.js')
-        .replace(/(?<=^import .* from ')(marked|dompurify)(?=';$)/gm, './package/$1.js');
+/** Packages are files of the page, too. */
+function compileFile(name, source) {
+    const text = source.replace(/(?<=^import .* from ')(marked|dompurify)(?=';$)/gm, './package/$1.js');
+    return [`/${renamePageFile(name)}`, compilePageFile(name, text)];
 }
 
 // EXTERNAL MODULE: external "node:http"
@@ -9695,7 +9708,8 @@ function answer(request, response, options) {
     const port = request.socket.localPort;
     if (host !== `127.0.0.1:${port}` && host !== `localhost:${port}`)
         return void refuse(response, 421, `the demo's page is at http://127.0.0.1:${port}`);
-    const { pathname } = new URL(request.url ?? '/', `http://${host}`);
+    // As it was sent: for the URL parser, some paths are addresses (`//`), or none at all.
+    const [pathname = '/'] = (request.url ?? '/').split('?');
     if (!pathname.startsWith('/api/'))
         return void sendFile(request, response, findFile(options.files, pathname));
     if (!secrets_isSame(authorization, `Bearer ${options.key}`))
@@ -10025,6 +10039,1654 @@ async function* readEvents(body) {
                 yield { type: read('event') ?? 'message', data };
         }
     }
+}
+
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
+;// CONCATENATED MODULE: ./build/js/shared/reset.js
+// Closes a connection so that the other side notices at once. Used by tunnel and gateway.
+/**
+ * Sends a TCP reset, which arrives even if the other side does not read. Two kinds of socket are destroyed instead:
+ * one with a FIN under way, because libuv refuses to reset it (EINVAL) and Node.js 24 then takes it for closed, so that
+ * nothing is sent and the process never exits; and one that is still connecting, because Node.js would wait for the
+ * connection in order to reset it, on a dead link for two minutes.
+ */
+function resetSocket(socket) {
+    if (socket.connecting || (socket.writableEnded && !socket.writableFinished))
+        socket.destroy();
+    else
+        socket.resetAndDestroy();
+}
+
+;// CONCATENATED MODULE: ./build/js/tunnel/wire/challenge.js
+// How a client proves that it knows the server's secret (bore, src/auth.rs). Used by handshake.ts,
+// retry/server-rotation.ts and our own bore server.
+
+/** A secret as an HMAC key. As a KeyObject, one answer takes 3 µs; with the bytes of the key it would take 25 µs. */
+function deriveKey(secret) {
+    return (0,external_node_crypto_.createSecretKey)((0,external_node_crypto_.createHash)('sha256').update(secret).digest());
+}
+/** The answer, in hex, to a challenge, which is a UUID: HMAC-SHA256 of its 16 raw bytes (bore, src/auth.rs). */
+function answerChallenge(key, challenge) {
+    return (0,external_node_crypto_.createHmac)('sha256', key).update(challenge.replaceAll('-', ''), 'hex').digest('hex');
+}
+
+;// CONCATENATED MODULE: ./build/js/tunnel/wire/protocol.js
+// The wire protocol of bore 0.5 and 0.6 (ekzhang/bore, src/shared.rs): messages and frames. No I/O; used by our client
+// and our bore server.
+
+/** The control port of every real bore server, which cannot be configured. */
+const protocol_DEFAULT_CONTROL_PORT = 7835;
+/** Longest JSON of a frame, in bytes, the NUL not counted (bore's MAX_FRAME_LENGTH). */
+const MAX_FRAME_LENGTH = 256;
+/** The real server drops a client that sends nothing for this long (bore's NETWORK_TIMEOUT). */
+const NETWORK_TIMEOUT_MS = 3_000;
+/** The real server sends a heartbeat at least this often. */
+const HEARTBEAT_INTERVAL_MS = 500;
+/** The real server keeps a visitor waiting for `Accept` this long. */
+const PENDING_VISITOR_MS = 10_000;
+/** The texts of the server's `Error` frames, the only way to distinguish them (bore, src/server.rs). */
+const ERROR_TEXT = {
+    invalidSecret: 'invalid secret',
+    secretRequired: 'server requires secret, but no secret was provided',
+    portOutOfRange: 'client port number not in allowed range',
+    portForbidden: 'permission denied',
+    portTaken: 'port already in use',
+    bindFailed: 'failed to bind to port',
+    noPortFree: 'failed to find an available port',
+};
+const port = pipe(number(), integer(), minValue(0), maxValue(65_535));
+const id = pipe(string(), uuid());
+const clientMessage = union([
+    /** The first frame on every connection to a server with a secret, in answer to its `Challenge`: see challenge.ts. */
+    strictObject({ Authenticate: string() }),
+    /** The request of a control connection: opens this public port, or any if it is 0. */
+    strictObject({ Hello: port }),
+    /** The request of a data connection: takes the visitor of this id. The visitor's bytes follow in both directions. */
+    strictObject({ Accept: id }),
+]);
+const serverMessage = union([
+    /** At least every 500 ms on the control connection, so that a dead link is noticed. */
+    literal('Heartbeat'),
+    /** On the control connection when a visitor comes: the server waits 10 s for an `Accept` of this id. */
+    strictObject({ Connection: id }),
+    /** The first frame on every connection if the server has a secret; otherwise there is none. */
+    strictObject({ Challenge: id }),
+    /** Answers `Hello`: the public port that was opened. */
+    strictObject({ Hello: port }),
+    /**
+     * The answer to an `Authenticate` or `Hello` that is refused; then the server hangs up. A wrong `Accept` gets none.
+     */
+    strictObject({ Error: string() }),
+]);
+/** A message as text, as it is sent. All of it is ASCII, except the text of an `Error`. */
+function renderFrame(message) {
+    return `${JSON.stringify(message)}\0`;
+}
+/** A message in bytes. */
+function encodeFrame(message) {
+    return Buffer.from(renderFrame(message));
+}
+const PLAIN_ID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
+/** In bytes. Shorter frames are not parsed: in a flood of NULs, each would cost an error of JSON.parse, 8 µs. */
+const SHORTEST_MESSAGE = '{"Hello":0}'.length;
+/** The message in a frame, or undefined if no bore server sends it. */
+function decodeServerMessage(frame) {
+    if (frame.length < SHORTEST_MESSAGE)
+        return undefined;
+    return decodePlain(frame.toString('latin1')) ?? decode(serverMessage, frame);
+}
+/** Decodes the two messages that come for every visitor, as the Rust server writes them: far faster than the schema. */
+function decodePlain(text) {
+    const isChallenge = text.startsWith('{"Challenge":"');
+    if (!(isChallenge || text.startsWith('{"Connection":"')) || !text.endsWith('"}'))
+        return undefined;
+    const id = text.slice(isChallenge ? 14 : 15, -2);
+    if (!PLAIN_ID.test(id))
+        return undefined;
+    return isChallenge ? { Challenge: id } : { Connection: id };
+}
+/** The message in a frame, or undefined if no bore client sends it. */
+function decodeClientMessage(frame) {
+    if (frame.length < SHORTEST_MESSAGE)
+        return undefined;
+    return decode(clientMessage, frame);
+}
+function decode(schema, frame) {
+    try {
+        const result = safeParse(schema, JSON.parse(frame.toString('utf8')));
+        return result.success ? result.output : undefined;
+    }
+    catch {
+        return undefined; // not JSON
+    }
+}
+/** Cuts a byte stream into frames. Once `next` has returned undefined, it holds less than a frame. */
+class FrameDecoder {
+    #rest = Buffer.alloc(0);
+    push(chunk) {
+        this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    }
+    /** The next frame without its NUL, or undefined if more bytes are needed. Throws FrameTooLong. */
+    next() {
+        const end = this.#rest.subarray(0, MAX_FRAME_LENGTH + 1).indexOf(0);
+        if (end === -1) {
+            if (this.#rest.length <= MAX_FRAME_LENGTH)
+                return undefined;
+            throw new FrameTooLong(this.takeRest());
+        }
+        const frame = this.#rest.subarray(0, end);
+        this.#rest = this.#rest.subarray(end + 1);
+        return frame;
+    }
+    /** Removes and returns the bytes after the last frame. */
+    takeRest() {
+        const rest = this.#rest;
+        this.#rest = Buffer.alloc(0);
+        return rest;
+    }
+}
+/** More bytes without a NUL than any message has; `bytes` are the first of them. */
+class FrameTooLong extends Error {
+    bytes;
+    constructor(bytes) {
+        super(`a frame is longer than ${MAX_FRAME_LENGTH} bytes`);
+        this.name = 'FrameTooLong';
+        this.bytes = Buffer.from(bytes.subarray(0, MAX_FRAME_LENGTH));
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/tunnel/wire/frame-reader.js
+// Reads frames off a socket: one at a time in a handshake, then each as it comes. Used by session/ on our client's
+// side, and by server/server.ts on the other.
+
+/** No frame came: the other side hung up, or the time was over. `received`: bytes that are not a whole frame. */
+class NoFrame extends Error {
+    reason;
+    received;
+    constructor(reason, received, options) {
+        super(reason === 'ended' ? 'the connection was closed' : 'no frame came in time', options);
+        this.name = 'NoFrame';
+        this.reason = reason;
+        this.received = received;
+    }
+}
+/** Requires a socket that nothing else reads and that has an 'error' handler. */
+class FrameReader {
+    #socket;
+    #decoder = new FrameDecoder();
+    constructor(socket) {
+        this.#socket = socket;
+    }
+    /** Waits for one frame and consumes no byte after it. Rejects with NoFrame or FrameTooLong. */
+    async next(timeoutMs) {
+        const { promise, resolve, reject } = Promise.withResolvers();
+        const fail = (reason) => reject(new NoFrame(reason, this.#decoder.takeRest(), { cause: this.#socket.errored ?? undefined }));
+        const check = () => {
+            try {
+                const frame = this.#take();
+                if (frame !== undefined)
+                    resolve(frame);
+                else if (this.#socket.destroyed || this.#socket.readableEnded)
+                    fail('ended');
+            }
+            catch (error) {
+                reject(error);
+            }
+        };
+        let isOver = false;
+        // After a stall of this process the timer fires first, while what arrived in time is still unread.
+        const timer = setTimeout(() => setImmediate(() => isOver || fail('timeout')), timeoutMs);
+        const events = ['readable', 'end', 'close'];
+        for (const event of events)
+            this.#socket.on(event, check);
+        check();
+        try {
+            return await promise;
+        }
+        finally {
+            isOver = true;
+            clearTimeout(timer);
+            for (const event of events)
+                this.#socket.off(event, check);
+        }
+    }
+    /** Calls `onFrame` with every frame from now on, and `onBroken` once if the bytes cannot be a frame. */
+    follow(onFrame, onBroken) {
+        const onData = (chunk) => {
+            try {
+                this.#decoder.push(chunk);
+                for (let frame = this.#decoder.next(); frame; frame = this.#decoder.next())
+                    onFrame(frame);
+            }
+            catch (error) {
+                this.#socket.off('data', onData).resume();
+                onBroken(error);
+            }
+        };
+        this.#socket.on('data', onData);
+        onData(Buffer.alloc(0)); // frames that came together with the last one of the handshake
+    }
+    /** Stops reading: puts the bytes after the last frame back into the socket. */
+    release() {
+        const rest = this.#decoder.takeRest();
+        if (rest.length > 0)
+            this.#socket.unshift(rest);
+    }
+    #take() {
+        for (;;) {
+            const frame = this.#decoder.next();
+            if (frame !== undefined)
+                return frame;
+            const chunk = this.#socket.read();
+            if (!Buffer.isBuffer(chunk))
+                return undefined;
+            this.#decoder.push(chunk);
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/tunnel/server/pending-visitors.js
+// The visitors of our bore server: waiting for a client to accept them, or connected. Used by server.ts.
+
+
+
+class PendingVisitors {
+    #max;
+    #waiting = new Map();
+    #all = new Set();
+    constructor(max) {
+        this.#max = max;
+    }
+    /** Visitors waiting or connected. */
+    get size() {
+        return this.#all.size;
+    }
+    /** Keeps a visitor, paused, for PENDING_VISITOR_MS. Returns its id; if there are too many, resets it: undefined. */
+    add(visitor) {
+        visitor.on('error', () => { });
+        if (this.#all.size >= this.#max) {
+            resetSocket(visitor);
+            return undefined;
+        }
+        const id = (0,external_node_crypto_.randomUUID)();
+        const timer = setTimeout(() => visitor.destroy(), PENDING_VISITOR_MS);
+        this.#all.add(visitor);
+        this.#waiting.set(id, { visitor, timer });
+        visitor.once('close', () => {
+            clearTimeout(timer);
+            this.#waiting.delete(id);
+            this.#all.delete(visitor);
+        });
+        return id;
+    }
+    /** Joins the visitor `id` with `socket`, both directions to their ends. False if no such visitor waits. */
+    connect(id, socket) {
+        const waiting = this.#waiting.get(id);
+        if (waiting === undefined)
+            return false;
+        clearTimeout(waiting.timer);
+        this.#waiting.delete(id);
+        pending_visitors_join(socket, waiting.visitor);
+        return true;
+    }
+    stop() {
+        for (const visitor of this.#all)
+            resetSocket(visitor);
+    }
+}
+/** Passes on bytes and ends in both directions; when one connection breaks, the other one is reset. */
+function pending_visitors_join(one, other) {
+    for (const [from, to] of [
+        [one, other],
+        [other, one],
+    ]) {
+        from.pipe(to);
+        from.once('close', () => {
+            if (!from.readableEnded)
+                resetSocket(to);
+            else if (!from.writableFinished)
+                to.destroy();
+        });
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/tunnel/server/server.js
+// A bore server, for `expose demo`, `expose server` and the tests. Behaves like the real one (bore 0.6.0,
+// src/server.rs), but frees a port as soon as its owner hangs up. A connection that fails does not affect the others.
+
+
+
+
+
+
+
+
+
+/** As many as the real server makes: enough to find a free port among many that are in use. */
+const RANDOM_PORT_ATTEMPTS = 150;
+/** Resolves when it listens; rejects with the error of node:net if it cannot. */
+async function startBoreServer(options = {}) {
+    const server = new Bore(options);
+    await server.listen(options.controlPort ?? 0);
+    return server;
+}
+class Bore {
+    host;
+    #bindTunnels;
+    #range;
+    #key;
+    #logger;
+    #pending;
+    #sockets = new Set();
+    #ports = new Set();
+    #control;
+    #controlPort = 0;
+    constructor(options) {
+        this.host = options.host ?? '127.0.0.1';
+        this.#bindTunnels = options.bindTunnels ?? this.host;
+        this.#range = [options.minPort ?? 1_024, options.maxPort ?? 65_535];
+        this.#key = options.secret === undefined ? undefined : deriveKey(options.secret);
+        this.#logger = options.logger;
+        this.#pending = new PendingVisitors(options.maxVisitors ?? 1_024);
+        this.#control = (0,external_node_net_.createServer)({ allowHalfOpen: true, noDelay: true }, socket => void this.#serve(socket));
+    }
+    get tunnels() {
+        return this.#ports.size;
+    }
+    get visitors() {
+        return this.#pending.size;
+    }
+    get controlPort() {
+        return this.#controlPort;
+    }
+    async listen(port) {
+        await (0,external_node_events_.once)(this.#control.listen(port, this.host), 'listening');
+        this.#controlPort = findPort(this.#control);
+    }
+    async stop() {
+        const servers = [this.#control, ...this.#ports];
+        const closed = servers.map(server => new Promise(resolve => server.close(resolve)));
+        for (const socket of this.#sockets)
+            resetSocket(socket);
+        this.#pending.stop();
+        await Promise.all(closed);
+    }
+    async #serve(socket) {
+        this.#sockets.add(socket);
+        socket.on('error', () => { }).once('close', () => this.#sockets.delete(socket));
+        const reader = new FrameReader(socket);
+        try {
+            const refusal = this.#key && (await challenge(socket, reader, this.#key));
+            if (refusal !== undefined)
+                return server_refuse(socket, refusal);
+            const request = await readRequest(reader);
+            if (request !== undefined && 'Hello' in request)
+                return await this.#openPort(socket, request.Hello);
+            if (request === undefined || !('Accept' in request))
+                return void socket.destroy();
+            reader.release();
+            if (!this.#pending.connect(request.Accept, socket))
+                socket.destroy();
+        }
+        catch (error) {
+            this.#logger?.debug(`a connection was dropped: ${String(error)}`);
+            socket.destroy();
+        }
+    }
+    async #openPort(control, wanted) {
+        const listener = (0,external_node_net_.createServer)({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, visitor => {
+            const id = this.#pending.add(visitor);
+            if (id !== undefined)
+                server_send(control, { Connection: id });
+        });
+        const refusal = await this.#listenWithin(listener, wanted);
+        if (refusal !== undefined)
+            return server_refuse(control, refusal);
+        const port = findPort(listener);
+        this.#ports.add(listener);
+        const heartbeat = setInterval(() => server_send(control, 'Heartbeat'), HEARTBEAT_INTERVAL_MS);
+        const close = () => {
+            clearInterval(heartbeat);
+            listener.close();
+            if (this.#ports.delete(listener))
+                this.#logger?.info(`port ${port} is free again`);
+            control.destroy();
+        };
+        control.once('end', close).once('close', close).resume();
+        if (control.destroyed)
+            return close();
+        this.#logger?.info(`port ${port} is open`);
+        server_send(control, { Hello: port });
+        server_send(control, 'Heartbeat');
+    }
+    /** Undefined when it listens, otherwise the error for the client. */
+    async #listenWithin(listener, wanted) {
+        const [min, max] = this.#range;
+        if (wanted !== 0) {
+            if (wanted < min || wanted > max)
+                return ERROR_TEXT.portOutOfRange;
+            return await tryListen(listener, wanted, this.#bindTunnels);
+        }
+        for (let attempt = 0; attempt < RANDOM_PORT_ATTEMPTS; attempt += 1) {
+            const port = min + Math.floor(Math.random() * (max - min + 1));
+            if ((await tryListen(listener, port, this.#bindTunnels)) === undefined)
+                return undefined;
+        }
+        return ERROR_TEXT.noPortFree;
+    }
+}
+/** Undefined if the client proves that it knows the secret, otherwise the error for it. */
+async function challenge(socket, reader, key) {
+    const question = crypto.randomUUID();
+    server_send(socket, { Challenge: question });
+    const reply = await readRequest(reader);
+    if (reply === undefined || !('Authenticate' in reply))
+        return ERROR_TEXT.secretRequired;
+    const isRight = secrets_isSame(reply.Authenticate, answerChallenge(key, question));
+    return isRight ? undefined : ERROR_TEXT.invalidSecret;
+}
+async function readRequest(reader) {
+    return decodeClientMessage(await reader.next(NETWORK_TIMEOUT_MS));
+}
+async function tryListen(listener, port, host) {
+    try {
+        await (0,external_node_events_.once)(listener.listen(port, host), 'listening');
+        return undefined;
+    }
+    catch (error) {
+        if (errors_hasCode(error, 'EADDRINUSE'))
+            return ERROR_TEXT.portTaken;
+        return errors_hasCode(error, 'EACCES') ? ERROR_TEXT.portForbidden : ERROR_TEXT.bindFailed;
+    }
+}
+function server_send(socket, message) {
+    if (socket.writable)
+        socket.write(encodeFrame(message));
+}
+function server_refuse(socket, text) {
+    socket.end(encodeFrame({ Error: text }), () => socket.destroy());
+}
+function findPort(server) {
+    const address = server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+;// CONCATENATED MODULE: ./build/js/demo/bore.js
+// The demo's bore server, which can be cut and comes back on the same port. Used by the demo's story.
+
+
+/** An outage shows in the comment after 15 s; so much longer it lasts, for people to read it. */
+const CUT_MS = 25_000;
+class DemoBoreServer {
+    secret = (0,external_node_crypto_.randomBytes)(16).toString('hex');
+    #server;
+    #port = 0;
+    #timer;
+    #isStopped = false;
+    #work = Promise.resolve();
+    get address() {
+        return `127.0.0.1:${this.#port}`;
+    }
+    get isUp() {
+        return this.#server !== undefined;
+    }
+    start() {
+        return this.#next(async () => {
+            if (this.#server || this.#isStopped)
+                return;
+            this.#server = await startBoreServer({ secret: this.secret, controlPort: this.#port });
+            this.#port = this.#server.controlPort;
+        });
+    }
+    /** Stops it; it starts again by itself, and then `onBack` is called. Resolves with the time when that will be. */
+    async cut(onBack) {
+        await this.#next(() => this.#close());
+        this.#timer = setTimeout(() => void this.start().then(onBack), CUT_MS);
+        return new Date(Date.now() + CUT_MS);
+    }
+    /** Starts it before its time. */
+    async restore() {
+        clearTimeout(this.#timer);
+        await this.start();
+    }
+    stop() {
+        this.#isStopped = true;
+        clearTimeout(this.#timer);
+        return this.#next(() => this.#close());
+    }
+    async #close() {
+        const server = this.#server;
+        this.#server = undefined;
+        await server?.stop();
+    }
+    /** One step at a time: a button may be pressed twice. */
+    #next(step) {
+        this.#work = this.#work.then(step);
+        return this.#work;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/demo/github/exchange.js
+// One request to the server that plays GitHub and its answer; pages, refusals and the headers that GitHub sends with
+// everything. Used by all routes.
+/** Called with every exchange of every server in this process: the tests check them all here. */
+const exchangeListeners = new Set();
+function publish(exchange) {
+    for (const listener of exchangeListeners)
+        listener(exchange);
+}
+const NO_ACCESS = 'Resource not accessible by integration';
+function exchange_refuse(status, message, errors) {
+    const documentation_url = 'https://docs.github.com/rest';
+    return {
+        status,
+        body: { message, ...(errors && { errors }), documentation_url, status: String(status) },
+    };
+}
+const notFound = () => exchange_refuse(404, 'Not Found');
+/** A field of the body that is missing or wrong, in GitHub's words. */
+function refuseField(resource, field, code = 'missing_field') {
+    return exchange_refuse(422, 'Validation Failed', [{ resource, field, code }]);
+}
+/** A field of the body; undefined where it is not there or of another type. */
+function readString({ body }, name) {
+    const value = readField(body, name);
+    return typeof value === 'string' ? value : undefined;
+}
+function readBoolean({ body }, name) {
+    const value = readField(body, name);
+    return typeof value === 'boolean' ? value : undefined;
+}
+function readField(body, name) {
+    return typeof body === 'object' && body !== null ? Reflect.get(body, name) : undefined;
+}
+const DEFAULT_PAGE_SIZE = 30;
+const MAX_PAGE_SIZE = 100;
+/** One page, with the `Link` header of GitHub's lists if there are others. Links use the repository's id, as GitHub's do. */
+function takePage(items, { url }, state) {
+    const size = Math.min(readPositive(url, 'per_page') ?? DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE);
+    const page = readPositive(url, 'page') ?? 1;
+    const last = Math.max(1, Math.ceil(items.length / size));
+    const link = (rel, number) => {
+        const target = new URL(url);
+        target.pathname = url.pathname.replace(`/repos/${state.repository}`, repositoryPath(state.repository));
+        target.searchParams.set('page', String(number));
+        return `<${target}>; rel="${rel}"`;
+    };
+    const links = [
+        ...(page > 1 ? [link('prev', page - 1)] : []),
+        ...(page < last ? [link('next', page + 1), link('last', last)] : []),
+        ...(page > 1 ? [link('first', 1)] : []),
+    ];
+    return {
+        items: items.slice((page - 1) * size, page * size),
+        headers: links.length === 0 ? {} : { link: links.join(', ') },
+    };
+}
+function paginate(items, call, state) {
+    const page = takePage(items, call, state);
+    return { status: 200, body: page.items, headers: page.headers };
+}
+function readPositive(url, name) {
+    const value = Number(url.searchParams.get(name) ?? Number.NaN);
+    return Number.isInteger(value) && value > 0 ? value : undefined;
+}
+/** The path that stays the same when the repository is renamed. */
+function repositoryPath(fullName) {
+    return `/repositories/${idOf(fullName.toLowerCase())}`;
+}
+/** A number for a name: the same each time, and hardly ever that of another name. */
+function idOf(name) {
+    let id = 5381;
+    for (const character of name)
+        id = (id * 33 + (character.codePointAt(0) ?? 0)) % 900_000_000;
+    return id + 1;
+}
+/** GitHub's opaque ids. */
+function nodeId(kind, id) {
+    return Buffer.from(`${kind}${id}`).toString('base64');
+}
+
+;// CONCATENATED MODULE: ./build/js/demo/github/users.js
+// Users as GitHub describes them, and the route that shows one.
+
+const API = 'https://api.github.com';
+/** Accounts whose number is well known. */
+const IDS = {
+    'github-actions[bot]': 41_898_282,
+    'dependabot[bot]': 49_699_333,
+    ghost: 10_137,
+};
+function describeUser(login) {
+    const id = IDS[login] ?? idOf(login);
+    const isBot = login.endsWith('[bot]');
+    const url = `${API}/users/${encodeURIComponent(login)}`;
+    return {
+        login,
+        id,
+        node_id: nodeId('User', id),
+        avatar_url: `https://avatars.githubusercontent.com/u/${id}?v=4`,
+        gravatar_id: '',
+        url,
+        html_url: `https://github.com/${isBot ? `apps/${login.replace('[bot]', '')}` : login}`,
+        followers_url: `${url}/followers`,
+        following_url: `${url}/following{/other_user}`,
+        gists_url: `${url}/gists{/gist_id}`,
+        starred_url: `${url}/starred{/owner}{/repo}`,
+        subscriptions_url: `${url}/subscriptions`,
+        organizations_url: `${url}/orgs`,
+        repos_url: `${url}/repos`,
+        events_url: `${url}/events{/privacy}`,
+        received_events_url: `${url}/received_events`,
+        type: isBot ? 'Bot' : 'User',
+        user_view_type: 'public',
+        site_admin: false,
+    };
+}
+/** null for somebody whose account is gone. */
+function describeAuthor(login) {
+    return login === null ? null : describeUser(login ?? 'mona');
+}
+/** The routes outside of the repository; undefined where it is none of them. */
+function answerUsers(state, { method, url }) {
+    // A job's token belongs to an app's installation, not to a user.
+    if (method === 'GET' && url.pathname === '/user')
+        return exchange_refuse(403, 'Resource not accessible by integration');
+    const login = /^\/users\/([^/]+)$/.exec(url.pathname)?.[1];
+    if (method !== 'GET' || login === undefined)
+        return undefined;
+    const name = decodeURIComponent(login);
+    const known = name === state.login || state.comments.some(comment => comment.login === name);
+    if (!known)
+        return notFound();
+    const date = '2020-01-01T00:00:00Z';
+    const zero = { public_repos: 0, public_gists: 0, followers: 0, following: 0 };
+    const empty = {
+        name: null,
+        company: null,
+        blog: '',
+        location: null,
+        email: null,
+        hireable: null,
+        bio: null,
+    };
+    return {
+        status: 200,
+        body: { ...describeUser(name), ...zero, ...empty, created_at: date, updated_at: date },
+    };
+}
+/** The one query that a job's token needs: who am I? */
+function answerGraphql({ login }, call) {
+    if (call.token === '')
+        return exchange_refuse(401, 'This endpoint requires you to be authenticated.');
+    return { status: 200, body: { data: { viewer: { login } } } };
+}
+
+;// CONCATENATED MODULE: ./build/js/demo/github/repository.js
+// The repository and its commits as GitHub describes them.
+
+
+const repository_API = 'https://api.github.com';
+/** Names of `…_url` and what follows the repository's own address. */
+const ADDRESSES = {
+    archive: '/{archive_format}{/ref}',
+    assignees: '/assignees{/user}',
+    blobs: '/git/blobs{/sha}',
+    branches: '/branches{/branch}',
+    collaborators: '/collaborators{/collaborator}',
+    comments: '/comments{/number}',
+    commits: '/commits{/sha}',
+    compare: '/compare/{base}...{head}',
+    contents: '/contents/{+path}',
+    contributors: '/contributors',
+    deployments: '/deployments',
+    downloads: '/downloads',
+    events: '/events',
+    forks: '/forks',
+    git_commits: '/git/commits{/sha}',
+    git_refs: '/git/refs{/sha}',
+    git_tags: '/git/tags{/sha}',
+    hooks: '/hooks',
+    issue_comment: '/issues/comments{/number}',
+    issue_events: '/issues/events{/number}',
+    issues: '/issues{/number}',
+    keys: '/keys{/key_id}',
+    labels: '/labels{/name}',
+    languages: '/languages',
+    merges: '/merges',
+    milestones: '/milestones{/number}',
+    notifications: '/notifications{?since,all,participating}',
+    pulls: '/pulls{/number}',
+    releases: '/releases{/id}',
+    stargazers: '/stargazers',
+    statuses: '/statuses/{sha}',
+    subscribers: '/subscribers',
+    subscription: '/subscription',
+    tags: '/tags',
+    teams: '/teams',
+    trees: '/git/trees{/sha}',
+};
+const DATE = '2026-01-01T00:00:00Z';
+/** Has all that GitHub's `full-repository`, `repository` and `minimal-repository` require. */
+function describeRepository(fullName, isPrivate, isFork = false) {
+    const [owner = '', name = ''] = fullName.split('/');
+    const url = `${repository_API}/repos/${fullName}`;
+    const addresses = Object.entries(ADDRESSES).map(([key, rest]) => [`${key}_url`, url + rest]);
+    const counts = ['forks', 'forks_count', 'open_issues', 'open_issues_count', 'watchers', 'watchers_count'];
+    return {
+        ...Object.fromEntries(addresses),
+        ...Object.fromEntries(counts.map(key => [key, 0])),
+        id: idOf(fullName.toLowerCase()),
+        node_id: nodeId('Repository', idOf(fullName.toLowerCase())),
+        name,
+        full_name: fullName,
+        private: isPrivate,
+        visibility: isPrivate ? 'private' : 'public',
+        owner: describeUser(owner),
+        html_url: `https://github.com/${fullName}`,
+        description: null,
+        fork: isFork,
+        url,
+        git_url: `git://github.com/${fullName}.git`,
+        ssh_url: `git@github.com:${fullName}.git`,
+        clone_url: `https://github.com/${fullName}.git`,
+        svn_url: `https://github.com/${fullName}`,
+        mirror_url: null,
+        homepage: null,
+        language: 'TypeScript',
+        license: null,
+        size: 108,
+        default_branch: 'main',
+        stargazers_count: 0,
+        network_count: 0,
+        subscribers_count: 0,
+        has_issues: true,
+        has_projects: true,
+        has_wiki: true,
+        has_pages: false,
+        has_downloads: true,
+        has_discussions: false,
+        archived: false,
+        disabled: false,
+        pushed_at: DATE,
+        created_at: DATE,
+        updated_at: DATE,
+    };
+}
+/** A commit in the short form that runs carry. */
+function describeHeadCommit(sha) {
+    const person = { name: 'Mona', email: 'mona@example.com' };
+    return {
+        id: sha,
+        tree_id: sha,
+        message: 'Change the app',
+        timestamp: DATE,
+        author: person,
+        committer: person,
+    };
+}
+const REPOSITORY_ROUTES = [
+    [
+        /^GET $/,
+        ({ repository, isPrivate }) => ({ status: 200, body: describeRepository(repository, isPrivate) }),
+    ],
+    [/^GET \/commits\/([^/]+)$/, showCommit],
+];
+/** Every full commit id exists; of names, only those of the pull requests' branches and the default branch do. */
+function showCommit(state, _call, ref) {
+    const pull = state.pulls.find(({ head }) => head.ref === ref);
+    const sha = /^[0-9a-f]{40}$/.test(ref) ? ref : (pull?.head.sha ?? (ref === 'main' ? '0'.repeat(40) : ''));
+    if (sha === '')
+        return exchange_refuse(422, `No commit found for SHA: ${ref}`);
+    const url = `${repository_API}/repos/${state.repository}/commits/${sha}`;
+    const person = { name: 'Mona', email: 'mona@example.com', date: DATE };
+    const tree = { sha, url: `${repository_API}/repos/${state.repository}/git/trees/${sha}` };
+    const commit = {
+        author: person,
+        committer: person,
+        message: 'Change the app',
+        comment_count: 0,
+        tree,
+        url,
+    };
+    const mona = describeUser('mona');
+    return {
+        status: 200,
+        body: {
+            sha,
+            node_id: nodeId('Commit', idOf(sha)),
+            url,
+            html_url: `https://github.com/${state.repository}/commit/${sha}`,
+            comments_url: `${url}/comments`,
+            commit,
+            author: mona,
+            committer: mona,
+            parents: [],
+        },
+    };
+}
+/**
+ * Where a request for a former name goes: 301, and for writes 307, after which clients repeat the method and the body
+ * (GitHub docs, "Follow redirects").
+ */
+function redirectFormerName(state, { method, url }) {
+    const former = state.formerNames.find(name => isBelow(url.pathname, `/repos/${name}`));
+    if (former === undefined)
+        return undefined;
+    const target = new URL(url);
+    target.pathname = url.pathname.replace(`/repos/${former}`, repositoryPath(state.repository));
+    const [status, message] = method === 'GET' ? [301, 'Moved Permanently'] : [307, 'Temporary Redirect'];
+    const documentation_url = 'https://docs.github.com/rest/guides/best-practices-for-using-the-rest-api#follow-redirects';
+    return {
+        status: Number(status),
+        headers: { location: String(target) },
+        body: { message, url: String(target), documentation_url },
+    };
+}
+function isBelow(path, prefix) {
+    return path === prefix || path.startsWith(`${prefix}/`);
+}
+
+;// CONCATENATED MODULE: ./build/js/demo/github/state.js
+// What the server that plays GitHub knows: the shapes a test or the demo fills in, and what holds where they say
+// nothing.
+function createState(changes) {
+    return {
+        repository: 'octo/app',
+        formerNames: [],
+        isPrivate: false,
+        login: 'github-actions[bot]',
+        token: 'ghs_test',
+        pullRequests: 'write',
+        deployments: 'write',
+        actions: 'read',
+        comments: [],
+        pulls: [],
+        runs: {},
+        deploymentList: [],
+        roles: {},
+        reactions: [],
+        faults: [],
+        ...changes,
+    };
+}
+/** Higher than all that are there. */
+function nextId(taken) {
+    return Math.max(1000, ...taken.map(({ id }) => id)) + 1;
+}
+
+;// CONCATENATED MODULE: ./build/js/demo/github/comments.js
+// The comments of issues and pull requests.
+
+
+
+
+const MAX_BODY_LENGTH = 65_536;
+const LONG_AGO = '2026-01-01T00:00:00Z';
+const COMMENT_ROUTES = [
+    [/^GET \/issues\/(\d+)\/comments$/, listComments],
+    [/^POST \/issues\/(\d+)\/comments$/, createComment],
+    [/^GET \/issues\/comments\/(\d+)$/, showComment],
+    [/^PATCH \/issues\/comments\/(\d+)$/, editComment],
+    [/^DELETE \/issues\/comments\/(\d+)$/, deleteComment],
+];
+function listComments(state, call, issue = '') {
+    const since = Date.parse(call.url.searchParams.get('since') ?? LONG_AGO);
+    const found = state.comments.filter(comment => comment.issue === Number(issue) && Date.parse(comment.updatedAt ?? LONG_AGO) >= since);
+    return paginate(found.map(comment => describeComment(state, comment)), call, state);
+}
+function createComment(state, call, issue = '') {
+    const refusal = refuseWrite(state, call);
+    if (refusal)
+        return refusal;
+    const pull = state.pulls.find(({ number }) => number === Number(issue));
+    if (pull?.locked)
+        return exchange_refuse(403, 'Unable to create comment because issue is locked.');
+    const now = new Date().toISOString();
+    const comment = {
+        id: nextId(state.comments),
+        issue: Number(issue),
+        login: state.login,
+        body: readString(call, 'body') ?? '',
+        createdAt: now,
+        updatedAt: now,
+    };
+    state.comments.push(comment);
+    const described = describeComment(state, comment);
+    return { status: 201, body: described, headers: { location: described.url } };
+}
+function showComment(state, _call, id = '') {
+    const comment = findComment(state, id);
+    return comment ? { status: 200, body: describeComment(state, comment) } : notFound();
+}
+function editComment(state, call, id = '') {
+    const comment = findComment(state, id);
+    if (comment === undefined)
+        return notFound();
+    const refusal = refuseWrite(state, call);
+    if (refusal)
+        return refusal;
+    comment.body = readString(call, 'body') ?? '';
+    comment.updatedAt = new Date().toISOString();
+    return { status: 200, body: describeComment(state, comment) };
+}
+function deleteComment(state, call, id = '') {
+    const comment = findComment(state, id);
+    if (comment === undefined)
+        return notFound();
+    const refusal = refuseAccess(state, call);
+    if (refusal)
+        return refusal;
+    state.comments.splice(state.comments.indexOf(comment), 1);
+    return { status: 204 };
+}
+function findComment(state, id) {
+    return state.comments.find(candidate => candidate.id === Number(id));
+}
+function refuseAccess(state, call) {
+    if (call.token === '')
+        return exchange_refuse(401, 'Requires authentication');
+    return state.pullRequests === 'write' ? undefined : exchange_refuse(403, NO_ACCESS);
+}
+function refuseWrite(state, call) {
+    const refusal = refuseAccess(state, call);
+    if (refusal)
+        return refusal;
+    const text = readString(call, 'body') ?? '';
+    const invalid = (message) => exchange_refuse(422, 'Validation Failed', [
+        { resource: 'IssueComment', code: 'unprocessable', field: 'data', message },
+    ]);
+    if (text.trim() === '')
+        return invalid('Body cannot be blank');
+    return text.length > MAX_BODY_LENGTH
+        ? invalid('Body is too long (maximum is 65536 characters)')
+        : undefined;
+}
+function describeComment({ repository }, comment) {
+    const { id, issue, login, body, createdAt = LONG_AGO, updatedAt = createdAt } = comment;
+    const url = `${repository_API}/repos/${repository}/issues/comments/${id}`;
+    return {
+        id,
+        node_id: nodeId('IssueComment', id),
+        url,
+        html_url: `https://github.com/${repository}/pull/${issue}#issuecomment-${id}`,
+        issue_url: `${repository_API}/repos/${repository}/issues/${issue}`,
+        body,
+        user: describeAuthor(login),
+        created_at: createdAt,
+        updated_at: updatedAt,
+        author_association: login?.endsWith('[bot]') ? 'NONE' : 'CONTRIBUTOR',
+        performed_via_github_app: null,
+    };
+}
+
+;// CONCATENATED MODULE: ./build/js/demo/github/deployments.js
+// Deployments and their statuses.
+
+
+
+
+const STATES = ['error', 'failure', 'inactive', 'in_progress', 'queued', 'pending', 'success'];
+const DEPLOYMENT_ROUTES = [
+    [/^GET \/deployments$/, listDeployments],
+    [/^POST \/deployments$/, createDeployment],
+    [/^GET \/deployments\/(\d+)$/, showDeployment],
+    [/^DELETE \/deployments\/(\d+)$/, deleteDeployment],
+    [/^GET \/deployments\/(\d+)\/statuses$/, listStatuses],
+    [/^POST \/deployments\/(\d+)\/statuses$/, createStatus],
+    [/^GET \/deployments\/(\d+)\/statuses\/(\d+)$/, showStatus],
+];
+/** Newest first. */
+function listDeployments(state, call) {
+    const found = state.deploymentList.filter(deployment => ['sha', 'ref', 'task', 'environment'].every(name => {
+        const wanted = call.url.searchParams.get(name);
+        return wanted === null || wanted === 'none' || deployment[name] === wanted;
+    }));
+    return paginate(found.reverse().map(deployment => describeDeployment(state, deployment)), call, state);
+}
+function createDeployment(state, call) {
+    const refusal = deployments_refuseWrite(state, call);
+    if (refusal)
+        return refusal;
+    const ref = readString(call, 'ref') ?? '';
+    if (ref === '')
+        return refuseField('Deployment', 'ref');
+    const sha = resolveRef(state, ref);
+    if (sha === undefined)
+        return exchange_refuse(422, `No ref found for: ${ref}`);
+    // Without `required_contexts: []`, all commit statuses must be green; those of a running job never are.
+    if (readField(call.body, 'required_contexts') === undefined)
+        return exchange_refuse(409, `Conflict: Commit status checks failed for ${ref}.`);
+    if (readBoolean(call, 'auto_merge') !== false && sha !== '0'.repeat(40))
+        return exchange_refuse(409, `Conflict merging main into ${ref}.`);
+    const environment = readString(call, 'environment') ?? 'production';
+    const deployment = {
+        id: nextId(state.deploymentList),
+        sha,
+        ref,
+        task: readString(call, 'task') ?? 'deploy',
+        environment,
+        description: readString(call, 'description') ?? null,
+        payload: readField(call.body, 'payload') ?? {},
+        transient: readBoolean(call, 'transient_environment') ?? false,
+        production: readBoolean(call, 'production_environment') ?? environment === 'production',
+        login: state.login,
+        createdAt: new Date().toISOString(),
+        statuses: [],
+    };
+    state.deploymentList.push(deployment);
+    return { status: 201, body: describeDeployment(state, deployment) };
+}
+/** Every commit exists, and every branch: only names that git forbids do not. */
+function resolveRef({ pulls }, ref) {
+    if (/^[0-9a-f]{40}$/.test(ref))
+        return ref;
+    if (/[\s~^:?*[\\]|\.\.|\/$/.test(ref))
+        return undefined;
+    const name = ref.replace(/^refs\/heads\//, '');
+    return pulls.find(({ head }) => head.ref === name)?.head.sha ?? '0'.repeat(40);
+}
+function showDeployment(state, _call, id = '') {
+    const deployment = findDeployment(state, id);
+    return deployment ? { status: 200, body: describeDeployment(state, deployment) } : notFound();
+}
+function deleteDeployment(state, call, id = '') {
+    const refusal = deployments_refuseWrite(state, call);
+    if (refusal)
+        return refusal;
+    const deployment = findDeployment(state, id);
+    if (deployment === undefined)
+        return notFound();
+    const isOnly = state.deploymentList.filter(({ environment }) => environment === deployment.environment).length === 1;
+    const isActive = deployment.statuses.at(-1)?.state !== 'inactive';
+    if (isActive && !isOnly)
+        return exchange_refuse(422, 'We cannot delete an active deployment unless it is the only deployment in a given environment.');
+    state.deploymentList.splice(state.deploymentList.indexOf(deployment), 1);
+    return { status: 204 };
+}
+/** Newest first. */
+function listStatuses(state, call, id = '') {
+    const deployment = findDeployment(state, id);
+    if (deployment === undefined)
+        return notFound();
+    const statuses = [...deployment.statuses].reverse();
+    return paginate(statuses.map(status => describeStatus(state, deployment, status)), call, state);
+}
+function showStatus(state, _call, id = '', statusId = '') {
+    const deployment = findDeployment(state, id);
+    const status = deployment?.statuses.find(candidate => candidate.id === Number(statusId));
+    return deployment && status ? { status: 200, body: describeStatus(state, deployment, status) } : notFound();
+}
+function createStatus(state, call, id = '') {
+    const refusal = deployments_refuseWrite(state, call);
+    if (refusal)
+        return refusal;
+    const deployment = findDeployment(state, id);
+    if (deployment === undefined)
+        return notFound();
+    const wanted = readString(call, 'state') ?? '';
+    if (!STATES.includes(wanted))
+        return refuseField('DeploymentStatus', 'state', 'custom');
+    const description = readString(call, 'description') ?? '';
+    if (description.length > 140)
+        return exchange_refuse(422, 'Validation Failed', [
+            {
+                resource: 'DeploymentStatus',
+                code: 'custom',
+                field: 'description',
+                message: 'description is too long (maximum is 140 characters)',
+            },
+        ]);
+    const status = addStatus(state, deployment, {
+        state: wanted,
+        description,
+        environmentUrl: readString(call, 'environment_url') ?? '',
+        logUrl: readString(call, 'log_url') ?? readString(call, 'target_url') ?? '',
+    });
+    if (wanted === 'success' && readBoolean(call, 'auto_inactive') !== false)
+        deactivateOthers(state, deployment);
+    return { status: 201, body: describeStatus(state, deployment, status) };
+}
+/** A success ends the earlier deployments of the environment, except transient and production ones (GitHub docs). */
+function deactivateOthers(state, current) {
+    for (const other of state.deploymentList) {
+        const sameEnvironment = other.environment === current.environment && other.id < current.id;
+        if (sameEnvironment &&
+            !other.transient &&
+            !other.production &&
+            other.statuses.at(-1)?.state === 'success')
+            addStatus(state, other, { state: 'inactive', description: '', environmentUrl: '', logUrl: '' });
+    }
+}
+function addStatus(state, deployment, status) {
+    const all = state.deploymentList.flatMap(({ statuses }) => statuses);
+    const added = { ...status, id: nextId(all), login: state.login, createdAt: new Date().toISOString() };
+    deployment.statuses.push(added);
+    return added;
+}
+function findDeployment(state, id) {
+    return state.deploymentList.find(candidate => candidate.id === Number(id));
+}
+function deployments_refuseWrite(state, call) {
+    if (call.token === '')
+        return exchange_refuse(401, 'Requires authentication');
+    return state.deployments === 'write' ? undefined : exchange_refuse(403, NO_ACCESS);
+}
+function describeDeployment({ repository }, deployment) {
+    const { id, sha, ref, task, environment, description, payload, login, createdAt } = deployment;
+    const url = `${repository_API}/repos/${repository}/deployments/${id}`;
+    return {
+        id,
+        node_id: nodeId('Deployment', id),
+        url,
+        statuses_url: `${url}/statuses`,
+        repository_url: `${repository_API}/repos/${repository}`,
+        sha,
+        ref,
+        task,
+        environment,
+        original_environment: environment,
+        description,
+        payload,
+        creator: describeAuthor(login),
+        created_at: createdAt,
+        updated_at: deployment.statuses.at(-1)?.createdAt ?? createdAt,
+        transient_environment: deployment.transient,
+        production_environment: deployment.production,
+        performed_via_github_app: null,
+    };
+}
+function describeStatus({ repository }, deployment, status) {
+    const deploymentUrl = `${repository_API}/repos/${repository}/deployments/${deployment.id}`;
+    return {
+        id: status.id,
+        node_id: nodeId('DeploymentStatus', status.id),
+        url: `${deploymentUrl}/statuses/${status.id}`,
+        deployment_url: deploymentUrl,
+        repository_url: `${repository_API}/repos/${repository}`,
+        state: status.state,
+        description: status.description,
+        environment: deployment.environment,
+        environment_url: status.environmentUrl,
+        log_url: status.logUrl,
+        target_url: status.logUrl,
+        creator: describeAuthor(status.login),
+        created_at: status.createdAt,
+        updated_at: status.createdAt,
+        performed_via_github_app: null,
+    };
+}
+
+;// CONCATENATED MODULE: ./build/js/demo/github/people.js
+// What people may do in the repository, and their reactions to comments.
+
+
+
+const PEOPLE_ROUTES = [
+    [/^GET \/collaborators\/([^/]+)\/permission$/, showPermission],
+    [/^POST \/issues\/comments\/(\d+)\/reactions$/, createReaction],
+];
+const REACTIONS = ['+1', '-1', 'laugh', 'confused', 'heart', 'hooray', 'rocket', 'eyes'];
+/** The old names of roles, which scripts compare: `maintain` shows as `write`, `triage` as `read`. */
+const PERMISSIONS = {
+    admin: 'admin',
+    maintain: 'write',
+    write: 'write',
+    triage: 'read',
+    read: 'read',
+};
+function showPermission({ roles, isPrivate }, call, login = '') {
+    if (call.token === '')
+        return exchange_refuse(401, 'Requires authentication');
+    const role = roles[login] ?? (isPrivate ? undefined : 'read');
+    if (role === undefined)
+        return notFound();
+    const user = { ...describeUser(login), role_name: role };
+    return { status: 200, body: { permission: PERMISSIONS[role] ?? 'none', role_name: role, user } };
+}
+function createReaction(state, call, comment = '') {
+    if (call.token === '')
+        return exchange_refuse(401, 'Requires authentication');
+    if (state.pullRequests !== 'write')
+        return exchange_refuse(403, NO_ACCESS);
+    if (!state.comments.some(({ id }) => id === Number(comment)))
+        return notFound();
+    const content = readString(call, 'content') ?? '';
+    if (!REACTIONS.includes(content))
+        return refuseField('Reaction', 'content', 'invalid');
+    const wanted = { comment: Number(comment), login: state.login, content };
+    const known = state.reactions.find(other => other.comment === wanted.comment && other.login === wanted.login && other.content === content);
+    const { id, login } = known ?? { id: nextId(state.reactions), ...wanted };
+    if (known === undefined)
+        state.reactions.push({ id, ...wanted });
+    const created_at = new Date().toISOString();
+    const body = { id, node_id: nodeId('Reaction', id), user: describeUser(login), content, created_at };
+    return { status: known === undefined ? 201 : 200, body };
+}
+
+;// CONCATENATED MODULE: ./build/js/demo/github/pulls.js
+// Pull requests: one, those with a head, those of a commit, and their labels.
+
+
+
+const pulls_DATE = '2026-01-01T00:00:00Z';
+const PULL_ROUTES = [
+    [/^GET \/pulls\/(\d+)$/, showPullRequest],
+    [/^GET \/pulls$/, listPullRequests],
+    [/^GET \/commits\/([^/]+)\/pulls$/, listPullRequestsOfCommit],
+    [/^GET \/issues\/(\d+)\/labels$/, listLabels],
+];
+function showPullRequest(state, _call, number = '') {
+    const pull = findPull(state, number);
+    if (pull === undefined)
+        return notFound();
+    const counts = { additions: 1, deletions: 1, changed_files: 1, commits: 1, review_comments: 0 };
+    const comments = state.comments.filter(({ issue }) => issue === pull.number).length;
+    return {
+        status: 200,
+        body: {
+            ...describePull(state, pull),
+            ...counts,
+            comments,
+            mergeable: null,
+            mergeable_state: 'unknown',
+            merged: pull.merged ?? false,
+            merged_by: pull.merged ? describeUser('mona') : null,
+            maintainer_can_modify: false,
+        },
+    };
+}
+/** `head` is `owner:branch`. */
+function listPullRequests(state, call) {
+    const { searchParams } = call.url;
+    const wanted = searchParams.get('state') ?? 'open';
+    const head = searchParams.get('head');
+    const found = state.pulls.filter(pull => (wanted === 'all' || pull.state === wanted) &&
+        (head === null || renderHead(state, pull).label === head));
+    return paginate(found.map(pull => describePull(state, pull)), call, state);
+}
+function listPullRequestsOfCommit(state, call, sha = '') {
+    const found = state.pulls.filter(({ head, commits = [] }) => head.sha === sha || commits.includes(sha));
+    return paginate(found.map(pull => describePull(state, pull)), call, state);
+}
+function listLabels(state, call, number = '') {
+    const labels = findPull(state, number)?.labels ?? [];
+    return paginate(labels.map(name => describeLabel(state, name)), call, state);
+}
+function findPull(state, number) {
+    return state.pulls.find(candidate => candidate.number === Number(number));
+}
+function renderHead(state, { head, number }) {
+    const [owner = 'unknown'] = (head.repo?.full_name ?? 'unknown').split('/');
+    const ref = head.ref ?? `change-${number}`;
+    const name = head.repo?.full_name;
+    return {
+        label: `${owner}:${ref}`,
+        ref,
+        sha: head.sha,
+        user: name === undefined ? null : describeUser(owner),
+        repo: name === undefined ? null : describeRepository(name, state.isPrivate, name !== state.repository),
+    };
+}
+/** The form of a list; `GET /pulls/{number}` adds to it. */
+function describePull(state, pull) {
+    const { number, merged = false } = pull;
+    const { repository, isPrivate } = state;
+    const [owner = ''] = repository.split('/');
+    const base = pull.base ?? { ref: 'main', sha: '0'.repeat(40) };
+    const api = `${repository_API}/repos/${repository}`;
+    const url = `${api}/pulls/${number}`;
+    const page = `https://github.com/${repository}/pull/${number}`;
+    const closedAt = pull.state === 'closed' ? pulls_DATE : null;
+    const links = {
+        html: page,
+        self: url,
+        issue: `${api}/issues/${number}`,
+        comments: `${api}/issues/${number}/comments`,
+        commits: `${url}/commits`,
+        statuses: `${api}/statuses/${pull.head.sha}`,
+        review_comments: `${url}/comments`,
+        review_comment: `${api}/pulls/comments{/number}`,
+    };
+    return {
+        id: idOf(`${repository}#${number}`),
+        node_id: nodeId('PullRequest', number),
+        number,
+        state: pull.state,
+        locked: pull.locked ?? false,
+        active_lock_reason: null,
+        title: pull.title ?? `Change ${number}`,
+        body: null,
+        user: describeAuthor(pull.login),
+        labels: (pull.labels ?? []).map(name => describeLabel(state, name)),
+        milestone: null,
+        draft: pull.draft ?? false,
+        assignee: null,
+        assignees: [],
+        requested_reviewers: [],
+        requested_teams: [],
+        head: renderHead(state, pull),
+        base: {
+            ...base,
+            label: `${owner}:${base.ref}`,
+            user: describeUser(owner),
+            repo: describeRepository(repository, isPrivate),
+        },
+        author_association: 'CONTRIBUTOR',
+        auto_merge: null,
+        created_at: pulls_DATE,
+        updated_at: pulls_DATE,
+        closed_at: closedAt,
+        merged_at: merged ? closedAt : null,
+        merge_commit_sha: null,
+        url,
+        html_url: page,
+        diff_url: `${page}.diff`,
+        patch_url: `${page}.patch`,
+        issue_url: links.issue,
+        comments_url: links.comments,
+        commits_url: links.commits,
+        statuses_url: links.statuses,
+        review_comments_url: links.review_comments,
+        review_comment_url: links.review_comment,
+        _links: Object.fromEntries(Object.entries(links).map(([name, href]) => [name, { href }])),
+    };
+}
+function describeLabel({ repository }, name) {
+    const url = `${repository_API}/repos/${repository}/labels/${encodeURIComponent(name)}`;
+    const id = idOf(name);
+    return { id, node_id: nodeId('Label', id), url, name, description: '', color: 'ededed', default: false };
+}
+
+;// CONCATENATED MODULE: ./build/js/demo/github/runs.js
+// Workflow runs.
+
+
+
+const runs_DATE = '2026-01-01T00:00:00Z';
+const RUN_ROUTES = [
+    [/^GET \/actions\/runs$/, listRuns],
+    [/^GET \/actions\/runs\/(\d+)$/, showRun],
+    [/^GET \/actions\/runs\/(\d+)\/attempts\/(\d+)$/, showRun],
+    [/^GET \/actions\/workflows\/([^/]+)\/runs$/, listRuns],
+];
+function showRun(state, _call, id = '', attempt) {
+    if (state.actions === 'none')
+        return exchange_refuse(403, NO_ACCESS);
+    const run = readRun(state, id);
+    if (run === undefined || Number(attempt ?? 1) > (run.attempt ?? 1))
+        return notFound();
+    const shown = attempt === undefined ? run : { ...run, attempt: Number(attempt) };
+    return { status: 200, body: describeRun(state, id, shown) };
+}
+/** Newest first. `workflow` is the name of the file. */
+function listRuns(state, call, workflow) {
+    if (state.actions === 'none')
+        return exchange_refuse(403, NO_ACCESS);
+    const all = Object.keys(state.runs)
+        .sort((a, b) => Number(b) - Number(a))
+        .map(id => describeRun(state, id, readRun(state, id) ?? {}));
+    const found = all.filter(run => (workflow === undefined || run.path.endsWith(`/${workflow}`)) && fits(run, call.url.searchParams));
+    const { items, headers } = takePage(found, call, state);
+    return { status: 200, body: { total_count: found.length, workflow_runs: items }, headers };
+}
+function fits(run, wanted) {
+    const equal = (name, ...values) => {
+        const value = wanted.get(name);
+        return value === null || values.includes(value);
+    };
+    return (equal('head_sha', run.head_sha) &&
+        equal('branch', run.head_branch) &&
+        equal('event', run.event) &&
+        equal('actor', run.actor.login) &&
+        equal('status', run.status, run.conclusion));
+}
+function readRun({ runs }, id) {
+    const run = runs[id];
+    return typeof run === 'number' ? { attempt: run } : run;
+}
+function describeRun(state, id, run) {
+    const { repository, isPrivate } = state;
+    const { path = '.github/workflows/preview.yml', headRepository = repository, createdAt = runs_DATE } = run;
+    const api = `${repository_API}/repos/${repository}`;
+    const url = `${api}/actions/runs/${id}`;
+    const workflow = idOf(path);
+    const sha = run.headSha ?? '1'.repeat(40);
+    const actor = describeUser(run.actor ?? 'mona');
+    return {
+        id: Number(id),
+        node_id: nodeId('WorkflowRun', Number(id)),
+        name: 'Preview',
+        display_title: 'Change the app',
+        path,
+        event: run.event ?? 'pull_request',
+        run_number: Number(id),
+        run_attempt: run.attempt ?? 1,
+        status: run.status ?? 'in_progress',
+        conclusion: run.conclusion ?? null,
+        workflow_id: workflow,
+        head_branch: run.headBranch === undefined ? 'change' : run.headBranch,
+        head_sha: sha,
+        head_commit: describeHeadCommit(sha),
+        head_repository: describeRepository(headRepository, isPrivate, headRepository !== repository),
+        repository: describeRepository(repository, isPrivate),
+        pull_requests: (run.pullRequests ?? []).map(number => describeMinimalPull(state, number)),
+        actor,
+        triggering_actor: actor,
+        created_at: createdAt,
+        updated_at: createdAt,
+        run_started_at: createdAt,
+        url,
+        html_url: `https://github.com/${repository}/actions/runs/${id}`,
+        jobs_url: `${url}/jobs`,
+        logs_url: `${url}/logs`,
+        cancel_url: `${url}/cancel`,
+        rerun_url: `${url}/rerun`,
+        artifacts_url: `${url}/artifacts`,
+        check_suite_url: `${api}/check-suites/${id}`,
+        workflow_url: `${api}/actions/workflows/${workflow}`,
+    };
+}
+/** As `workflow_run.pull_requests` lists them. */
+function describeMinimalPull({ repository, pulls }, number) {
+    const pull = pulls.find(candidate => candidate.number === number);
+    const repo = (fullName) => ({
+        id: idOf(fullName.toLowerCase()),
+        name: fullName.split('/')[1] ?? '',
+        url: `${repository_API}/repos/${fullName}`,
+    });
+    return {
+        id: idOf(`${repository}#${number}`),
+        number,
+        url: `${repository_API}/repos/${repository}/pulls/${number}`,
+        head: {
+            ref: pull?.head.ref ?? `change-${number}`,
+            sha: pull?.head.sha ?? '1'.repeat(40),
+            repo: repo(pull?.head.repo?.full_name ?? repository),
+        },
+        base: { ref: pull?.base?.ref ?? 'main', sha: pull?.base?.sha ?? '0'.repeat(40), repo: repo(repository) },
+    };
+}
+
+;// CONCATENATED MODULE: ./build/js/demo/github/server.js
+// Plays the part of GitHub's API on loopback that the action uses, with GitHub's own status codes, headers and bodies.
+// Used by the demo, by tests, and by test/support/github-server.ts, which runs it alone: there it shows its state and log
+// at /_test/state and /_test/requests.
+
+
+
+
+
+
+
+
+
+
+
+const ROUTES = [
+    ...PEOPLE_ROUTES,
+    ...REPOSITORY_ROUTES,
+    ...COMMENT_ROUTES,
+    ...PULL_ROUTES,
+    ...RUN_ROUTES,
+    ...DEPLOYMENT_ROUTES,
+];
+const RATE_LIMIT = 5_000;
+async function startGitHubServer(changes = {}, onRequest = () => { }, { isOpen = false } = {}) {
+    const state = createState(changes);
+    const requests = [];
+    const record = (call, status) => {
+        const { pathname, search } = call.url;
+        const logged = { method: call.method, path: pathname + search, body: call.body, status };
+        requests.push(logged);
+        onRequest(logged);
+    };
+    const server = (0,external_node_http_.createServer)(async (request, response) => {
+        const call = await readCall(request).catch(() => undefined);
+        // The client hung up before its request was complete, or sent none that can be read.
+        if (call === undefined)
+            return void response.destroy();
+        const test = answerTest(call, isOpen, state, requests);
+        if (test)
+            return github_server_send(response, test);
+        const fault = takeFault(call, state);
+        if (fault && 'does' in fault) {
+            publish({ call, answer: undefined, fault: true });
+            record(call, 0);
+            if (fault.does === 'lose')
+                answerCall(call, state);
+            return fail(response, fault.does);
+        }
+        const answer = fault ? renderFault(fault) : addEtag(call, answerCall(call, state));
+        publish({ call, answer, fault: fault !== undefined });
+        github_server_send(response, answer, requests.length);
+        record(call, answer.status);
+    });
+    await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    if (address === null || typeof address === 'string')
+        throw new Error('the server has no port');
+    return {
+        url: `http://127.0.0.1:${address.port}`,
+        state,
+        requests,
+        async stop() {
+            const closed = new Promise(resolve => server.close(() => resolve()));
+            server.closeAllConnections();
+            await closed;
+        },
+    };
+}
+/** Marks a body that is not JSON. */
+const UNREADABLE = Symbol('unreadable');
+/** Rejects if the client hangs up, or sends a path that cannot be decoded. */
+async function readCall(request) {
+    const chunks = [];
+    for await (const chunk of request)
+        chunks.push(chunk);
+    const { headers, method = 'GET' } = request;
+    const token = (headers.authorization ?? '').replace(/^(token|bearer) /i, '');
+    const url = new URL(`http://${headers.host}${request.url}`);
+    decodeURIComponent(url.pathname);
+    return { method, url, headers, token, body: parseBody(Buffer.concat(chunks).toString()) };
+}
+function parseBody(text) {
+    if (text === '')
+        return undefined;
+    try {
+        return JSON.parse(text);
+    }
+    catch {
+        return UNREADABLE;
+    }
+}
+function github_server_send(response, { status, body, headers }, used = 0) {
+    response.writeHead(status, {
+        'content-type': 'application/json; charset=utf-8',
+        'x-github-media-type': 'github.v3; format=json',
+        'x-github-request-id': `0A1B:${used}`,
+        'x-ratelimit-limit': RATE_LIMIT,
+        'x-ratelimit-remaining': Math.max(1, RATE_LIMIT - used),
+        'x-ratelimit-used': used,
+        'x-ratelimit-reset': Math.ceil(Date.now() / 1000) + 3600,
+        'x-ratelimit-resource': 'core',
+        ...headers,
+    });
+    response.end(typeof body === 'string' || body === undefined ? body : JSON.stringify(body));
+}
+function fail(response, how) {
+    if (how === 'hang')
+        return;
+    if (how === 'cut' || how === 'lose')
+        return void response.destroy();
+    response.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': 1000 });
+    response.write('{"id":', () => response.destroy());
+}
+/** For tests that run in another process: shows everything, and changes the state. */
+function answerTest(call, isOpen, state, requests) {
+    if (!call.url.pathname.startsWith('/_test/'))
+        return undefined;
+    if (!isOpen)
+        return notFound();
+    if (call.url.pathname === '/_test/requests')
+        return { status: 200, body: requests };
+    if (call.url.pathname !== '/_test/state')
+        return notFound();
+    if (call.method === 'PATCH')
+        Object.assign(state, call.body);
+    return { status: 200, body: state };
+}
+function answerCall(call, state) {
+    if (call.body === UNREADABLE)
+        return exchange_refuse(400, 'Problems parsing JSON');
+    if (call.token !== '' && call.token !== state.token)
+        return exchange_refuse(401, 'Bad credentials');
+    // What is private does not exist for strangers.
+    if (state.isPrivate && call.token === '')
+        return notFound();
+    const { pathname } = call.url;
+    if (pathname === '/graphql')
+        return answerGraphql(state, call);
+    const prefix = [`/repos/${state.repository}`, repositoryPath(state.repository)].find(candidate => isBelow(pathname.toLowerCase(), candidate.toLowerCase()));
+    if (prefix === undefined)
+        return redirectFormerName(state, call) ?? answerUsers(state, call) ?? notFound();
+    const path = `${call.method} ${pathname.slice(prefix.length)}`;
+    for (const [pattern, handle] of ROUTES) {
+        const match = pattern.exec(path);
+        if (match)
+            return handle(state, call, ...match.slice(1).map(part => decodeURIComponent(part)));
+    }
+    return notFound();
+}
+/** As GitHub does: who has this answer already does not get it again. */
+function addEtag(call, answer) {
+    if (call.method !== 'GET' || answer.status !== 200)
+        return answer;
+    const digest = (0,external_node_crypto_.createHash)('sha256').update(JSON.stringify(answer.body)).digest('hex');
+    const headers = { ...answer.headers, etag: `W/"${digest}"` };
+    return call.headers['if-none-match'] === headers.etag ? { status: 304, headers } : { ...answer, headers };
+}
+function takeFault(call, state) {
+    for (const fault of state.faults) {
+        const fits = (fault.method ?? call.method) === call.method && fault.path.test(call.url.pathname);
+        if (!fits || fault.times === 0)
+            continue;
+        if (fault.after !== undefined && fault.after > 0) {
+            fault.after -= 1;
+            continue;
+        }
+        if (fault.times !== undefined)
+            fault.times -= 1;
+        return fault;
+    }
+    return undefined;
+}
+function renderFault(fault) {
+    const { status, message, headers = {}, body } = fault;
+    if (body === undefined)
+        return { ...exchange_refuse(status, message), headers };
+    return { status, body, headers: { 'content-type': 'text/html; charset=utf-8', ...headers } };
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/program.js
@@ -12887,8 +14549,6 @@ function env_findProblem(key, value, env) {
     return undefined;
 }
 
-// EXTERNAL MODULE: external "node:net"
-var external_node_net_ = __nccwpck_require__(7030);
 ;// CONCATENATED MODULE: external "node:dns/promises"
 const external_node_dns_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:dns/promises");
 ;// CONCATENATED MODULE: ./build/js/app/port/service-address.js
@@ -13392,7 +15052,7 @@ function listReadings(path) {
         if (variants.some(hasDotSegment))
             return { readings, isDoubtful: true };
         readings.push(...variants);
-        const next = decode(decoded);
+        const next = path_patterns_decode(decoded);
         if (next === decoded)
             return { readings, isDoubtful: false };
         if (next === undefined || round === MAX_DECODINGS)
@@ -13400,7 +15060,7 @@ function listReadings(path) {
         decoded = next;
     }
 }
-function decode(text) {
+function path_patterns_decode(text) {
     try {
         const decoded = decodeURIComponent(text);
         return decoded.includes('\0') ? undefined : decoded;
@@ -13802,131 +15462,6 @@ function renderChain(chain) {
 
 // EXTERNAL MODULE: external "node:url"
 var external_node_url_ = __nccwpck_require__(3136);
-;// CONCATENATED MODULE: ./build/js/tunnel/wire/protocol.js
-// The wire protocol of bore 0.5 and 0.6 (ekzhang/bore, src/shared.rs): messages and frames. No I/O; used by our client
-// and our bore server.
-
-/** The control port of every real bore server, which cannot be configured. */
-const protocol_DEFAULT_CONTROL_PORT = 7835;
-/** Longest JSON of a frame, in bytes, the NUL not counted (bore's MAX_FRAME_LENGTH). */
-const MAX_FRAME_LENGTH = 256;
-/** The real server drops a client that sends nothing for this long (bore's NETWORK_TIMEOUT). */
-const NETWORK_TIMEOUT_MS = 3_000;
-/** The real server sends a heartbeat at least this often. */
-const HEARTBEAT_INTERVAL_MS = 500;
-/** The real server keeps a visitor waiting for `Accept` this long. */
-const PENDING_VISITOR_MS = 10_000;
-/** The texts of the server's `Error` frames, the only way to distinguish them (bore, src/server.rs). */
-const ERROR_TEXT = {
-    invalidSecret: 'invalid secret',
-    secretRequired: 'server requires secret, but no secret was provided',
-    portOutOfRange: 'client port number not in allowed range',
-    portForbidden: 'permission denied',
-    portTaken: 'port already in use',
-    bindFailed: 'failed to bind to port',
-    noPortFree: 'failed to find an available port',
-};
-const port = pipe(number(), integer(), minValue(0), maxValue(65_535));
-const id = pipe(string(), uuid());
-const clientMessage = union([
-    /** The first frame on every connection to a server with a secret, in answer to its `Challenge`: see challenge.ts. */
-    strictObject({ Authenticate: string() }),
-    /** The request of a control connection: opens this public port, or any if it is 0. */
-    strictObject({ Hello: port }),
-    /** The request of a data connection: takes the visitor of this id. The visitor's bytes follow in both directions. */
-    strictObject({ Accept: id }),
-]);
-const serverMessage = union([
-    /** At least every 500 ms on the control connection, so that a dead link is noticed. */
-    literal('Heartbeat'),
-    /** On the control connection when a visitor comes: the server waits 10 s for an `Accept` of this id. */
-    strictObject({ Connection: id }),
-    /** The first frame on every connection if the server has a secret; otherwise there is none. */
-    strictObject({ Challenge: id }),
-    /** Answers `Hello`: the public port that was opened. */
-    strictObject({ Hello: port }),
-    /**
-     * The answer to an `Authenticate` or `Hello` that is refused; then the server hangs up. A wrong `Accept` gets none.
-     */
-    strictObject({ Error: string() }),
-]);
-/** A message as text, as it is sent. All of it is ASCII, except the text of an `Error`. */
-function renderFrame(message) {
-    return `${JSON.stringify(message)}\0`;
-}
-/** A message in bytes. */
-function encodeFrame(message) {
-    return Buffer.from(renderFrame(message));
-}
-const PLAIN_ID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
-/** In bytes. Shorter frames are not parsed: in a flood of NULs, each would cost an error of JSON.parse, 8 µs. */
-const SHORTEST_MESSAGE = '{"Hello":0}'.length;
-/** The message in a frame, or undefined if no bore server sends it. */
-function decodeServerMessage(frame) {
-    if (frame.length < SHORTEST_MESSAGE)
-        return undefined;
-    return decodePlain(frame.toString('latin1')) ?? protocol_decode(serverMessage, frame);
-}
-/** Decodes the two messages that come for every visitor, as the Rust server writes them: far faster than the schema. */
-function decodePlain(text) {
-    const isChallenge = text.startsWith('{"Challenge":"');
-    if (!(isChallenge || text.startsWith('{"Connection":"')) || !text.endsWith('"}'))
-        return undefined;
-    const id = text.slice(isChallenge ? 14 : 15, -2);
-    if (!PLAIN_ID.test(id))
-        return undefined;
-    return isChallenge ? { Challenge: id } : { Connection: id };
-}
-/** The message in a frame, or undefined if no bore client sends it. */
-function decodeClientMessage(frame) {
-    if (frame.length < SHORTEST_MESSAGE)
-        return undefined;
-    return protocol_decode(clientMessage, frame);
-}
-function protocol_decode(schema, frame) {
-    try {
-        const result = safeParse(schema, JSON.parse(frame.toString('utf8')));
-        return result.success ? result.output : undefined;
-    }
-    catch {
-        return undefined; // not JSON
-    }
-}
-/** Cuts a byte stream into frames. Once `next` has returned undefined, it holds less than a frame. */
-class FrameDecoder {
-    #rest = Buffer.alloc(0);
-    push(chunk) {
-        this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    }
-    /** The next frame without its NUL, or undefined if more bytes are needed. Throws FrameTooLong. */
-    next() {
-        const end = this.#rest.subarray(0, MAX_FRAME_LENGTH + 1).indexOf(0);
-        if (end === -1) {
-            if (this.#rest.length <= MAX_FRAME_LENGTH)
-                return undefined;
-            throw new FrameTooLong(this.takeRest());
-        }
-        const frame = this.#rest.subarray(0, end);
-        this.#rest = this.#rest.subarray(end + 1);
-        return frame;
-    }
-    /** Removes and returns the bytes after the last frame. */
-    takeRest() {
-        const rest = this.#rest;
-        this.#rest = Buffer.alloc(0);
-        return rest;
-    }
-}
-/** More bytes without a NUL than any message has; `bytes` are the first of them. */
-class FrameTooLong extends Error {
-    bytes;
-    constructor(bytes) {
-        super(`a frame is longer than ${MAX_FRAME_LENGTH} bytes`);
-        this.name = 'FrameTooLong';
-        this.bytes = Buffer.from(bytes.subarray(0, MAX_FRAME_LENGTH));
-    }
-}
-
 ;// CONCATENATED MODULE: ./build/js/tunnel/address.js
 // The address of a bore server: parsed from the `server` input (inputs/tunnel.ts), rendered in messages.
 
@@ -14342,7 +15877,7 @@ function hasBody(request) {
 
 
 /** The request of a visit; its body is empty unless a pass has read it. */
-function readRequest({ request, body }) {
+function whole_request_readRequest({ request, body }) {
     return {
         method: request.method ?? '',
         target: readTarget(request),
@@ -15368,1516 +16903,114 @@ function listWarnings(tunnel, { access }) {
     ];
 }
 
-;// CONCATENATED MODULE: ./build/js/shared/reset.js
-// Closes a connection so that the other side notices at once. Used by tunnel and gateway.
-/**
- * Sends a TCP reset, which arrives even if the other side does not read. Two kinds of socket are destroyed instead:
- * one with a FIN under way, because libuv refuses to reset it (EINVAL) and Node.js 24 then takes it for closed, so that
- * nothing is sent and the process never exits; and one that is still connecting, because Node.js would wait for the
- * connection in order to reset it, on a dead link for two minutes.
- */
-function resetSocket(socket) {
-    if (socket.connecting || (socket.writableEnded && !socket.writableFinished))
-        socket.destroy();
-    else
-        socket.resetAndDestroy();
-}
+;// CONCATENATED MODULE: ./build/js/demo/pull-request.js
+// The pull request that the demo previews: as its page shows it, as the server that plays GitHub knows it, and as the
+// event of the run describes it. Used by the demo's story.
+const PULL = {
+    repository: 'octo/app',
+    number: 7,
+    title: 'Draw the picture in WebAssembly',
+    author: 'mona',
+    branch: 'julia-set',
+    base: 'main',
+    commit: '8f3c1e9ad27b60415c9e0b7f4a6d8e2153f7c0aa',
+    body: 'The picture is now computed by a WebAssembly module. Please have a look at it before we merge.',
+};
+const pull_request_HEAD = { sha: PULL.commit, ref: PULL.branch, repo: { full_name: PULL.repository } };
+const PULL_ON_GITHUB = {
+    number: PULL.number,
+    state: 'open',
+    head: pull_request_HEAD,
+    base: { sha: '2b7d40f1c85ea3960d1f7be4926ac05d83e1f6b9', ref: PULL.base },
+    title: PULL.title,
+    login: PULL.author,
+};
+/** The repository is private, so that the preview's link gets a key. */
+const PULL_EVENT = {
+    pull_request: { number: PULL.number, state: 'open', head: pull_request_HEAD, base: { ref: PULL.base } },
+    repository: { full_name: PULL.repository, private: true },
+};
 
-;// CONCATENATED MODULE: ./build/js/tunnel/wire/challenge.js
-// How a client proves that it knows the server's secret (bore, src/auth.rs). Used by handshake.ts,
-// retry/server-rotation.ts and our own bore server.
+;// CONCATENATED MODULE: ./build/js/demo/webhook.js
+// Sends webhooks to the preview as GitHub would, signed or not. Used by the demo's story.
 
-/** A secret as an HMAC key. As a KeyObject, one answer takes 3 µs; with the bytes of the key it would take 25 µs. */
-function deriveKey(secret) {
-    return (0,external_node_crypto_.createSecretKey)((0,external_node_crypto_.createHash)('sha256').update(secret).digest());
-}
-/** The answer, in hex, to a challenge, which is a UUID: HMAC-SHA256 of its 16 raw bytes (bore, src/auth.rs). */
-function answerChallenge(key, challenge) {
-    return (0,external_node_crypto_.createHmac)('sha256', key).update(challenge.replaceAll('-', ''), 'hex').digest('hex');
-}
-
-;// CONCATENATED MODULE: ./build/js/tunnel/wire/frame-reader.js
-// Reads frames off a socket: one at a time in a handshake, then each as it comes. Used by session/ on our client's
-// side, and by server/server.ts on the other.
-
-/** No frame came: the other side hung up, or the time was over. `received`: bytes that are not a whole frame. */
-class NoFrame extends Error {
-    reason;
-    received;
-    constructor(reason, received, options) {
-        super(reason === 'ended' ? 'the connection was closed' : 'no frame came in time', options);
-        this.name = 'NoFrame';
-        this.reason = reason;
-        this.received = received;
-    }
-}
-/** Requires a socket that nothing else reads and that has an 'error' handler. */
-class FrameReader {
-    #socket;
-    #decoder = new FrameDecoder();
-    constructor(socket) {
-        this.#socket = socket;
-    }
-    /** Waits for one frame and consumes no byte after it. Rejects with NoFrame or FrameTooLong. */
-    async next(timeoutMs) {
-        const { promise, resolve, reject } = Promise.withResolvers();
-        const fail = (reason) => reject(new NoFrame(reason, this.#decoder.takeRest(), { cause: this.#socket.errored ?? undefined }));
-        const check = () => {
-            try {
-                const frame = this.#take();
-                if (frame !== undefined)
-                    resolve(frame);
-                else if (this.#socket.destroyed || this.#socket.readableEnded)
-                    fail('ended');
-            }
-            catch (error) {
-                reject(error);
-            }
-        };
-        let isOver = false;
-        // After a stall of this process the timer fires first, while what arrived in time is still unread.
-        const timer = setTimeout(() => setImmediate(() => isOver || fail('timeout')), timeoutMs);
-        const events = ['readable', 'end', 'close'];
-        for (const event of events)
-            this.#socket.on(event, check);
-        check();
-        try {
-            return await promise;
-        }
-        finally {
-            isOver = true;
-            clearTimeout(timer);
-            for (const event of events)
-                this.#socket.off(event, check);
-        }
-    }
-    /** Calls `onFrame` with every frame from now on, and `onBroken` once if the bytes cannot be a frame. */
-    follow(onFrame, onBroken) {
-        const onData = (chunk) => {
-            try {
-                this.#decoder.push(chunk);
-                for (let frame = this.#decoder.next(); frame; frame = this.#decoder.next())
-                    onFrame(frame);
-            }
-            catch (error) {
-                this.#socket.off('data', onData).resume();
-                onBroken(error);
-            }
-        };
-        this.#socket.on('data', onData);
-        onData(Buffer.alloc(0)); // frames that came together with the last one of the handshake
-    }
-    /** Stops reading: puts the bytes after the last frame back into the socket. */
-    release() {
-        const rest = this.#decoder.takeRest();
-        if (rest.length > 0)
-            this.#socket.unshift(rest);
-    }
-    #take() {
-        for (;;) {
-            const frame = this.#decoder.next();
-            if (frame !== undefined)
-                return frame;
-            const chunk = this.#socket.read();
-            if (!Buffer.isBuffer(chunk))
-                return undefined;
-            this.#decoder.push(chunk);
-        }
-    }
-}
-
-;// CONCATENATED MODULE: ./build/js/tunnel/server/pending-visitors.js
-// The visitors of our bore server: waiting for a client to accept them, or connected. Used by server.ts.
-
-
-
-class PendingVisitors {
-    #max;
-    #waiting = new Map();
-    #all = new Set();
-    constructor(max) {
-        this.#max = max;
-    }
-    /** Visitors waiting or connected. */
-    get size() {
-        return this.#all.size;
-    }
-    /** Keeps a visitor, paused, for PENDING_VISITOR_MS. Returns its id; if there are too many, resets it: undefined. */
-    add(visitor) {
-        visitor.on('error', () => { });
-        if (this.#all.size >= this.#max) {
-            resetSocket(visitor);
-            return undefined;
-        }
-        const id = (0,external_node_crypto_.randomUUID)();
-        const timer = setTimeout(() => visitor.destroy(), PENDING_VISITOR_MS);
-        this.#all.add(visitor);
-        this.#waiting.set(id, { visitor, timer });
-        visitor.once('close', () => {
-            clearTimeout(timer);
-            this.#waiting.delete(id);
-            this.#all.delete(visitor);
-        });
-        return id;
-    }
-    /** Joins the visitor `id` with `socket`, both directions to their ends. False if no such visitor waits. */
-    connect(id, socket) {
-        const waiting = this.#waiting.get(id);
-        if (waiting === undefined)
-            return false;
-        clearTimeout(waiting.timer);
-        this.#waiting.delete(id);
-        pending_visitors_join(socket, waiting.visitor);
-        return true;
-    }
-    stop() {
-        for (const visitor of this.#all)
-            resetSocket(visitor);
-    }
-}
-/** Passes on bytes and ends in both directions; when one connection breaks, the other one is reset. */
-function pending_visitors_join(one, other) {
-    for (const [from, to] of [
-        [one, other],
-        [other, one],
-    ]) {
-        from.pipe(to);
-        from.once('close', () => {
-            if (!from.readableEnded)
-                resetSocket(to);
-            else if (!from.writableFinished)
-                to.destroy();
-        });
-    }
-}
-
-;// CONCATENATED MODULE: ./build/js/tunnel/server/server.js
-// A bore server, for `expose demo`, `expose server` and the tests. Behaves like the real one (bore 0.6.0,
-// src/server.rs), but frees a port as soon as its owner hangs up. A connection that fails does not affect the others.
-
-
-
-
-
-
-
-
-
-/** As many as the real server makes: enough to find a free port among many that are in use. */
-const RANDOM_PORT_ATTEMPTS = 150;
-/** Resolves when it listens; rejects with the error of node:net if it cannot. */
-async function startBoreServer(options = {}) {
-    const server = new Bore(options);
-    await server.listen(options.controlPort ?? 0);
-    return server;
-}
-class Bore {
-    host;
-    #bindTunnels;
-    #range;
-    #key;
-    #logger;
-    #pending;
-    #sockets = new Set();
-    #ports = new Set();
-    #control;
-    #controlPort = 0;
-    constructor(options) {
-        this.host = options.host ?? '127.0.0.1';
-        this.#bindTunnels = options.bindTunnels ?? this.host;
-        this.#range = [options.minPort ?? 1_024, options.maxPort ?? 65_535];
-        this.#key = options.secret === undefined ? undefined : deriveKey(options.secret);
-        this.#logger = options.logger;
-        this.#pending = new PendingVisitors(options.maxVisitors ?? 1_024);
-        this.#control = (0,external_node_net_.createServer)({ allowHalfOpen: true, noDelay: true }, socket => void this.#serve(socket));
-    }
-    get tunnels() {
-        return this.#ports.size;
-    }
-    get visitors() {
-        return this.#pending.size;
-    }
-    get controlPort() {
-        return this.#controlPort;
-    }
-    async listen(port) {
-        await (0,external_node_events_.once)(this.#control.listen(port, this.host), 'listening');
-        this.#controlPort = findPort(this.#control);
-    }
-    async stop() {
-        const servers = [this.#control, ...this.#ports];
-        const closed = servers.map(server => new Promise(resolve => server.close(resolve)));
-        for (const socket of this.#sockets)
-            resetSocket(socket);
-        this.#pending.stop();
-        await Promise.all(closed);
-    }
-    async #serve(socket) {
-        this.#sockets.add(socket);
-        socket.on('error', () => { }).once('close', () => this.#sockets.delete(socket));
-        const reader = new FrameReader(socket);
-        try {
-            const refusal = this.#key && (await challenge(socket, reader, this.#key));
-            if (refusal !== undefined)
-                return server_refuse(socket, refusal);
-            const request = await server_readRequest(reader);
-            if (request !== undefined && 'Hello' in request)
-                return await this.#openPort(socket, request.Hello);
-            if (request === undefined || !('Accept' in request))
-                return void socket.destroy();
-            reader.release();
-            if (!this.#pending.connect(request.Accept, socket))
-                socket.destroy();
-        }
-        catch (error) {
-            this.#logger?.debug(`a connection was dropped: ${String(error)}`);
-            socket.destroy();
-        }
-    }
-    async #openPort(control, wanted) {
-        const listener = (0,external_node_net_.createServer)({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, visitor => {
-            const id = this.#pending.add(visitor);
-            if (id !== undefined)
-                server_send(control, { Connection: id });
-        });
-        const refusal = await this.#listenWithin(listener, wanted);
-        if (refusal !== undefined)
-            return server_refuse(control, refusal);
-        const port = findPort(listener);
-        this.#ports.add(listener);
-        const heartbeat = setInterval(() => server_send(control, 'Heartbeat'), HEARTBEAT_INTERVAL_MS);
-        const close = () => {
-            clearInterval(heartbeat);
-            listener.close();
-            if (this.#ports.delete(listener))
-                this.#logger?.info(`port ${port} is free again`);
-            control.destroy();
-        };
-        control.once('end', close).once('close', close).resume();
-        if (control.destroyed)
-            return close();
-        this.#logger?.info(`port ${port} is open`);
-        server_send(control, { Hello: port });
-        server_send(control, 'Heartbeat');
-    }
-    /** Undefined when it listens, otherwise the error for the client. */
-    async #listenWithin(listener, wanted) {
-        const [min, max] = this.#range;
-        if (wanted !== 0) {
-            if (wanted < min || wanted > max)
-                return ERROR_TEXT.portOutOfRange;
-            return await tryListen(listener, wanted, this.#bindTunnels);
-        }
-        for (let attempt = 0; attempt < RANDOM_PORT_ATTEMPTS; attempt += 1) {
-            const port = min + Math.floor(Math.random() * (max - min + 1));
-            if ((await tryListen(listener, port, this.#bindTunnels)) === undefined)
-                return undefined;
-        }
-        return ERROR_TEXT.noPortFree;
-    }
-}
-/** Undefined if the client proves that it knows the secret, otherwise the error for it. */
-async function challenge(socket, reader, key) {
-    const question = crypto.randomUUID();
-    server_send(socket, { Challenge: question });
-    const reply = await server_readRequest(reader);
-    if (reply === undefined || !('Authenticate' in reply))
-        return ERROR_TEXT.secretRequired;
-    const isRight = secrets_isSame(reply.Authenticate, answerChallenge(key, question));
-    return isRight ? undefined : ERROR_TEXT.invalidSecret;
-}
-async function server_readRequest(reader) {
-    return decodeClientMessage(await reader.next(NETWORK_TIMEOUT_MS));
-}
-async function tryListen(listener, port, host) {
+/** The path of the preview that takes them, and that its `verify` rule is for. */
+const WEBHOOK_PATH = '/webhooks/github';
+const TIMEOUT_MS = 10_000;
+/** Resolves with the HTTP status, or with what went wrong. */
+async function sendWebhook(options) {
+    const { url, secret, repository, pullRequest } = options;
+    const event = { action: 'labeled', number: pullRequest, repository: { full_name: repository } };
+    const body = JSON.stringify(event);
+    const headers = {
+        'Content-Type': 'application/json',
+        'User-Agent': 'GitHub-Hookshot/demo',
+        'X-GitHub-Delivery': (0,external_node_crypto_.randomUUID)(),
+        'X-GitHub-Event': 'pull_request',
+    };
+    if (secret !== undefined)
+        headers['X-Hub-Signature-256'] = `sha256=${(0,external_node_crypto_.createHmac)('sha256', secret).update(body).digest('hex')}`;
     try {
-        await (0,external_node_events_.once)(listener.listen(port, host), 'listening');
-        return undefined;
-    }
-    catch (error) {
-        if (errors_hasCode(error, 'EADDRINUSE'))
-            return ERROR_TEXT.portTaken;
-        return errors_hasCode(error, 'EACCES') ? ERROR_TEXT.portForbidden : ERROR_TEXT.bindFailed;
-    }
-}
-function server_send(socket, message) {
-    if (socket.writable)
-        socket.write(encodeFrame(message));
-}
-function server_refuse(socket, text) {
-    socket.end(encodeFrame({ Error: text }), () => socket.destroy());
-}
-function findPort(server) {
-    const address = server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
-;// CONCATENATED MODULE: ./build/js/demo/bore.js
-// The demo's bore server, which can be cut and comes back on the same port. Used by the demo's story.
-
-
-/** An outage shows in the comment after 15 s; so much longer it lasts, for people to read it. */
-const CUT_MS = 25_000;
-class DemoBoreServer {
-    secret = (0,external_node_crypto_.randomBytes)(16).toString('hex');
-    #server;
-    #port = 0;
-    #timer;
-    #isStopped = false;
-    #work = Promise.resolve();
-    get address() {
-        return `127.0.0.1:${this.#port}`;
-    }
-    get isUp() {
-        return this.#server !== undefined;
-    }
-    start() {
-        return this.#next(async () => {
-            if (this.#server || this.#isStopped)
-                return;
-            this.#server = await startBoreServer({ secret: this.secret, controlPort: this.#port });
-            this.#port = this.#server.controlPort;
-        });
-    }
-    /** Stops it; it starts again by itself, and then `onBack` is called. Resolves with the time when that will be. */
-    async cut(onBack) {
-        await this.#next(() => this.#close());
-        this.#timer = setTimeout(() => void this.start().then(onBack), CUT_MS);
-        return new Date(Date.now() + CUT_MS);
-    }
-    /** Starts it before its time. */
-    async restore() {
-        clearTimeout(this.#timer);
-        await this.start();
-    }
-    stop() {
-        this.#isStopped = true;
-        clearTimeout(this.#timer);
-        return this.#next(() => this.#close());
-    }
-    async #close() {
-        const server = this.#server;
-        this.#server = undefined;
-        await server?.stop();
-    }
-    /** One step at a time: a button may be pressed twice. */
-    #next(step) {
-        this.#work = this.#work.then(step);
-        return this.#work;
-    }
-}
-
-;// CONCATENATED MODULE: ./build/js/demo/github/exchange.js
-// One request to the server that plays GitHub and its answer; pages, refusals and the headers that GitHub sends with
-// everything. Used by all routes.
-/** Called with every exchange of every server in this process: the tests check them all here. */
-const exchangeListeners = new Set();
-function publish(exchange) {
-    for (const listener of exchangeListeners)
-        listener(exchange);
-}
-const NO_ACCESS = 'Resource not accessible by integration';
-function exchange_refuse(status, message, errors) {
-    const documentation_url = 'https://docs.github.com/rest';
-    return {
-        status,
-        body: { message, ...(errors && { errors }), documentation_url, status: String(status) },
-    };
-}
-const notFound = () => exchange_refuse(404, 'Not Found');
-/** A field of the body that is missing or wrong, in GitHub's words. */
-function refuseField(resource, field, code = 'missing_field') {
-    return exchange_refuse(422, 'Validation Failed', [{ resource, field, code }]);
-}
-/** A field of the body; undefined where it is not there or of another type. */
-function readString({ body }, name) {
-    const value = readField(body, name);
-    return typeof value === 'string' ? value : undefined;
-}
-function readBoolean({ body }, name) {
-    const value = readField(body, name);
-    return typeof value === 'boolean' ? value : undefined;
-}
-function readField(body, name) {
-    return typeof body === 'object' && body !== null ? Reflect.get(body, name) : undefined;
-}
-const DEFAULT_PAGE_SIZE = 30;
-const MAX_PAGE_SIZE = 100;
-/** One page, with the `Link` header of GitHub's lists if there are others. Links use the repository's id, as GitHub's do. */
-function takePage(items, { url }, state) {
-    const size = Math.min(readPositive(url, 'per_page') ?? DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE);
-    const page = readPositive(url, 'page') ?? 1;
-    const last = Math.max(1, Math.ceil(items.length / size));
-    const link = (rel, number) => {
-        const target = new URL(url);
-        target.pathname = url.pathname.replace(`/repos/${state.repository}`, repositoryPath(state.repository));
-        target.searchParams.set('page', String(number));
-        return `<${target}>; rel="${rel}"`;
-    };
-    const links = [
-        ...(page > 1 ? [link('prev', page - 1)] : []),
-        ...(page < last ? [link('next', page + 1), link('last', last)] : []),
-        ...(page > 1 ? [link('first', 1)] : []),
-    ];
-    return {
-        items: items.slice((page - 1) * size, page * size),
-        headers: links.length === 0 ? {} : { link: links.join(', ') },
-    };
-}
-function paginate(items, call, state) {
-    const page = takePage(items, call, state);
-    return { status: 200, body: page.items, headers: page.headers };
-}
-function readPositive(url, name) {
-    const value = Number(url.searchParams.get(name) ?? Number.NaN);
-    return Number.isInteger(value) && value > 0 ? value : undefined;
-}
-/** The path that stays the same when the repository is renamed. */
-function repositoryPath(fullName) {
-    return `/repositories/${idOf(fullName.toLowerCase())}`;
-}
-/** A number for a name: the same each time, and hardly ever that of another name. */
-function idOf(name) {
-    let id = 5381;
-    for (const character of name)
-        id = (id * 33 + (character.codePointAt(0) ?? 0)) % 900_000_000;
-    return id + 1;
-}
-/** GitHub's opaque ids. */
-function nodeId(kind, id) {
-    return Buffer.from(`${kind}${id}`).toString('base64');
-}
-
-;// CONCATENATED MODULE: ./build/js/demo/github/users.js
-// Users as GitHub describes them, and the route that shows one.
-
-const API = 'https://api.github.com';
-/** Accounts whose number is well known. */
-const IDS = {
-    'github-actions[bot]': 41_898_282,
-    'dependabot[bot]': 49_699_333,
-    ghost: 10_137,
-};
-function describeUser(login) {
-    const id = IDS[login] ?? idOf(login);
-    const isBot = login.endsWith('[bot]');
-    const url = `${API}/users/${encodeURIComponent(login)}`;
-    return {
-        login,
-        id,
-        node_id: nodeId('User', id),
-        avatar_url: `https://avatars.githubusercontent.com/u/${id}?v=4`,
-        gravatar_id: '',
-        url,
-        html_url: `https://github.com/${isBot ? `apps/${login.replace('[bot]', '')}` : login}`,
-        followers_url: `${url}/followers`,
-        following_url: `${url}/following{/other_user}`,
-        gists_url: `${url}/gists{/gist_id}`,
-        starred_url: `${url}/starred{/owner}{/repo}`,
-        subscriptions_url: `${url}/subscriptions`,
-        organizations_url: `${url}/orgs`,
-        repos_url: `${url}/repos`,
-        events_url: `${url}/events{/privacy}`,
-        received_events_url: `${url}/received_events`,
-        type: isBot ? 'Bot' : 'User',
-        user_view_type: 'public',
-        site_admin: false,
-    };
-}
-/** null for somebody whose account is gone. */
-function describeAuthor(login) {
-    return login === null ? null : describeUser(login ?? 'mona');
-}
-/** The routes outside of the repository; undefined where it is none of them. */
-function answerUsers(state, { method, url }) {
-    // A job's token belongs to an app's installation, not to a user.
-    if (method === 'GET' && url.pathname === '/user')
-        return exchange_refuse(403, 'Resource not accessible by integration');
-    const login = /^\/users\/([^/]+)$/.exec(url.pathname)?.[1];
-    if (method !== 'GET' || login === undefined)
-        return undefined;
-    const name = decodeURIComponent(login);
-    const known = name === state.login || state.comments.some(comment => comment.login === name);
-    if (!known)
-        return notFound();
-    const date = '2020-01-01T00:00:00Z';
-    const zero = { public_repos: 0, public_gists: 0, followers: 0, following: 0 };
-    const empty = {
-        name: null,
-        company: null,
-        blog: '',
-        location: null,
-        email: null,
-        hireable: null,
-        bio: null,
-    };
-    return {
-        status: 200,
-        body: { ...describeUser(name), ...zero, ...empty, created_at: date, updated_at: date },
-    };
-}
-/** The one query that a job's token needs: who am I? */
-function answerGraphql({ login }, call) {
-    if (call.token === '')
-        return exchange_refuse(401, 'This endpoint requires you to be authenticated.');
-    return { status: 200, body: { data: { viewer: { login } } } };
-}
-
-;// CONCATENATED MODULE: ./build/js/demo/github/repository.js
-// The repository and its commits as GitHub describes them.
-
-
-const repository_API = 'https://api.github.com';
-/** Names of `…_url` and what follows the repository's own address. */
-const ADDRESSES = {
-    archive: '/{archive_format}{/ref}',
-    assignees: '/assignees{/user}',
-    blobs: '/git/blobs{/sha}',
-    branches: '/branches{/branch}',
-    collaborators: '/collaborators{/collaborator}',
-    comments: '/comments{/number}',
-    commits: '/commits{/sha}',
-    compare: '/compare/{base}...{head}',
-    contents: '/contents/{+path}',
-    contributors: '/contributors',
-    deployments: '/deployments',
-    downloads: '/downloads',
-    events: '/events',
-    forks: '/forks',
-    git_commits: '/git/commits{/sha}',
-    git_refs: '/git/refs{/sha}',
-    git_tags: '/git/tags{/sha}',
-    hooks: '/hooks',
-    issue_comment: '/issues/comments{/number}',
-    issue_events: '/issues/events{/number}',
-    issues: '/issues{/number}',
-    keys: '/keys{/key_id}',
-    labels: '/labels{/name}',
-    languages: '/languages',
-    merges: '/merges',
-    milestones: '/milestones{/number}',
-    notifications: '/notifications{?since,all,participating}',
-    pulls: '/pulls{/number}',
-    releases: '/releases{/id}',
-    stargazers: '/stargazers',
-    statuses: '/statuses/{sha}',
-    subscribers: '/subscribers',
-    subscription: '/subscription',
-    tags: '/tags',
-    teams: '/teams',
-    trees: '/git/trees{/sha}',
-};
-const DATE = '2026-01-01T00:00:00Z';
-/** Has all that GitHub's `full-repository`, `repository` and `minimal-repository` require. */
-function describeRepository(fullName, isPrivate, isFork = false) {
-    const [owner = '', name = ''] = fullName.split('/');
-    const url = `${repository_API}/repos/${fullName}`;
-    const addresses = Object.entries(ADDRESSES).map(([key, rest]) => [`${key}_url`, url + rest]);
-    const counts = ['forks', 'forks_count', 'open_issues', 'open_issues_count', 'watchers', 'watchers_count'];
-    return {
-        ...Object.fromEntries(addresses),
-        ...Object.fromEntries(counts.map(key => [key, 0])),
-        id: idOf(fullName.toLowerCase()),
-        node_id: nodeId('Repository', idOf(fullName.toLowerCase())),
-        name,
-        full_name: fullName,
-        private: isPrivate,
-        visibility: isPrivate ? 'private' : 'public',
-        owner: describeUser(owner),
-        html_url: `https://github.com/${fullName}`,
-        description: null,
-        fork: isFork,
-        url,
-        git_url: `git://github.com/${fullName}.git`,
-        ssh_url: `git@github.com:${fullName}.git`,
-        clone_url: `https://github.com/${fullName}.git`,
-        svn_url: `https://github.com/${fullName}`,
-        mirror_url: null,
-        homepage: null,
-        language: 'TypeScript',
-        license: null,
-        size: 108,
-        default_branch: 'main',
-        stargazers_count: 0,
-        network_count: 0,
-        subscribers_count: 0,
-        has_issues: true,
-        has_projects: true,
-        has_wiki: true,
-        has_pages: false,
-        has_downloads: true,
-        has_discussions: false,
-        archived: false,
-        disabled: false,
-        pushed_at: DATE,
-        created_at: DATE,
-        updated_at: DATE,
-    };
-}
-/** A commit in the short form that runs carry. */
-function describeHeadCommit(sha) {
-    const person = { name: 'Mona', email: 'mona@example.com' };
-    return {
-        id: sha,
-        tree_id: sha,
-        message: 'Change the app',
-        timestamp: DATE,
-        author: person,
-        committer: person,
-    };
-}
-const REPOSITORY_ROUTES = [
-    [
-        /^GET $/,
-        ({ repository, isPrivate }) => ({ status: 200, body: describeRepository(repository, isPrivate) }),
-    ],
-    [/^GET \/commits\/([^/]+)$/, showCommit],
-];
-/** Every full commit id exists; of names, only those of the pull requests' branches and the default branch do. */
-function showCommit(state, _call, ref) {
-    const pull = state.pulls.find(({ head }) => head.ref === ref);
-    const sha = /^[0-9a-f]{40}$/.test(ref) ? ref : (pull?.head.sha ?? (ref === 'main' ? '0'.repeat(40) : ''));
-    if (sha === '')
-        return exchange_refuse(422, `No commit found for SHA: ${ref}`);
-    const url = `${repository_API}/repos/${state.repository}/commits/${sha}`;
-    const person = { name: 'Mona', email: 'mona@example.com', date: DATE };
-    const tree = { sha, url: `${repository_API}/repos/${state.repository}/git/trees/${sha}` };
-    const commit = {
-        author: person,
-        committer: person,
-        message: 'Change the app',
-        comment_count: 0,
-        tree,
-        url,
-    };
-    const mona = describeUser('mona');
-    return {
-        status: 200,
-        body: {
-            sha,
-            node_id: nodeId('Commit', idOf(sha)),
-            url,
-            html_url: `https://github.com/${state.repository}/commit/${sha}`,
-            comments_url: `${url}/comments`,
-            commit,
-            author: mona,
-            committer: mona,
-            parents: [],
-        },
-    };
-}
-/**
- * Where a request for a former name goes: 301, and for writes 307, after which clients repeat the method and the body
- * (GitHub docs, "Follow redirects").
- */
-function redirectFormerName(state, { method, url }) {
-    const former = state.formerNames.find(name => isBelow(url.pathname, `/repos/${name}`));
-    if (former === undefined)
-        return undefined;
-    const target = new URL(url);
-    target.pathname = url.pathname.replace(`/repos/${former}`, repositoryPath(state.repository));
-    const [status, message] = method === 'GET' ? [301, 'Moved Permanently'] : [307, 'Temporary Redirect'];
-    const documentation_url = 'https://docs.github.com/rest/guides/best-practices-for-using-the-rest-api#follow-redirects';
-    return {
-        status: Number(status),
-        headers: { location: String(target) },
-        body: { message, url: String(target), documentation_url },
-    };
-}
-function isBelow(path, prefix) {
-    return path === prefix || path.startsWith(`${prefix}/`);
-}
-
-;// CONCATENATED MODULE: ./build/js/demo/github/state.js
-// What the server that plays GitHub knows: the shapes a test or the demo fills in, and what holds where they say
-// nothing.
-function createState(changes) {
-    return {
-        repository: 'octo/app',
-        formerNames: [],
-        isPrivate: false,
-        login: 'github-actions[bot]',
-        token: 'ghs_test',
-        pullRequests: 'write',
-        deployments: 'write',
-        actions: 'read',
-        comments: [],
-        pulls: [],
-        runs: {},
-        deploymentList: [],
-        roles: {},
-        reactions: [],
-        faults: [],
-        ...changes,
-    };
-}
-/** Higher than all that are there. */
-function nextId(taken) {
-    return Math.max(1000, ...taken.map(({ id }) => id)) + 1;
-}
-
-;// CONCATENATED MODULE: ./build/js/demo/github/comments.js
-// The comments of issues and pull requests.
-
-
-
-
-const MAX_BODY_LENGTH = 65_536;
-const LONG_AGO = '2026-01-01T00:00:00Z';
-const COMMENT_ROUTES = [
-    [/^GET \/issues\/(\d+)\/comments$/, listComments],
-    [/^POST \/issues\/(\d+)\/comments$/, createComment],
-    [/^GET \/issues\/comments\/(\d+)$/, showComment],
-    [/^PATCH \/issues\/comments\/(\d+)$/, editComment],
-    [/^DELETE \/issues\/comments\/(\d+)$/, deleteComment],
-];
-function listComments(state, call, issue = '') {
-    const since = Date.parse(call.url.searchParams.get('since') ?? LONG_AGO);
-    const found = state.comments.filter(comment => comment.issue === Number(issue) && Date.parse(comment.updatedAt ?? LONG_AGO) >= since);
-    return paginate(found.map(comment => describeComment(state, comment)), call, state);
-}
-function createComment(state, call, issue = '') {
-    const refusal = refuseWrite(state, call);
-    if (refusal)
-        return refusal;
-    const pull = state.pulls.find(({ number }) => number === Number(issue));
-    if (pull?.locked)
-        return exchange_refuse(403, 'Unable to create comment because issue is locked.');
-    const now = new Date().toISOString();
-    const comment = {
-        id: nextId(state.comments),
-        issue: Number(issue),
-        login: state.login,
-        body: readString(call, 'body') ?? '',
-        createdAt: now,
-        updatedAt: now,
-    };
-    state.comments.push(comment);
-    const described = describeComment(state, comment);
-    return { status: 201, body: described, headers: { location: described.url } };
-}
-function showComment(state, _call, id = '') {
-    const comment = findComment(state, id);
-    return comment ? { status: 200, body: describeComment(state, comment) } : notFound();
-}
-function editComment(state, call, id = '') {
-    const comment = findComment(state, id);
-    if (comment === undefined)
-        return notFound();
-    const refusal = refuseWrite(state, call);
-    if (refusal)
-        return refusal;
-    comment.body = readString(call, 'body') ?? '';
-    comment.updatedAt = new Date().toISOString();
-    return { status: 200, body: describeComment(state, comment) };
-}
-function deleteComment(state, call, id = '') {
-    const comment = findComment(state, id);
-    if (comment === undefined)
-        return notFound();
-    const refusal = refuseAccess(state, call);
-    if (refusal)
-        return refusal;
-    state.comments.splice(state.comments.indexOf(comment), 1);
-    return { status: 204 };
-}
-function findComment(state, id) {
-    return state.comments.find(candidate => candidate.id === Number(id));
-}
-function refuseAccess(state, call) {
-    if (call.token === '')
-        return exchange_refuse(401, 'Requires authentication');
-    return state.pullRequests === 'write' ? undefined : exchange_refuse(403, NO_ACCESS);
-}
-function refuseWrite(state, call) {
-    const refusal = refuseAccess(state, call);
-    if (refusal)
-        return refusal;
-    const text = readString(call, 'body') ?? '';
-    const invalid = (message) => exchange_refuse(422, 'Validation Failed', [
-        { resource: 'IssueComment', code: 'unprocessable', field: 'data', message },
-    ]);
-    if (text.trim() === '')
-        return invalid('Body cannot be blank');
-    return text.length > MAX_BODY_LENGTH
-        ? invalid('Body is too long (maximum is 65536 characters)')
-        : undefined;
-}
-function describeComment({ repository }, comment) {
-    const { id, issue, login, body, createdAt = LONG_AGO, updatedAt = createdAt } = comment;
-    const url = `${repository_API}/repos/${repository}/issues/comments/${id}`;
-    return {
-        id,
-        node_id: nodeId('IssueComment', id),
-        url,
-        html_url: `https://github.com/${repository}/pull/${issue}#issuecomment-${id}`,
-        issue_url: `${repository_API}/repos/${repository}/issues/${issue}`,
-        body,
-        user: describeAuthor(login),
-        created_at: createdAt,
-        updated_at: updatedAt,
-        author_association: login?.endsWith('[bot]') ? 'NONE' : 'CONTRIBUTOR',
-        performed_via_github_app: null,
-    };
-}
-
-;// CONCATENATED MODULE: ./build/js/demo/github/deployments.js
-// Deployments and their statuses.
-
-
-
-
-const STATES = ['error', 'failure', 'inactive', 'in_progress', 'queued', 'pending', 'success'];
-const DEPLOYMENT_ROUTES = [
-    [/^GET \/deployments$/, listDeployments],
-    [/^POST \/deployments$/, createDeployment],
-    [/^GET \/deployments\/(\d+)$/, showDeployment],
-    [/^DELETE \/deployments\/(\d+)$/, deleteDeployment],
-    [/^GET \/deployments\/(\d+)\/statuses$/, listStatuses],
-    [/^POST \/deployments\/(\d+)\/statuses$/, createStatus],
-    [/^GET \/deployments\/(\d+)\/statuses\/(\d+)$/, showStatus],
-];
-/** Newest first. */
-function listDeployments(state, call) {
-    const found = state.deploymentList.filter(deployment => ['sha', 'ref', 'task', 'environment'].every(name => {
-        const wanted = call.url.searchParams.get(name);
-        return wanted === null || wanted === 'none' || deployment[name] === wanted;
-    }));
-    return paginate(found.reverse().map(deployment => describeDeployment(state, deployment)), call, state);
-}
-function createDeployment(state, call) {
-    const refusal = deployments_refuseWrite(state, call);
-    if (refusal)
-        return refusal;
-    const ref = readString(call, 'ref') ?? '';
-    if (ref === '')
-        return refuseField('Deployment', 'ref');
-    const sha = resolveRef(state, ref);
-    if (sha === undefined)
-        return exchange_refuse(422, `No ref found for: ${ref}`);
-    // Without `required_contexts: []`, all commit statuses must be green; those of a running job never are.
-    if (readField(call.body, 'required_contexts') === undefined)
-        return exchange_refuse(409, `Conflict: Commit status checks failed for ${ref}.`);
-    if (readBoolean(call, 'auto_merge') !== false && sha !== '0'.repeat(40))
-        return exchange_refuse(409, `Conflict merging main into ${ref}.`);
-    const environment = readString(call, 'environment') ?? 'production';
-    const deployment = {
-        id: nextId(state.deploymentList),
-        sha,
-        ref,
-        task: readString(call, 'task') ?? 'deploy',
-        environment,
-        description: readString(call, 'description') ?? null,
-        payload: readField(call.body, 'payload') ?? {},
-        transient: readBoolean(call, 'transient_environment') ?? false,
-        production: readBoolean(call, 'production_environment') ?? environment === 'production',
-        login: state.login,
-        createdAt: new Date().toISOString(),
-        statuses: [],
-    };
-    state.deploymentList.push(deployment);
-    return { status: 201, body: describeDeployment(state, deployment) };
-}
-/** Every commit exists, and every branch: only names that git forbids do not. */
-function resolveRef({ pulls }, ref) {
-    if (/^[0-9a-f]{40}$/.test(ref))
-        return ref;
-    if (/[\s~^:?*[\\]|\.\.|\/$/.test(ref))
-        return undefined;
-    const name = ref.replace(/^refs\/heads\//, '');
-    return pulls.find(({ head }) => head.ref === name)?.head.sha ?? '0'.repeat(40);
-}
-function showDeployment(state, _call, id = '') {
-    const deployment = findDeployment(state, id);
-    return deployment ? { status: 200, body: describeDeployment(state, deployment) } : notFound();
-}
-function deleteDeployment(state, call, id = '') {
-    const refusal = deployments_refuseWrite(state, call);
-    if (refusal)
-        return refusal;
-    const deployment = findDeployment(state, id);
-    if (deployment === undefined)
-        return notFound();
-    const isOnly = state.deploymentList.filter(({ environment }) => environment === deployment.environment).length === 1;
-    const isActive = deployment.statuses.at(-1)?.state !== 'inactive';
-    if (isActive && !isOnly)
-        return exchange_refuse(422, 'We cannot delete an active deployment unless it is the only deployment in a given environment.');
-    state.deploymentList.splice(state.deploymentList.indexOf(deployment), 1);
-    return { status: 204 };
-}
-/** Newest first. */
-function listStatuses(state, call, id = '') {
-    const deployment = findDeployment(state, id);
-    if (deployment === undefined)
-        return notFound();
-    const statuses = [...deployment.statuses].reverse();
-    return paginate(statuses.map(status => describeStatus(state, deployment, status)), call, state);
-}
-function showStatus(state, _call, id = '', statusId = '') {
-    const deployment = findDeployment(state, id);
-    const status = deployment?.statuses.find(candidate => candidate.id === Number(statusId));
-    return deployment && status ? { status: 200, body: describeStatus(state, deployment, status) } : notFound();
-}
-function createStatus(state, call, id = '') {
-    const refusal = deployments_refuseWrite(state, call);
-    if (refusal)
-        return refusal;
-    const deployment = findDeployment(state, id);
-    if (deployment === undefined)
-        return notFound();
-    const wanted = readString(call, 'state') ?? '';
-    if (!STATES.includes(wanted))
-        return refuseField('DeploymentStatus', 'state', 'custom');
-    const description = readString(call, 'description') ?? '';
-    if (description.length > 140)
-        return exchange_refuse(422, 'Validation Failed', [
-            {
-                resource: 'DeploymentStatus',
-                code: 'custom',
-                field: 'description',
-                message: 'description is too long (maximum is 140 characters)',
-            },
-        ]);
-    const status = addStatus(state, deployment, {
-        state: wanted,
-        description,
-        environmentUrl: readString(call, 'environment_url') ?? '',
-        logUrl: readString(call, 'log_url') ?? readString(call, 'target_url') ?? '',
-    });
-    if (wanted === 'success' && readBoolean(call, 'auto_inactive') !== false)
-        deactivateOthers(state, deployment);
-    return { status: 201, body: describeStatus(state, deployment, status) };
-}
-/** A success ends the earlier deployments of the environment, except transient and production ones (GitHub docs). */
-function deactivateOthers(state, current) {
-    for (const other of state.deploymentList) {
-        const sameEnvironment = other.environment === current.environment && other.id < current.id;
-        if (sameEnvironment &&
-            !other.transient &&
-            !other.production &&
-            other.statuses.at(-1)?.state === 'success')
-            addStatus(state, other, { state: 'inactive', description: '', environmentUrl: '', logUrl: '' });
-    }
-}
-function addStatus(state, deployment, status) {
-    const all = state.deploymentList.flatMap(({ statuses }) => statuses);
-    const added = { ...status, id: nextId(all), login: state.login, createdAt: new Date().toISOString() };
-    deployment.statuses.push(added);
-    return added;
-}
-function findDeployment(state, id) {
-    return state.deploymentList.find(candidate => candidate.id === Number(id));
-}
-function deployments_refuseWrite(state, call) {
-    if (call.token === '')
-        return exchange_refuse(401, 'Requires authentication');
-    return state.deployments === 'write' ? undefined : exchange_refuse(403, NO_ACCESS);
-}
-function describeDeployment({ repository }, deployment) {
-    const { id, sha, ref, task, environment, description, payload, login, createdAt } = deployment;
-    const url = `${repository_API}/repos/${repository}/deployments/${id}`;
-    return {
-        id,
-        node_id: nodeId('Deployment', id),
-        url,
-        statuses_url: `${url}/statuses`,
-        repository_url: `${repository_API}/repos/${repository}`,
-        sha,
-        ref,
-        task,
-        environment,
-        original_environment: environment,
-        description,
-        payload,
-        creator: describeAuthor(login),
-        created_at: createdAt,
-        updated_at: deployment.statuses.at(-1)?.createdAt ?? createdAt,
-        transient_environment: deployment.transient,
-        production_environment: deployment.production,
-        performed_via_github_app: null,
-    };
-}
-function describeStatus({ repository }, deployment, status) {
-    const deploymentUrl = `${repository_API}/repos/${repository}/deployments/${deployment.id}`;
-    return {
-        id: status.id,
-        node_id: nodeId('DeploymentStatus', status.id),
-        url: `${deploymentUrl}/statuses/${status.id}`,
-        deployment_url: deploymentUrl,
-        repository_url: `${repository_API}/repos/${repository}`,
-        state: status.state,
-        description: status.description,
-        environment: deployment.environment,
-        environment_url: status.environmentUrl,
-        log_url: status.logUrl,
-        target_url: status.logUrl,
-        creator: describeAuthor(status.login),
-        created_at: status.createdAt,
-        updated_at: status.createdAt,
-        performed_via_github_app: null,
-    };
-}
-
-;// CONCATENATED MODULE: ./build/js/demo/github/people.js
-// What people may do in the repository, and their reactions to comments.
-
-
-
-const PEOPLE_ROUTES = [
-    [/^GET \/collaborators\/([^/]+)\/permission$/, showPermission],
-    [/^POST \/issues\/comments\/(\d+)\/reactions$/, createReaction],
-];
-const REACTIONS = ['+1', '-1', 'laugh', 'confused', 'heart', 'hooray', 'rocket', 'eyes'];
-/** The old names of roles, which scripts compare: `maintain` shows as `write`, `triage` as `read`. */
-const PERMISSIONS = {
-    admin: 'admin',
-    maintain: 'write',
-    write: 'write',
-    triage: 'read',
-    read: 'read',
-};
-function showPermission({ roles, isPrivate }, call, login = '') {
-    if (call.token === '')
-        return exchange_refuse(401, 'Requires authentication');
-    const role = roles[login] ?? (isPrivate ? undefined : 'read');
-    if (role === undefined)
-        return notFound();
-    const user = { ...describeUser(login), role_name: role };
-    return { status: 200, body: { permission: PERMISSIONS[role] ?? 'none', role_name: role, user } };
-}
-function createReaction(state, call, comment = '') {
-    if (call.token === '')
-        return exchange_refuse(401, 'Requires authentication');
-    if (state.pullRequests !== 'write')
-        return exchange_refuse(403, NO_ACCESS);
-    if (!state.comments.some(({ id }) => id === Number(comment)))
-        return notFound();
-    const content = readString(call, 'content') ?? '';
-    if (!REACTIONS.includes(content))
-        return refuseField('Reaction', 'content', 'invalid');
-    const wanted = { comment: Number(comment), login: state.login, content };
-    const known = state.reactions.find(other => other.comment === wanted.comment && other.login === wanted.login && other.content === content);
-    const { id, login } = known ?? { id: nextId(state.reactions), ...wanted };
-    if (known === undefined)
-        state.reactions.push({ id, ...wanted });
-    const created_at = new Date().toISOString();
-    const body = { id, node_id: nodeId('Reaction', id), user: describeUser(login), content, created_at };
-    return { status: known === undefined ? 201 : 200, body };
-}
-
-;// CONCATENATED MODULE: ./build/js/demo/github/pulls.js
-// Pull requests: one, those with a head, those of a commit, and their labels.
-
-
-
-const pulls_DATE = '2026-01-01T00:00:00Z';
-const PULL_ROUTES = [
-    [/^GET \/pulls\/(\d+)$/, showPullRequest],
-    [/^GET \/pulls$/, listPullRequests],
-    [/^GET \/commits\/([^/]+)\/pulls$/, listPullRequestsOfCommit],
-    [/^GET \/issues\/(\d+)\/labels$/, listLabels],
-];
-function showPullRequest(state, _call, number = '') {
-    const pull = findPull(state, number);
-    if (pull === undefined)
-        return notFound();
-    const counts = { additions: 1, deletions: 1, changed_files: 1, commits: 1, review_comments: 0 };
-    const comments = state.comments.filter(({ issue }) => issue === pull.number).length;
-    return {
-        status: 200,
-        body: {
-            ...describePull(state, pull),
-            ...counts,
-            comments,
-            mergeable: null,
-            mergeable_state: 'unknown',
-            merged: pull.merged ?? false,
-            merged_by: pull.merged ? describeUser('mona') : null,
-            maintainer_can_modify: false,
-        },
-    };
-}
-/** `head` is `owner:branch`. */
-function listPullRequests(state, call) {
-    const { searchParams } = call.url;
-    const wanted = searchParams.get('state') ?? 'open';
-    const head = searchParams.get('head');
-    const found = state.pulls.filter(pull => (wanted === 'all' || pull.state === wanted) &&
-        (head === null || renderHead(state, pull).label === head));
-    return paginate(found.map(pull => describePull(state, pull)), call, state);
-}
-function listPullRequestsOfCommit(state, call, sha = '') {
-    const found = state.pulls.filter(({ head, commits = [] }) => head.sha === sha || commits.includes(sha));
-    return paginate(found.map(pull => describePull(state, pull)), call, state);
-}
-function listLabels(state, call, number = '') {
-    const labels = findPull(state, number)?.labels ?? [];
-    return paginate(labels.map(name => describeLabel(state, name)), call, state);
-}
-function findPull(state, number) {
-    return state.pulls.find(candidate => candidate.number === Number(number));
-}
-function renderHead(state, { head, number }) {
-    const [owner = 'unknown'] = (head.repo?.full_name ?? 'unknown').split('/');
-    const ref = head.ref ?? `change-${number}`;
-    const name = head.repo?.full_name;
-    return {
-        label: `${owner}:${ref}`,
-        ref,
-        sha: head.sha,
-        user: name === undefined ? null : describeUser(owner),
-        repo: name === undefined ? null : describeRepository(name, state.isPrivate, name !== state.repository),
-    };
-}
-/** The form of a list; `GET /pulls/{number}` adds to it. */
-function describePull(state, pull) {
-    const { number, merged = false } = pull;
-    const { repository, isPrivate } = state;
-    const [owner = ''] = repository.split('/');
-    const base = pull.base ?? { ref: 'main', sha: '0'.repeat(40) };
-    const api = `${repository_API}/repos/${repository}`;
-    const url = `${api}/pulls/${number}`;
-    const page = `https://github.com/${repository}/pull/${number}`;
-    const closedAt = pull.state === 'closed' ? pulls_DATE : null;
-    const links = {
-        html: page,
-        self: url,
-        issue: `${api}/issues/${number}`,
-        comments: `${api}/issues/${number}/comments`,
-        commits: `${url}/commits`,
-        statuses: `${api}/statuses/${pull.head.sha}`,
-        review_comments: `${url}/comments`,
-        review_comment: `${api}/pulls/comments{/number}`,
-    };
-    return {
-        id: idOf(`${repository}#${number}`),
-        node_id: nodeId('PullRequest', number),
-        number,
-        state: pull.state,
-        locked: pull.locked ?? false,
-        active_lock_reason: null,
-        title: pull.title ?? `Change ${number}`,
-        body: null,
-        user: describeAuthor(pull.login),
-        labels: (pull.labels ?? []).map(name => describeLabel(state, name)),
-        milestone: null,
-        draft: pull.draft ?? false,
-        assignee: null,
-        assignees: [],
-        requested_reviewers: [],
-        requested_teams: [],
-        head: renderHead(state, pull),
-        base: {
-            ...base,
-            label: `${owner}:${base.ref}`,
-            user: describeUser(owner),
-            repo: describeRepository(repository, isPrivate),
-        },
-        author_association: 'CONTRIBUTOR',
-        auto_merge: null,
-        created_at: pulls_DATE,
-        updated_at: pulls_DATE,
-        closed_at: closedAt,
-        merged_at: merged ? closedAt : null,
-        merge_commit_sha: null,
-        url,
-        html_url: page,
-        diff_url: `${page}.diff`,
-        patch_url: `${page}.patch`,
-        issue_url: links.issue,
-        comments_url: links.comments,
-        commits_url: links.commits,
-        statuses_url: links.statuses,
-        review_comments_url: links.review_comments,
-        review_comment_url: links.review_comment,
-        _links: Object.fromEntries(Object.entries(links).map(([name, href]) => [name, { href }])),
-    };
-}
-function describeLabel({ repository }, name) {
-    const url = `${repository_API}/repos/${repository}/labels/${encodeURIComponent(name)}`;
-    const id = idOf(name);
-    return { id, node_id: nodeId('Label', id), url, name, description: '', color: 'ededed', default: false };
-}
-
-;// CONCATENATED MODULE: ./build/js/demo/github/runs.js
-// Workflow runs.
-
-
-
-const runs_DATE = '2026-01-01T00:00:00Z';
-const RUN_ROUTES = [
-    [/^GET \/actions\/runs$/, listRuns],
-    [/^GET \/actions\/runs\/(\d+)$/, showRun],
-    [/^GET \/actions\/runs\/(\d+)\/attempts\/(\d+)$/, showRun],
-    [/^GET \/actions\/workflows\/([^/]+)\/runs$/, listRuns],
-];
-function showRun(state, _call, id = '', attempt) {
-    if (state.actions === 'none')
-        return exchange_refuse(403, NO_ACCESS);
-    const run = readRun(state, id);
-    if (run === undefined || Number(attempt ?? 1) > (run.attempt ?? 1))
-        return notFound();
-    const shown = attempt === undefined ? run : { ...run, attempt: Number(attempt) };
-    return { status: 200, body: describeRun(state, id, shown) };
-}
-/** Newest first. `workflow` is the name of the file. */
-function listRuns(state, call, workflow) {
-    if (state.actions === 'none')
-        return exchange_refuse(403, NO_ACCESS);
-    const all = Object.keys(state.runs)
-        .sort((a, b) => Number(b) - Number(a))
-        .map(id => describeRun(state, id, readRun(state, id) ?? {}));
-    const found = all.filter(run => (workflow === undefined || run.path.endsWith(`/${workflow}`)) && fits(run, call.url.searchParams));
-    const { items, headers } = takePage(found, call, state);
-    return { status: 200, body: { total_count: found.length, workflow_runs: items }, headers };
-}
-function fits(run, wanted) {
-    const equal = (name, ...values) => {
-        const value = wanted.get(name);
-        return value === null || values.includes(value);
-    };
-    return (equal('head_sha', run.head_sha) &&
-        equal('branch', run.head_branch) &&
-        equal('event', run.event) &&
-        equal('actor', run.actor.login) &&
-        equal('status', run.status, run.conclusion));
-}
-function readRun({ runs }, id) {
-    const run = runs[id];
-    return typeof run === 'number' ? { attempt: run } : run;
-}
-function describeRun(state, id, run) {
-    const { repository, isPrivate } = state;
-    const { path = '.github/workflows/preview.yml', headRepository = repository, createdAt = runs_DATE } = run;
-    const api = `${repository_API}/repos/${repository}`;
-    const url = `${api}/actions/runs/${id}`;
-    const workflow = idOf(path);
-    const sha = run.headSha ?? '1'.repeat(40);
-    const actor = describeUser(run.actor ?? 'mona');
-    return {
-        id: Number(id),
-        node_id: nodeId('WorkflowRun', Number(id)),
-        name: 'Preview',
-        display_title: 'Change the app',
-        path,
-        event: run.event ?? 'pull_request',
-        run_number: Number(id),
-        run_attempt: run.attempt ?? 1,
-        status: run.status ?? 'in_progress',
-        conclusion: run.conclusion ?? null,
-        workflow_id: workflow,
-        head_branch: run.headBranch === undefined ? 'change' : run.headBranch,
-        head_sha: sha,
-        head_commit: describeHeadCommit(sha),
-        head_repository: describeRepository(headRepository, isPrivate, headRepository !== repository),
-        repository: describeRepository(repository, isPrivate),
-        pull_requests: (run.pullRequests ?? []).map(number => describeMinimalPull(state, number)),
-        actor,
-        triggering_actor: actor,
-        created_at: createdAt,
-        updated_at: createdAt,
-        run_started_at: createdAt,
-        url,
-        html_url: `https://github.com/${repository}/actions/runs/${id}`,
-        jobs_url: `${url}/jobs`,
-        logs_url: `${url}/logs`,
-        cancel_url: `${url}/cancel`,
-        rerun_url: `${url}/rerun`,
-        artifacts_url: `${url}/artifacts`,
-        check_suite_url: `${api}/check-suites/${id}`,
-        workflow_url: `${api}/actions/workflows/${workflow}`,
-    };
-}
-/** As `workflow_run.pull_requests` lists them. */
-function describeMinimalPull({ repository, pulls }, number) {
-    const pull = pulls.find(candidate => candidate.number === number);
-    const repo = (fullName) => ({
-        id: idOf(fullName.toLowerCase()),
-        name: fullName.split('/')[1] ?? '',
-        url: `${repository_API}/repos/${fullName}`,
-    });
-    return {
-        id: idOf(`${repository}#${number}`),
-        number,
-        url: `${repository_API}/repos/${repository}/pulls/${number}`,
-        head: {
-            ref: pull?.head.ref ?? `change-${number}`,
-            sha: pull?.head.sha ?? '1'.repeat(40),
-            repo: repo(pull?.head.repo?.full_name ?? repository),
-        },
-        base: { ref: pull?.base?.ref ?? 'main', sha: pull?.base?.sha ?? '0'.repeat(40), repo: repo(repository) },
-    };
-}
-
-;// CONCATENATED MODULE: ./build/js/demo/github/server.js
-// Plays the part of GitHub's API on loopback that the action uses, with GitHub's own status codes, headers and bodies.
-// Used by the demo, by tests, and by test/support/github-server.ts, which runs it alone. Shows its state and log at
-// /_test/state and /_test/requests.
-
-
-
-
-
-
-
-
-
-
-
-const ROUTES = [
-    ...PEOPLE_ROUTES,
-    ...REPOSITORY_ROUTES,
-    ...COMMENT_ROUTES,
-    ...PULL_ROUTES,
-    ...RUN_ROUTES,
-    ...DEPLOYMENT_ROUTES,
-];
-const RATE_LIMIT = 5_000;
-async function startGitHubServer(changes = {}, onRequest = () => { }) {
-    const state = createState(changes);
-    const requests = [];
-    const record = (call, status) => {
-        const { pathname, search } = call.url;
-        const logged = { method: call.method, path: pathname + search, body: call.body, status };
-        requests.push(logged);
-        onRequest(logged);
-    };
-    const server = (0,external_node_http_.createServer)(async (request, response) => {
-        const call = await readCall(request).catch(() => undefined);
-        // The client hung up before its request was complete.
-        if (call === undefined)
-            return void response.destroy();
-        const test = answerTest(call, state, requests);
-        if (test)
-            return github_server_send(response, test);
-        const fault = takeFault(call, state);
-        if (fault && 'does' in fault) {
-            publish({ call, answer: undefined, fault: true });
-            record(call, 0);
-            if (fault.does === 'lose')
-                answerCall(call, state);
-            return fail(response, fault.does);
-        }
-        const answer = fault ? renderFault(fault) : addEtag(call, answerCall(call, state));
-        publish({ call, answer, fault: fault !== undefined });
-        github_server_send(response, answer, requests.length);
-        record(call, answer.status);
-    });
-    await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
-    const address = server.address();
-    if (address === null || typeof address === 'string')
-        throw new Error('the server has no port');
-    return {
-        url: `http://127.0.0.1:${address.port}`,
-        state,
-        requests,
-        async stop() {
-            const closed = new Promise(resolve => server.close(() => resolve()));
-            server.closeAllConnections();
-            await closed;
-        },
-    };
-}
-/** Marks a body that is not JSON. */
-const UNREADABLE = Symbol('unreadable');
-async function readCall(request) {
-    const chunks = [];
-    for await (const chunk of request)
-        chunks.push(chunk);
-    const { headers, method = 'GET' } = request;
-    const token = (headers.authorization ?? '').replace(/^(token|bearer) /i, '');
-    const url = new URL(`http://${headers.host}${request.url}`);
-    return { method, url, headers, token, body: parseBody(Buffer.concat(chunks).toString()) };
-}
-function parseBody(text) {
-    if (text === '')
-        return undefined;
-    try {
-        return JSON.parse(text);
+        const signal = AbortSignal.timeout(TIMEOUT_MS);
+        const response = await fetch(`${url}${WEBHOOK_PATH}`, { method: 'POST', headers, body, signal });
+        await response.text();
+        return response.status;
     }
     catch {
-        return UNREADABLE;
+        return 'no answer';
     }
 }
-function github_server_send(response, { status, body, headers }, used = 0) {
-    response.writeHead(status, {
-        'content-type': 'application/json; charset=utf-8',
-        'x-github-media-type': 'github.v3; format=json',
-        'x-github-request-id': `0A1B:${used}`,
-        'x-ratelimit-limit': RATE_LIMIT,
-        'x-ratelimit-remaining': Math.max(1, RATE_LIMIT - used),
-        'x-ratelimit-used': used,
-        'x-ratelimit-reset': Math.ceil(Date.now() / 1000) + 3600,
-        'x-ratelimit-resource': 'core',
-        ...headers,
-    });
-    response.end(typeof body === 'string' || body === undefined ? body : JSON.stringify(body));
+
+;// CONCATENATED MODULE: ./build/js/demo/plan.js
+// The workflow of the demo, and the job of one of its runs. Used by the demo's story.
+
+
+
+
+/** The workflow's job: the preview has its name. */
+const JOB = 'app';
+/** Below the ports that the kernel gives to connections: one of them could have the preview's port after an outage. */
+const PORT_RANGE = '20000-29999';
+/** GitHub's id of the run that the page shows as `number`. */
+function idOfRun(number) {
+    return String(100 + number);
 }
-function fail(response, how) {
-    if (how === 'hang')
-        return;
-    if (how === 'cut' || how === 'lose')
-        return void response.destroy();
-    response.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': 1000 });
-    response.write('{"id":', () => response.destroy());
+/** What the workflow gives. `address` and `secret`: the bore server's. */
+function listInputs(app, given) {
+    return {
+        ...app.inputs,
+        server: given.address,
+        secret: given.secret,
+        'port-range': PORT_RANGE,
+        verify: `github ${WEBHOOK_PATH} ${given.webhookSecret}`,
+        hold: '30m',
+        deployment: 'true',
+        'github-token': given.token,
+    };
 }
-/** For tests that run in another process: shows everything, and changes the state. */
-function answerTest(call, state, requests) {
-    if (call.url.pathname === '/_test/requests')
-        return { status: 200, body: requests };
-    if (call.url.pathname !== '/_test/state')
-        return undefined;
-    if (call.method === 'PATCH')
-        Object.assign(state, call.body);
-    return { status: 200, body: state };
-}
-function answerCall(call, state) {
-    if (call.body === UNREADABLE)
-        return exchange_refuse(400, 'Problems parsing JSON');
-    if (call.token !== '' && call.token !== state.token)
-        return exchange_refuse(401, 'Bad credentials');
-    const { pathname } = call.url;
-    if (pathname === '/graphql')
-        return answerGraphql(state, call);
-    const prefix = [`/repos/${state.repository}`, repositoryPath(state.repository)].find(candidate => isBelow(pathname.toLowerCase(), candidate.toLowerCase()));
-    if (prefix === undefined)
-        return redirectFormerName(state, call) ?? answerUsers(state, call) ?? notFound();
-    const path = `${call.method} ${pathname.slice(prefix.length)}`;
-    for (const [pattern, handle] of ROUTES) {
-        const match = pattern.exec(path);
-        if (match)
-            return handle(state, call, ...match.slice(1).map(part => decodeURIComponent(part)));
-    }
-    return notFound();
-}
-/** As GitHub does: who has this answer already does not get it again. */
-function addEtag(call, answer) {
-    if (call.method !== 'GET' || answer.status !== 200)
-        return answer;
-    const digest = (0,external_node_crypto_.createHash)('sha256').update(JSON.stringify(answer.body)).digest('hex');
-    const headers = { ...answer.headers, etag: `W/"${digest}"` };
-    return call.headers['if-none-match'] === headers.etag ? { status: 304, headers } : { ...answer, headers };
-}
-function takeFault(call, state) {
-    for (const fault of state.faults) {
-        const fits = (fault.method ?? call.method) === call.method && fault.path.test(call.url.pathname);
-        if (!fits || fault.times === 0)
-            continue;
-        if (fault.after !== undefined && fault.after > 0) {
-            fault.after -= 1;
-            continue;
-        }
-        if (fault.times !== undefined)
-            fault.times -= 1;
-        return fault;
-    }
-    return undefined;
-}
-function renderFault(fault) {
-    const { status, message, headers = {}, body } = fault;
-    if (body === undefined)
-        return { ...exchange_refuse(status, message), headers };
-    return { status, body, headers: { 'content-type': 'text/html; charset=utf-8', ...headers } };
+/** `apiUrl`: of the server that plays GitHub. */
+function planRun({ root, tempFolder, machine, environment, app, toolCache, serverUrl }, run) {
+    return {
+        root,
+        tempFolder,
+        machine,
+        inputs: { ...INPUT_DEFAULTS, ...run.inputs },
+        eventName: 'pull_request',
+        event: PULL_EVENT,
+        environment: {
+            ...environment,
+            GITHUB_JOB: JOB,
+            GITHUB_RUN_ID: idOfRun(run.number),
+            GITHUB_SERVER_URL: serverUrl,
+            GITHUB_HEAD_REF: PULL.branch,
+            GITHUB_REF: `refs/pull/${PULL.number}/merge`,
+            GITHUB_ACTOR: PULL.author,
+            RUNNER_TOOL_CACHE: toolCache,
+            RUNNER_TRACKING_ID: `demo_${(0,external_node_crypto_.randomBytes)(8).toString('hex')}`,
+        },
+        apiUrl: run.apiUrl,
+        checkout: app.checkout,
+    };
 }
 
 // EXTERNAL MODULE: external "node:buffer"
@@ -17178,7 +17311,7 @@ async function findSession(temp, signal) {
 // A step's log as GitHub shows it: the runner's commands in it are obeyed (ActionCommandManager and ActionCommand of
 // actions/runner), and what is masked is shown as ***. Used by the demo.
 /** Shown with their message, and listed on the run's page. */
-const ANNOTATIONS = new Set(['notice', 'warning', 'error']);
+const ANNOTATIONS = ['notice', 'warning', 'error'];
 /** Obeyed without a trace in the log. */
 const SILENT = new Set(['add-mask', 'add-matcher', 'remove-matcher', 'echo', 'save-state', 'set-output']);
 class StepLog {
@@ -17224,6 +17357,7 @@ class StepLog {
     }
     /** False if it is no command at the moment. */
     #obey({ name, data }, line) {
+        const annotation = ANNOTATIONS.find(one => one === name);
         if (this.#resume !== undefined) {
             if (name !== this.#resume)
                 return false;
@@ -17243,8 +17377,8 @@ class StepLog {
             this.add('group', data);
         else if (name === 'endgroup')
             this.add('end of group', '');
-        else if (ANNOTATIONS.has(name))
-            this.add(name, data);
+        else if (annotation !== undefined)
+            this.add(annotation, data);
         else if (name === 'debug')
             return true; // shown only in a run with debug logging
         else
@@ -17348,34 +17482,57 @@ class WorkflowRun {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/demo/webhook.js
-// Sends webhooks to the preview as GitHub would, signed or not. Used by the demo's story.
+;// CONCATENATED MODULE: ./build/js/demo/views.js
+// What the demo's page shows of GitHub, of the preview and of its requests, from what those say themselves. Used by the
+// demo's story.
 
-/** The path of the preview that takes them, and that its `verify` rule is for. */
-const WEBHOOK_PATH = '/webhooks/github';
-const TIMEOUT_MS = 10_000;
-/** Resolves with the HTTP status, or with what went wrong. */
-async function sendWebhook(options) {
-    const { url, secret, repository, pullRequest } = options;
-    const event = { action: 'labeled', number: pullRequest, repository: { full_name: repository } };
-    const body = JSON.stringify(event);
-    const headers = {
-        'Content-Type': 'application/json',
-        'User-Agent': 'GitHub-Hookshot/demo',
-        'X-GitHub-Delivery': (0,external_node_crypto_.randomUUID)(),
-        'X-GitHub-Event': 'pull_request',
+/** Keeps the address that was known `before`, while there is none. */
+function describePreview(state, before) {
+    const [url, link] = [state.public_url ?? before?.url, state.preview_url ?? before?.link];
+    return {
+        mode: state.mode,
+        phase: state.exposure.phase,
+        status: state.status,
+        ...(url !== undefined && { url }),
+        ...(link !== undefined && { link }),
+        visits: state.visits,
+        reconnects: state.reconnects,
     };
-    if (secret !== undefined)
-        headers['X-Hub-Signature-256'] = `sha256=${(0,external_node_crypto_.createHmac)('sha256', secret).update(body).digest('hex')}`;
-    try {
-        const signal = AbortSignal.timeout(TIMEOUT_MS);
-        const response = await fetch(`${url}${WEBHOOK_PATH}`, { method: 'POST', headers, body, signal });
-        await response.text();
-        return response.status;
-    }
-    catch {
-        return 'no answer';
-    }
+}
+function describeRecorded(request) {
+    const { id, received_at, method, target, status, verified, refusal } = request;
+    return {
+        id,
+        at: received_at,
+        method,
+        target,
+        ...(status !== null && { status }),
+        ...(verified !== null && { verified }),
+        ...(refusal !== null && { refusal }),
+    };
+}
+function views_describeDeployment({ id, environment, statuses }) {
+    const { state = 'pending', environmentUrl = '' } = statuses.at(-1) ?? {};
+    return { id, environment, state, ...(environmentUrl !== '' && { url: environmentUrl }) };
+}
+/** The comment's heading, without its marks. */
+function readTitle(body) {
+    return (/^#+ (.*)$/m.exec(body)?.[1] ?? 'without a title').replaceAll('`', '');
+}
+/** What the page shows before the first run. */
+function describeStart(app) {
+    return {
+        pull: PULL,
+        app: app.description,
+        comments: [],
+        deployments: [],
+        run: { number: 0, phase: 'over', startedAt: new Date().toISOString() },
+        server: { address: '', isUp: false },
+        events: [],
+        deliveries: [],
+        recorded: [],
+        isOver: false,
+    };
 }
 
 ;// CONCATENATED MODULE: ./build/js/demo/story.js
@@ -17391,21 +17548,9 @@ async function sendWebhook(options) {
 
 
 
-const PULL = {
-    repository: 'octo/app',
-    number: 7,
-    title: 'Draw the picture in WebAssembly',
-    author: 'mona',
-    branch: 'julia-set',
-    base: 'main',
-    commit: '8f3c1e9ad27b60415c9e0b7f4a6d8e2153f7c0aa',
-    body: 'The picture is now computed by a WebAssembly module. Please have a look at it before we merge.',
-};
-/** The workflow's job: the preview has its name. */
-const JOB = 'app';
-const BASE_COMMIT = '2b7d40f1c85ea3960d1f7be4926ac05d83e1f6b9';
-/** Below the ports that the kernel gives to connections: one of them could have the preview's port after an outage. */
-const PORT_RANGE = '20000-29999';
+
+
+/** More than a person reads in the page's lists; each change sends them whole. */
 const MAX_EVENTS = 50;
 const MAX_RECORDED = 50;
 class Story {
@@ -17425,17 +17570,10 @@ class Story {
     /** Starts the servers and the first run. */
     async start() {
         await this.#bore.start();
-        const { repository, number, commit, title, author, branch, base } = PULL;
-        const head = { sha: commit, ref: branch, repo: { full_name: repository } };
-        const pull = {
-            number,
-            state: 'open',
-            head,
-            base: { sha: BASE_COMMIT, ref: base },
-            title,
-            login: author,
-        };
-        this.#gitHub = await startGitHubServer({ repository, isPrivate: true, pulls: [pull] }, () => this.#readGitHub());
+        // Other users of this machine can reach the server: it tells and obeys only who has the token.
+        const token = `ghs_${(0,external_node_crypto_.randomBytes)(18).toString('hex')}`;
+        const state = { repository: PULL.repository, token, isPrivate: true, pulls: [PULL_ON_GITHUB] };
+        this.#gitHub = await startGitHubServer(state, () => this.#readGitHub());
         this.#showServer();
         this.#startRun();
     }
@@ -17489,7 +17627,7 @@ class Story {
         this.#note(`Workflow run ${number} has started.`);
         this.#isCancelled = false;
         if (this.#gitHub)
-            this.#gitHub.state.runs[String(100 + number)] = {
+            this.#gitHub.state.runs[idOfRun(number)] = {
                 attempt: 1,
                 event: 'pull_request',
                 headSha: PULL.commit,
@@ -17503,52 +17641,18 @@ class Story {
         };
         logOf('main');
         const over = new AbortController();
-        const workflow = new WorkflowRun(this.#options.runnerScript, this.#plan(number), news => this.#hear(news, logOf, over.signal));
+        const plan = planRun(this.#options, { number, inputs: this.#inputs(), apiUrl: this.#gitHub?.url ?? '' });
+        const workflow = new WorkflowRun(this.#options.runnerScript, plan, news => this.#hear(news, logOf, over.signal));
         this.#run = workflow;
         void workflow.over.then(() => {
             over.abort();
             this.#endRun();
         });
     }
-    #plan(number) {
-        const { root, tempFolder, machine, environment, app, toolCache, serverUrl } = this.#options;
-        const { repository, commit, branch, base } = PULL;
-        const head = { sha: commit, ref: branch, repo: { full_name: repository } };
-        const pull_request = { number: PULL.number, state: 'open', head, base: { ref: base } };
-        return {
-            root,
-            tempFolder,
-            machine,
-            inputs: { ...INPUT_DEFAULTS, ...this.#inputs() },
-            eventName: 'pull_request',
-            event: { pull_request, repository: { full_name: repository, private: true } },
-            environment: {
-                ...environment,
-                GITHUB_JOB: JOB,
-                GITHUB_RUN_ID: String(100 + number),
-                GITHUB_SERVER_URL: serverUrl,
-                GITHUB_HEAD_REF: branch,
-                GITHUB_REF: `refs/pull/${PULL.number}/merge`,
-                GITHUB_ACTOR: PULL.author,
-                RUNNER_TOOL_CACHE: toolCache,
-                RUNNER_TRACKING_ID: `demo_${(0,external_node_crypto_.randomBytes)(8).toString('hex')}`,
-            },
-            apiUrl: this.#gitHub?.url ?? '',
-            checkout: app.checkout,
-        };
-    }
-    /** What the workflow gives. */
     #inputs() {
-        return {
-            ...this.#options.app.inputs,
-            server: this.#bore.address,
-            secret: this.#bore.secret,
-            'port-range': PORT_RANGE,
-            verify: `github ${WEBHOOK_PATH} ${this.#webhookSecret}`,
-            hold: '30m',
-            deployment: 'true',
-            'github-token': this.#gitHub?.state.token ?? '',
-        };
+        const { address, secret } = this.#bore;
+        const token = this.#gitHub?.state.token ?? '';
+        return listInputs(this.#options.app, { address, secret, webhookSecret: this.#webhookSecret, token });
     }
     /** A step's log begins with lines of the runner: what it runs, with which inputs. */
     #openLog(entry, masks) {
@@ -17591,7 +17695,7 @@ class Story {
             run: { ...run, phase: 'over', conclusion, endedAt: new Date().toISOString() },
             ...(preview?.phase === 'live' && { preview: { ...preview, phase: 'ended' } }),
         });
-        this.#note(`Workflow run ${run.number} is over. Nothing of it is left on the runner.`);
+        this.#note(`Workflow run ${run.number} is over. No process and no port of it is left on the runner.`);
     }
     #follow(temp, signal) {
         let inspector = '';
@@ -17602,42 +17706,16 @@ class Story {
                 this.#options.onSession(session);
             },
             onState: state => {
-                this.#showState(state, inspector);
+                const { preview } = this.#feed.documents;
+                this.#feed.change({ preview: { ...describePreview(state, preview), inspector } });
                 this.#options.onState(state);
             },
             onRequest: request => this.#showRequest(request),
         }, signal);
     }
-    #showState(state, inspector) {
-        const { preview } = this.#feed.documents;
-        const { phase } = state.exposure;
-        const [url, link] = [state.public_url ?? preview?.url, state.preview_url ?? preview?.link];
-        this.#feed.change({
-            preview: {
-                mode: state.mode,
-                phase,
-                status: state.status,
-                ...(url !== undefined && { url }),
-                ...(link !== undefined && { link }),
-                inspector,
-                visits: state.visits,
-                reconnects: state.reconnects,
-            },
-        });
-    }
     #showRequest(request) {
-        const { id, received_at, method, target, status, verified, refusal } = request;
-        const recorded = {
-            id,
-            at: received_at,
-            method,
-            target,
-            ...(status !== null && { status }),
-            ...(verified !== null && { verified }),
-            ...(refusal !== null && { refusal }),
-        };
-        const others = this.#feed.documents.recorded.filter(other => other.id !== id);
-        this.#feed.change({ recorded: [...others, recorded].slice(-MAX_RECORDED) });
+        const others = this.#feed.documents.recorded.filter(({ id }) => id !== request.id);
+        this.#feed.change({ recorded: [...others, describeRecorded(request)].slice(-MAX_RECORDED) });
     }
     #cancel() {
         if (this.#run === undefined || this.#feed.documents.run.phase === 'over')
@@ -17692,47 +17770,25 @@ class Story {
     }
     /** Looks at what the last request has changed. */
     #readGitHub() {
-        const { comments } = this.#feed.documents;
-        const at = new Date().toISOString();
-        const now = (this.#gitHub?.state.comments ?? []).map(({ id, login, body }) => {
-            const before = comments.find(comment => comment.id === id)?.versions ?? [];
-            if (before.at(-1)?.body === body)
-                return { id, author: login ?? 'ghost', versions: before };
-            const verb = before.length === 0 ? 'wrote a comment' : 'edited its comment';
+        const { state } = this.#gitHub ?? {};
+        const before = this.#feed.documents;
+        const comments = (state?.comments ?? []).map(({ id, login, body }) => {
+            const known = before.comments.find(comment => comment.id === id)?.versions ?? [];
+            const author = login ?? 'ghost';
+            if (known.at(-1)?.body === body)
+                return { id, author, versions: known };
+            const verb = known.length === 0 ? 'wrote a comment' : 'edited its comment';
             this.#note(`The action ${verb}: ${readTitle(body)}`);
-            return { id, author: login ?? 'ghost', versions: [...before, { body, at }] };
+            return { id, author, versions: [...known, { body, at: new Date().toISOString() }] };
         });
-        const deployments = (this.#gitHub?.state.deploymentList ?? []).map(story_describeDeployment);
-        if (JSON.stringify([now, deployments]) !== JSON.stringify([comments, this.#feed.documents.deployments]))
-            this.#feed.change({ comments: now, deployments });
+        const deployments = (state?.deploymentList ?? []).map(views_describeDeployment);
+        if (JSON.stringify([comments, deployments]) !== JSON.stringify([before.comments, before.deployments]))
+            this.#feed.change({ comments, deployments });
     }
     #note(text) {
         const event = { at: new Date().toISOString(), text };
         this.#feed.change({ events: [...this.#feed.documents.events, event].slice(-MAX_EVENTS) });
     }
-}
-function story_describeDeployment({ id, environment, statuses }) {
-    const { state = 'pending', environmentUrl = '' } = statuses.at(-1) ?? {};
-    return { id, environment, state, ...(environmentUrl !== '' && { url: environmentUrl }) };
-}
-/** The comment's heading, without its marks. */
-function readTitle(body) {
-    return (/^#+ (.*)$/m.exec(body)?.[1] ?? 'without a title').replaceAll('`', '');
-}
-/** What the page shows before the first run. */
-function describeStart(app) {
-    return {
-        pull: PULL,
-        app: app.description,
-        comments: [],
-        deployments: [],
-        run: { number: 0, phase: 'over', startedAt: new Date().toISOString() },
-        server: { address: '', isUp: false },
-        events: [],
-        deliveries: [],
-        recorded: [],
-        isOver: false,
-    };
 }
 
 ;// CONCATENATED MODULE: ./build/js/shared/output.js
@@ -17940,6 +17996,7 @@ function renderRows(rows) {
 ;// CONCATENATED MODULE: ./build/js/demo/demo.js
 // `expose demo`: everything on this machine. Starts the page and its story, prints the links, and ends all of it on
 // Ctrl-C. The program of the same name hands this to the `expose` command.
+
 
 
 

@@ -20466,12 +20466,12 @@ function parseLogLine(line) {
     return { level, text, isConsole: level === 'info' && text.startsWith(CONSOLE_PREFIX), time };
 }
 /** The line as it stands in the file, without the date. */
-function log_line_cutDate(line) {
+function cutDate(line) {
     return line.replace(/^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)Z /, '$1 ');
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/log-tail.js
-// Reads the supervisor's log file: main follows it while it grows, and post reads its last lines. Used by log.ts.
+// Reads the supervisor's log file: main follows it while it grows, and post reads the rest. Used by log.ts.
 
 
 const log_tail_POLL_MS = 200;
@@ -20493,10 +20493,9 @@ function followLog(file, onLine, from = 0) {
         },
     };
 }
-/** The last `count` lines of a file from byte `from` on, and how many came before them. */
-function log_tail_readTail(file, count, from = 0) {
-    const lines = [...new LineReader(file, from).read()];
-    return { lines: lines.slice(-count), skipped: Math.max(0, lines.length - count) };
+/** Every whole line of the file from byte `from` on; none if the file does not exist. */
+function log_tail_readLines(file, from = 0) {
+    return [...new LineReader(file, from).read()];
 }
 class LineReader {
     #file;
@@ -20544,7 +20543,7 @@ class LineReader {
 
 
 
-const print_print = {
+const print = {
     debug: (text) => core_debug(sanitiseLines(text)),
     /** A plain line; also for use while the runner's command parser is off. */
     info: (text) => void process.stdout.write(`${sanitiseLines(text)}\n`),
@@ -20559,7 +20558,7 @@ const print_print = {
         const end = openGroup(title);
         const resume = suspendCommands();
         for (const line of lines)
-            print_print.info(line);
+            print.info(line);
         resume();
         end();
     },
@@ -20591,17 +20590,19 @@ function suspendCommands() {
 const START_SECTION = 'Start of the preview';
 /** More of the app's console is in the output `log-file`. */
 const CONSOLE_LINES = 200;
+/** The whole log is the output `log-file`; this much of it is worth a group in post's log. */
+const REST_LINES = 200;
+/** Of the ten that GitHub shows for a step; the others are for what post itself has to say. More are in the group. */
+const REST_ANNOTATIONS = 6;
 /** A logger that prints to the step's log; warnings and errors become annotations. */
 function createStepLogger(level = 'info') {
     return createLogger({
         level,
         write: (line, kind) => {
-            if (kind === 'warn')
-                print_print.warning(line);
-            else if (kind === 'error')
-                print_print.error(line);
+            if (isProblem(kind))
+                annotate(line, kind);
             else
-                print_print.info(line);
+                print.info(line);
         },
     });
 }
@@ -20644,7 +20645,7 @@ class StepLog {
     /** A line that is shown at every level, outside of groups. */
     tell(text) {
         this.#close();
-        print_print.info(text);
+        print.info(text);
     }
     /** An annotation outside of groups; none if the text was one already. */
     warn(text) {
@@ -20665,8 +20666,37 @@ class StepLog {
         const lines = this.#console.list();
         const skipped = this.#consoleLines - lines.length;
         if (tail !== undefined && lines.length > 0)
-            print_print.group('Console of the app', withSkipped(lines, skipped));
+            print.group('Console of the app', withSkipped(lines, skipped));
         return read;
+    }
+    /**
+     * For post: shows what the file has from byte `from` on, where main has stopped. Warnings and errors that nobody has
+     * shown become annotations; the last of the other lines are one group. From 0 on, there are no annotations: main was killed,
+     * or cancelled, and had shown nobody knows how much.
+     */
+    showRest(file, from) {
+        this.endStart();
+        const rest = log_tail_readLines(file, from);
+        const all = log_tail_readLines(file);
+        const shownByMain = all.slice(0, all.length - rest.length).flatMap(readProblem);
+        for (const { text } of shownByMain)
+            this.#annotated.add(text);
+        const problems = new Map();
+        const details = [];
+        for (const line of rest) {
+            const [problem] = readProblem(line);
+            const isShown = problem && (problems.has(problem.text) || this.#annotated.has(problem.text));
+            if (from > 0 && problem && !isShown && problems.size < REST_ANNOTATIONS)
+                problems.set(problem.text, problem.level);
+            else
+                details.push(cutDate(line));
+        }
+        const lines = details.slice(-REST_LINES);
+        const title = from === 0 ? 'Log of the preview' : 'Log of the preview, continued';
+        if (lines.length > 0)
+            print.group(title, withSkipped(lines, details.length - lines.length));
+        for (const [text, level] of problems)
+            this.#annotate(text, level);
     }
     #relay(line) {
         const parsed = parseLogLine(line);
@@ -20685,7 +20715,7 @@ class StepLog {
         this.#consoleLines += 1;
     }
     #write(line, level) {
-        if (level === 'warn' || level === 'error')
+        if (isProblem(level))
             this.#annotate(line, level);
         else
             this.#detail(level === 'debug' ? `debug: ${line}` : line, false);
@@ -20698,17 +20728,14 @@ class StepLog {
         }
         this.#annotated.add(line);
         this.#close();
-        if (level === 'warn')
-            print_print.warning(line);
-        else
-            print_print.error(line);
+        annotate(line, level);
     }
     #detail(line, isForeign) {
         if (this.#isStarting)
             this.#endGroup ??= this.#openGroup();
         if (isForeign)
             this.#resume ??= suspendCommands();
-        print_print.info(line);
+        print.info(line);
     }
     #openGroup() {
         const isContinued = this.#shownTitles.has(this.#title);
@@ -20723,11 +20750,19 @@ class StepLog {
         this.#endGroup = undefined;
     }
 }
-/** Prints the last lines of the file, from byte `from` on, as one group. */
-function printTail(file, title, count, from = 0) {
-    const { lines, skipped } = readTail(file, count, from);
-    if (lines.length > 0)
-        print.group(title, withSkipped(lines.map(cutDate), skipped));
+function isProblem(level) {
+    return level === 'warn' || level === 'error';
+}
+/** The warning or error that a line of the file is; empty for other lines. */
+function readProblem(line) {
+    const { level, text } = parseLogLine(line) ?? {};
+    return text !== undefined && level !== undefined && isProblem(level) ? [{ text, level }] : [];
+}
+function annotate(line, level) {
+    if (level === 'warn')
+        print.warning(line);
+    else
+        print.error(line);
 }
 function withSkipped(lines, skipped) {
     return skipped > 0 ? [`… ${renderCount(skipped, 'earlier line')}`, ...lines] : lines;
@@ -20994,6 +21029,13 @@ function readMachine() {
 /** The runner writes the event's payload when the job starts, and never again. */
 function readJobStart(eventFile) {
     return eventFile ? (0,external_node_fs_namespaceObject.statSync)(eventFile, { throwIfNoEntry: false })?.mtime : undefined;
+}
+
+;// CONCATENATED MODULE: ./build/js/shared/utc.js
+// Times as people read them in logs, comments and summaries.
+/** `2026-05-04 10:32 UTC`: in UTC, because readers are in many time zones; without seconds. */
+function utc_renderTime(time) {
+    return `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
 // EXTERNAL MODULE: external "node:events"
@@ -22014,6 +22056,7 @@ function describeSpec({ app, gateway }, wasmrun) {
 
 
 
+
 /** Writes the outputs and prints the link, outside of groups, at every log level. */
 function publish(state, started, options) {
     const { hold, inspectorUrl, log } = options;
@@ -22029,7 +22072,7 @@ function publish(state, started, options) {
     }
     log.endStart();
     const url = state.preview_url ?? '';
-    print_print.notice(`Preview: ${url}`);
+    print.notice(`Preview: ${url}`);
     const line = public_url_renderClientLine(url);
     if (line !== undefined)
         log.tell(`Connect with: ${line}`);
@@ -22044,7 +22087,7 @@ function describeLive({ exposure }, startedAt) {
         return `${after}; it ends with its job`;
     const end = new Date(exposure.expires_at);
     const left = formatDuration(end.getTime() - Date.parse(exposure.live_at));
-    return `${after}; it ends at ${end.toISOString().slice(0, 16).replace('T', ' ')} UTC at the latest, in ${left}`;
+    return `${after}; it ends at ${utc_renderTime(end)} at the latest, in ${left}`;
 }
 function writeOutputs(state, { session, folder, key }, inspectorUrl) {
     const expiresAt = state.exposure.phase === 'live' ? state.exposure.expires_at : null;
@@ -24352,6 +24395,8 @@ const Refusal = object({
     message: string(),
     errors: optional(array(fallback(Detail, '')), []),
 });
+/** A title comes early. The search for it takes time with the square of the length. */
+const MAX_PAGE_LENGTH = 4_096;
 /** GitHub's own words, without the link to its documentation. Load balancers in front of it answer with HTML pages. */
 function quoteRefusal(data) {
     const refusal = safeParse(Refusal, data);
@@ -24362,10 +24407,11 @@ function quoteRefusal(data) {
     }
     if (typeof data !== 'string' || data.trim() === '')
         return 'an answer without words';
-    const title = /<title[^>]*>([^<]*)<\/title>/i.exec(data)?.[1]?.trim();
+    const begin = data.slice(0, MAX_PAGE_LENGTH);
+    const title = /<title[^>]*>([^<]*)<\/title>/i.exec(begin)?.[1]?.trim();
     if (title)
         return `a page with the title "${sanitise_sanitise(title)}"`;
-    return /<html|<!doctype/i.test(data) ? 'a page without a title' : sanitise_sanitise(data.trim());
+    return /<html|<!doctype/i.test(begin) ? 'a page without a title' : sanitise_sanitise(begin.trim());
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/rate-limit.js
@@ -24380,12 +24426,18 @@ const LONGEST_PAUSE_MS = 60_000;
 const MAX_RATE_LIMIT_RETRIES = 2;
 /** GitHub's documentation: without a time, wait for at least one minute. */
 const UNTOLD_PAUSE_MS = 60_000;
+/** GitHub's longest limit is an hour. A timer of more than 24.8 days would fire at once. */
+const LONGEST_ASKED_MS = 24 * 3_600_000;
 /**
- * Milliseconds; undefined if the answer is not about a limit. GitHub names the time in `Retry-After` or, if the hour's
+ * Milliseconds, a day at most; undefined if the answer is not about a limit. GitHub names the time in `Retry-After` or, if the hour's
  * requests are used up, in `x-ratelimit-reset` ("Rate limits for the REST API"). Enterprise servers call a secondary
  * limit "abuse detection".
  */
-function readPauseMs({ status, headers, said }, now = Date.now()) {
+function readPauseMs(refusal, now = Date.now()) {
+    const askedMs = readAskedMs(refusal, now);
+    return askedMs === undefined ? undefined : Math.min(askedMs, LONGEST_ASKED_MS);
+}
+function readAskedMs({ status, headers, said }, now) {
     if (status < 400)
         return undefined;
     const asked = readRetryAfter(headers['retry-after'], now);
@@ -24494,6 +24546,7 @@ const LIST_TIMEOUT_MS = 180_000;
 const MAX_PAGES = 200;
 /** Sends nothing yet. */
 function connectGitHub(options) {
+    const { apiUrl } = options;
     const octokit = createOctokit(options);
     return {
         async request(schema, route, { parameters, signal }) {
@@ -24520,7 +24573,7 @@ function connectGitHub(options) {
             for (let page = 0; page < MAX_PAGES; page += 1) {
                 const { data, headers } = await awaitAnswer(octokit.request(next, { ...given, request }), route, request.signal);
                 items.push(...api_check(array(schema), data, route));
-                const address = /<([^<>]+)>;\s*rel="next"/.exec(headers.link ?? '')?.[1];
+                const address = readNextPage(headers.link, apiUrl);
                 if (address === undefined)
                     return items;
                 next = `GET ${address}`;
@@ -24536,6 +24589,15 @@ function connectGitHub(options) {
             return api_check(Viewer, answer, 'POST /graphql').viewer.login;
         },
     };
+}
+/**
+ * The address of a list's next page (RFC 8288), always at the API itself: the token goes with the request, and must reach
+ * no other server, whatever the answer says.
+ */
+function readNextPage(link, apiUrl) {
+    const target = /<([^<>]+)>;\s*rel="next"/.exec(link ?? '')?.[1];
+    const next = target === undefined ? null : URL.parse(target, apiUrl);
+    return next === null ? undefined : new URL(apiUrl).origin + next.pathname + next.search;
 }
 const Viewer = object({ viewer: object({ login: string() }) });
 const ThrottledOctokit = Octokit.plugin(throttling);
@@ -24629,13 +24691,15 @@ function api_check(schema, data, route) {
     const result = safeParse(schema, data);
     if (result.success)
         return result.output;
-    const problem = typeof data === 'string' ? `no JSON: ${quoteRefusal(data)}` : sanitise_sanitise(summarize(result.issues));
+    const problem = typeof data === 'string'
+        ? `no JSON: ${quoteRefusal(data)}`
+        : sanitise_sanitise(summarize(result.issues).replaceAll('\n  ', ' ').replaceAll('\n', ' '));
     throw new github_error_GitHubError(`GitHub's answer to ${route} is not as documented: ${problem}`, { retryable: true });
 }
 
-;// CONCATENATED MODULE: ./build/js/github/comment/escaping.js
-// Renders untrusted text in Markdown, always as code with a fence that the text cannot close. Used by markdown.ts for
-// every value that it shows.
+;// CONCATENATED MODULE: ./build/js/github/escaping.js
+// Renders untrusted text in Markdown, always as code with a fence that the text cannot close. Used by comment and
+// summary for every value that they show.
 
 /**
  * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one
@@ -24693,10 +24757,6 @@ function escaping_renderLink(markdown, address) {
     const target = url.href.replace(/[\\<>`\s]/g, encodeURIComponent).replaceAll('&', '&amp;');
     return `[${markdown}](<${target}>)`;
 }
-/** In UTC, because readers are in many time zones; without seconds. */
-function escaping_renderTime(time) {
-    return `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-}
 function longestRun(text) {
     return Math.max(0, ...(text.match(/`+/g) ?? []).map(run => run.length));
 }
@@ -24704,6 +24764,7 @@ function longestRun(text) {
 ;// CONCATENATED MODULE: ./build/js/github/comment/markdown.js
 // Renders the comment as Markdown. Pure: the same view gives the same text. The text always names the end of the
 // preview, because a runner that dies cannot correct it. Used by comment-writer.ts; ../summary/ shares some words.
+
 
 
 
@@ -24717,8 +24778,11 @@ const MAX_WARNINGS = 10;
 function renderComment(view, marker) {
     return `${marker}\n${renderPreview(view)}\n`;
 }
-/** A code span of a heading, whose fence may be longer than one backtick. */
-const NAME = /^### \S+ Preview ((`+)[^\n]*?[^`\n]\2(?!`)|\(empty\))/m;
+/**
+ * A code span of a heading, whose fence may be longer than one backtick. With limits of length, above those of a name:
+ * otherwise a comment that somebody has edited could take seconds to read.
+ */
+const NAME = /^### \S{1,9} Preview ((`{1,110})[^\n]{0,120}?[^`\n]\2(?!`)|\(empty\))/m;
 const markdown_ADDRESS = /`((?:https?|tcp):\/\/[\w.[\]:-]+)`/;
 const FOOTER = /^(\[`.*) · updated [\d: -]+ UTC$/m;
 /**
@@ -24882,280 +24946,6 @@ function renderFooter({ preview, updatedAt }) {
     return `${commit} · ${preview.mode} mode · ${run} · updated ${renderTime(updatedAt)}`;
 }
 
-;// CONCATENATED MODULE: ./build/js/github/comment/marker.js
-// The hidden first line of our comment: which preview it shows, which run wrote it last, and in which state. Runs read
-// it to decide who writes the comment, so it says everything that this decision needs. Used by own-comment.ts,
-// stale-comments.ts and comment-writer.ts.
-/** The values are only words, hex and decimal digits, so that none can close the HTML comment early. */
-const MARKER = /^<!-- expose-action((?: [a-z]+=[0-9a-z]+)+) -->/;
-/** Every value of a field has this form. The limits are those of the numbers that GitHub and we make. */
-const FIELDS = {
-    preview: /^[0-9a-f]{1,64}$/,
-    run: /^\d{1,20}$/,
-    attempt: /^\d{1,6}$/,
-    instance: /^[0-9a-f]{1,32}$/,
-    workflow: /^[0-9a-f]{1,64}$/,
-    slot: /^[1-9]\d{0,2}$/,
-    state: /^(?:starting|live|reconnecting|ended|failed)$/,
-    until: /^\d{1,11}$/,
-};
-/** Without a slot, it is the first one. */
-function renderMarker(marker) {
-    const { key, runId, runAttempt, instance, workflow, slot, state, until } = marker;
-    const fields = {
-        preview: key,
-        run: runId,
-        attempt: runAttempt,
-        instance,
-        workflow,
-        slot: slot === 1 ? undefined : slot,
-        state,
-        until: until && Math.ceil(until.getTime() / 1000),
-    };
-    const shown = Object.entries(fields).flatMap(([name, value]) => value === undefined ? [] : [`${name}=${value}`]);
-    return `<!-- expose-action ${shown.join(' ')} -->`;
-}
-/**
- * The marker that opens a comment's body; a marker further down is a quote and does not count. Fields that a later
- * version may add are skipped.
- */
-function readMarker(body) {
-    const text = MARKER.exec(body)?.[1];
-    if (text === undefined)
-        return undefined;
-    const fields = new Map(text.trim().split(' ').map(readField));
-    for (const [name, value] of fields)
-        if (FIELDS[name]?.test(value) === false)
-            return undefined;
-    const [key, runId, attempt] = [fields.get('preview'), fields.get('run'), fields.get('attempt')];
-    if (key === undefined || runId === undefined || attempt === undefined)
-        return undefined;
-    const until = fields.get('until');
-    return {
-        key,
-        runId,
-        runAttempt: Number(attempt),
-        instance: fields.get('instance'),
-        workflow: fields.get('workflow'),
-        slot: Number(fields.get('slot') ?? 1),
-        state: STATES.find(state => state === fields.get('state')),
-        until: until === undefined ? undefined : new Date(Number(until) * 1000),
-    };
-}
-const STATES = (/* unused pure expression or super */ null && (['starting', 'live', 'reconnecting', 'ended', 'failed']));
-function readField(field) {
-    const at = field.indexOf('=');
-    return [field.slice(0, at), field.slice(at + 1)];
-}
-/** Negative if `a` is the older run, positive if it is the newer one, 0 if both are the same attempt. */
-function marker_compareRuns(a, b) {
-    const [idA, idB] = [BigInt(a.runId), BigInt(b.runId)];
-    if (idA !== idB)
-        return idA < idB ? -1 : 1;
-    return a.runAttempt - b.runAttempt;
-}
-/** Whether both markers were written by the same step. Without instances, two steps of one run cannot be told apart. */
-function isSameWriter(a, b) {
-    const isKnown = a.instance !== undefined && b.instance !== undefined;
-    return marker_compareRuns(a, b) === 0 && (!isKnown || a.instance === b.instance);
-}
-/** Whether the preview has ended or failed. Not known of earlier versions' comments, which count as alive. */
-function marker_isOver(marker) {
-    return marker.state === 'ended' || marker.state === 'failed';
-}
-
-;// CONCATENATED MODULE: ./build/js/github/own-deployment.js
-// Our one deployment: creates it, finds it again, gives it a status, and ends those that killed runs of the same preview
-// left active. Used by deployment.ts, which decides what the status says.
-
-
-
-
-/** What we write into a deployment, to find it again. Only who can push can create one, so it need not be proved. */
-const PayloadSchema = object({
-    preview: string(),
-    run: pipe(string(), digits()),
-    attempt: number(),
-    id: string(),
-    /** The latest time the preview can live, if that is known (ISO 8601). */
-    ends: optional(string()),
-});
-/** GitHub returns the payload as it was sent, or as JSON text. */
-const DeploymentSchema = object({
-    id: number(),
-    payload: optional(unknown()),
-    created_at: optional(string(), ''),
-});
-/** The answer 202: GitHub has merged the base branch into the head instead, which we forbid. */
-const CreatedSchema = union([DeploymentSchema, object({ message: string() })]);
-const StatusSchema = object({ state: string() });
-const StatusesSchema = array(StatusSchema);
-const RunSchema = object({ status: nullish(string()), run_attempt: optional(number(), 1) });
-const ALL = '/repos/{owner}/{repo}/deployments';
-const STATUSES = (/* unused pure expression or super */ null && (`${ALL}/{deployment_id}/statuses`));
-/** How many deployments of an environment are read, the newest first: ours is among them. */
-const LIST_LENGTH = 50;
-/** How many earlier deployments are looked at. Each run does so, so that there are rarely more to end. */
-const MAX_EARLIER = 5;
-/** Less than the time for the last status of a preview (reporting.ts). */
-const TIDY_TIMEOUT_MS = 5_000;
-/** No job lives longer (GitHub's limits: 5 days on a self-hosted runner). */
-const LONGEST_JOB_MS = (/* unused pure expression or super */ null && (5 * 24 * 60 * 60_000));
-/** Other states mean that the deployment is not, or no longer, in use. */
-const ACTIVE_STATES = (/* unused pure expression or super */ null && (['success', 'in_progress', 'queued', 'pending', 'waiting']));
-class own_deployment_OwnDeployment {
-    #options;
-    /** GitHub's id, once it is known. */
-    #deployment;
-    #earlier = [];
-    constructor(options) {
-        this.#options = options;
-    }
-    /**
-     * Gives the deployment a status, and creates it first if there is none and `endsAt` is given. Can be repeated after a
-     * failure: it finds a deployment that the failed attempt created. Rejects with a GitHubError.
-     */
-    async write(status, creation) {
-        this.#deployment ??= await this.#find();
-        if (this.#deployment !== undefined && (await this.#addStatus(this.#deployment, status)))
-            return;
-        this.#deployment = undefined;
-        if (creation === undefined)
-            return;
-        this.#deployment = await this.#create(creation.endsAt);
-        await this.#sendStatus(this.#deployment, status);
-    }
-    /**
-     * Ends earlier deployments of this preview whose runs are over: they were killed. Never rejects, and gives up after a
-     * moment: the next status of our own deployment waits for it.
-     */
-    async endEarlier(status) {
-        const earlier = this.#earlier.slice(0, MAX_EARLIER);
-        this.#earlier = [];
-        const limit = AbortSignal.timeout(TIDY_TIMEOUT_MS);
-        const { signal } = this.#options;
-        const tidy = new own_deployment_OwnDeployment({
-            ...this.#options,
-            signal: signal ? AbortSignal.any([signal, limit]) : limit,
-        });
-        try {
-            for (const known of earlier)
-                if ((await tidy.#isActive(known)) && (await tidy.#isOver(known)))
-                    await tidy.#addStatus(known.deployment, status);
-        }
-        catch (error) {
-            this.#options.logger.debug(`earlier deployments were not ended: ${describeError(error)}`);
-        }
-    }
-    /** GitHub's id of our deployment; undefined if there is none. Notes those of earlier runs. */
-    async #find() {
-        const { target } = this.#options;
-        const parameters = { environment: target.environment, per_page: LIST_LENGTH };
-        const all = await this.#request(v.array(DeploymentSchema), `GET ${ALL}`, parameters);
-        const known = all
-            .flatMap(item => readKnown(item))
-            .filter(({ payload }) => payload.preview === target.preview);
-        this.#earlier = known.filter(one => compareRuns(one, target) !== 0);
-        return known.find(({ payload }) => payload.id === target.id)?.deployment;
-    }
-    async #create(endsAt) {
-        const { environment, sha, preview, id, runId, runAttempt } = this.#options.target;
-        const ends = endsAt === undefined ? {} : { ends: endsAt.toISOString() };
-        const created = await this.#request(CreatedSchema, `POST ${ALL}`, {
-            ref: sha,
-            environment,
-            description: 'A preview from the runner, for as long as its job allows',
-            payload: { preview, run: runId, attempt: runAttempt, id, ...ends },
-            transient_environment: true,
-            production_environment: false,
-            // GitHub would merge the base branch into the head first, and refuse if some check has not passed yet, as that of
-            // this job.
-            auto_merge: false,
-            required_contexts: [],
-        });
-        if ('id' in created)
-            return created.id;
-        throw new GitHubError(`GitHub created no deployment: ${created.message}`, { retryable: false });
-    }
-    /** False if the deployment is gone. */
-    async #addStatus(deployment, status) {
-        try {
-            await this.#sendStatus(deployment, status);
-            return true;
-        }
-        catch (error) {
-            if (error instanceof GitHubError && error.status === 404)
-                return false;
-            throw error;
-        }
-    }
-    async #sendStatus(deployment, status) {
-        const { state, description, environmentUrl, logUrl } = status;
-        await this.#request(StatusSchema, `POST ${STATUSES}`, {
-            deployment_id: deployment,
-            state,
-            description,
-            log_url: logUrl,
-            ...(environmentUrl === undefined ? {} : { environment_url: environmentUrl }),
-            // Otherwise a success ends the earlier deployments of the environment, also those of other tools.
-            auto_inactive: false,
-        });
-    }
-    async #isActive({ deployment }) {
-        const parameters = { deployment_id: deployment, per_page: 1 };
-        const [newest] = await this.#request(StatusesSchema, `GET ${STATUSES}`, parameters);
-        return newest === undefined || ACTIVE_STATES.includes(newest.state);
-    }
-    /** Whether the run's attempt has ended. A run that may still be alive keeps its deployment. */
-    async #isOver(known) {
-        const { target } = this.#options;
-        // A run is repeated only after it has ended.
-        if (known.runId === target.runId)
-            return known.runAttempt < target.runAttempt;
-        try {
-            const route = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
-            const run = await this.#request(RunSchema, route, { run_id: known.runId });
-            return run.status === 'completed' || run.run_attempt > known.runAttempt;
-        }
-        catch (error) {
-            if (!(error instanceof GitHubError) || compareRuns(known, target) > 0)
-                return false;
-            // Somebody has deleted the run, which is possible only after its end.
-            if (error.status === 404)
-                return true;
-            // A token without `actions: read`.
-            return isPast(known);
-        }
-    }
-    #request = (schema, route, parameters) => {
-        const { github, repository, signal } = this.#options;
-        const { owner, name: repo } = repository;
-        return github.request(schema, route, { parameters: { owner, repo, ...parameters }, signal });
-    };
-}
-function isPast({ payload, createdAt }) {
-    const ends = Date.parse(payload.ends ?? '');
-    const latest = Number.isNaN(ends) ? Date.parse(createdAt) + LONGEST_JOB_MS : ends;
-    return latest < Date.now();
-}
-function readKnown({ id, payload, created_at }) {
-    const read = v.safeParse(PayloadSchema, parsePayload(payload));
-    if (!read.success)
-        return [];
-    const { run, attempt } = read.output;
-    return [{ deployment: id, createdAt: created_at, payload: read.output, runId: run, runAttempt: attempt }];
-}
-function parsePayload(payload) {
-    if (typeof payload !== 'string')
-        return payload;
-    try {
-        return JSON.parse(payload);
-    }
-    catch {
-        return undefined;
-    }
-}
-
 ;// CONCATENATED MODULE: ./build/js/github/wording.js
 // Sentences about missing permissions, and about who can open a preview. Used by step/report-target,
 // report-queue.ts and pull-request-watch.ts.
@@ -25213,7 +25003,7 @@ function describeOpenWarning(access, visibility) {
 
 ;// CONCATENATED MODULE: ./build/js/github/report-queue.js
 // Decides when a report on GitHub is written: one view at a time, always the newest. A failure is one warning and never
-// affects the preview. Used by comment-writer.ts and deployment.ts.
+// affects the preview. Used by comment and deployment.
 
 
 
@@ -25234,14 +25024,13 @@ class report_queue_ReportQueue {
     #warned = false;
     /** True once nothing more can be written, for instance because the permission is missing. */
     #closed = false;
-    #pace;
+    #pace = new Pace(WRITES_AT_ONCE, WRITE_INTERVAL_MS);
     /** Ends the wait for the next write, because the view that came is the last one. */
     #hurry = new AbortController();
     /** Until then GitHub wants no request; milliseconds since 1970. */
     #pausedUntil = 0;
     constructor(options) {
         this.#options = options;
-        this.#pace = new Pace(options.pace ?? { atOnce: WRITES_AT_ONCE, intervalMs: WRITE_INTERVAL_MS });
     }
     /** Never rejects. Resolves when this view, or a newer one, is written or given up. */
     update(view) {
@@ -25333,26 +25122,27 @@ class report_queue_ReportQueue {
 }
 /** How often a view may be written: a full bucket of writes, and one more in each interval. */
 class Pace {
-    #options;
+    #atOnce;
+    #intervalMs;
     #left;
     #countedAt = Date.now();
-    constructor(options) {
-        this.#options = options;
-        this.#left = options.atOnce;
+    constructor(atOnce, intervalMs) {
+        this.#atOnce = atOnce;
+        this.#intervalMs = intervalMs;
+        this.#left = atOnce;
     }
     /** 0 if a view may be written now. */
     waitMs() {
         this.#refill();
-        return this.#left >= 1 ? 0 : (1 - this.#left) * this.#options.intervalMs;
+        return this.#left >= 1 ? 0 : (1 - this.#left) * this.#intervalMs;
     }
     spend() {
         this.#refill();
         this.#left -= 1;
     }
     #refill() {
-        const { atOnce, intervalMs } = this.#options;
         const now = Date.now();
-        this.#left = Math.min(atOnce, this.#left + (now - this.#countedAt) / intervalMs);
+        this.#left = Math.min(this.#atOnce, this.#left + (now - this.#countedAt) / this.#intervalMs);
         this.#countedAt = now;
     }
 }
@@ -25361,7 +25151,231 @@ function isLast({ state }) {
     return state.kind === 'ended' || state.kind === 'failed';
 }
 
-;// CONCATENATED MODULE: ./build/js/github/deployment.js
+;// CONCATENATED MODULE: ./build/js/github/run.js
+// Runs of workflows: which of two is newer, and whether one is over. Comment and deployment ask this about the run that
+// wrote them last.
+
+
+/** No job lasts longer, not even on a self-hosted runner (GitHub's documented limit). */
+const run_LONGEST_JOB_MS = (/* unused pure expression or super */ null && (5 * 24 * 3_600_000));
+const RunSchema = object({ run_attempt: optional(number(), 1), status: nullish(string(), null) });
+/** Negative if `a` is the older run, positive if it is the newer one, 0 if both are the same attempt. */
+function run_compareRuns(a, b) {
+    const [idA, idB] = [BigInt(a.runId), BigInt(b.runId)];
+    if (idA !== idB)
+        return idA < idB ? -1 : 1;
+    return a.runAttempt - b.runAttempt;
+}
+/** Asks GitHub. Rejects with a GitHubError for every other refusal, or with the reason of the signal. */
+async function run_readRunState(options) {
+    const { github, repository, run, signal } = options;
+    const parameters = { owner: repository.owner, repo: repository.name, run_id: run.runId };
+    try {
+        const route = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
+        const now = await github.request(RunSchema, route, { parameters, signal });
+        if (now.run_attempt < run.runAttempt)
+            return 'unknown';
+        return now.run_attempt > run.runAttempt || now.status === 'completed' ? 'over' : 'alive';
+    }
+    catch (error) {
+        if (!(error instanceof GitHubError))
+            throw error;
+        if (error.status === 404)
+            return 'unknown';
+        if (error.status === 403)
+            return 'hidden';
+        throw error;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/github/deployment/own-deployment.js
+// Our one deployment: creates it, finds it again, gives it a status, and ends those that killed runs of the same preview
+// left active. Used by deployment-writer.ts, which decides what the status says.
+
+
+
+
+
+/** What we write into a deployment, to find it again. Only who can push can create one, so it need not be proved. */
+const PayloadSchema = object({
+    preview: string(),
+    run: pipe(string(), digits()),
+    attempt: number(),
+    id: string(),
+    /** The latest time the preview can live, if that is known (ISO 8601). */
+    ends: optional(string()),
+});
+/** GitHub returns the payload as it was sent, or as JSON text. */
+const DeploymentSchema = object({
+    id: number(),
+    payload: optional(unknown()),
+    created_at: optional(string(), ''),
+});
+/** The answer 202: GitHub has merged the base branch into the head instead, which we forbid. */
+const CreatedSchema = union([DeploymentSchema, object({ message: string() })]);
+const StatusSchema = object({ state: string() });
+const StatusesSchema = array(StatusSchema);
+const ALL = '/repos/{owner}/{repo}/deployments';
+const STATUSES = (/* unused pure expression or super */ null && (`${ALL}/{deployment_id}/statuses`));
+/** How many deployments of an environment are read, the newest first: ours is among them. */
+const LIST_LENGTH = 50;
+/** How many earlier deployments are looked at. Each run does so, so that there are rarely more to end. */
+const MAX_EARLIER = 5;
+/** Less than the time for the last status of a preview (reporting.ts). */
+const TIDY_TIMEOUT_MS = 5_000;
+/** Other states mean that the deployment is not, or no longer, in use. */
+const ACTIVE_STATES = (/* unused pure expression or super */ null && (['success', 'in_progress', 'queued', 'pending', 'waiting']));
+class own_deployment_OwnDeployment {
+    #options;
+    /** GitHub's id, once it is known. */
+    #deployment;
+    #earlier = [];
+    constructor(options) {
+        this.#options = options;
+    }
+    /**
+     * Gives the deployment a status, and creates it first if there is none and `endsAt` is given. Can be repeated after a
+     * failure: it finds a deployment that the failed attempt created. Rejects with a GitHubError.
+     */
+    async write(status, creation) {
+        this.#deployment ??= await this.#find();
+        if (this.#deployment !== undefined && (await this.#addStatus(this.#deployment, status)))
+            return;
+        this.#deployment = undefined;
+        if (creation === undefined)
+            return;
+        this.#deployment = await this.#create(creation.endsAt);
+        await this.#sendStatus(this.#deployment, status);
+    }
+    /**
+     * Ends earlier deployments of this preview whose runs are over: they were killed. Never rejects, and gives up after a
+     * moment: the next status of our own deployment waits for it.
+     */
+    async endEarlier(status) {
+        const earlier = this.#earlier.slice(0, MAX_EARLIER);
+        this.#earlier = [];
+        const limit = AbortSignal.timeout(TIDY_TIMEOUT_MS);
+        const { signal } = this.#options;
+        const tidy = new own_deployment_OwnDeployment({
+            ...this.#options,
+            signal: signal ? AbortSignal.any([signal, limit]) : limit,
+        });
+        try {
+            for (const known of earlier)
+                if ((await tidy.#isActive(known)) && (await tidy.#isOver(known)))
+                    await tidy.#addStatus(known.deployment, status);
+        }
+        catch (error) {
+            this.#options.logger.debug(`earlier deployments were not ended: ${describeError(error)}`);
+        }
+    }
+    /** GitHub's id of our deployment; undefined if there is none. Notes those of earlier runs. */
+    async #find() {
+        const { target } = this.#options;
+        const parameters = { environment: target.environment, per_page: LIST_LENGTH };
+        const all = await this.#request(v.array(DeploymentSchema), `GET ${ALL}`, parameters);
+        const known = all
+            .flatMap(item => readKnown(item))
+            .filter(({ payload }) => payload.preview === target.preview);
+        this.#earlier = known.filter(one => compareRuns(one, target) !== 0);
+        return known.find(({ payload }) => payload.id === target.id)?.deployment;
+    }
+    async #create(endsAt) {
+        const { environment, sha, preview, id, runId, runAttempt } = this.#options.target;
+        const ends = endsAt === undefined ? {} : { ends: endsAt.toISOString() };
+        const created = await this.#request(CreatedSchema, `POST ${ALL}`, {
+            ref: sha,
+            environment,
+            description: 'A preview from the runner, for as long as its job allows',
+            payload: { preview, run: runId, attempt: runAttempt, id, ...ends },
+            transient_environment: true,
+            production_environment: false,
+            // GitHub would merge the base branch into the head first, and refuse if some check has not passed yet, as that of
+            // this job.
+            auto_merge: false,
+            required_contexts: [],
+        });
+        if ('id' in created)
+            return created.id;
+        throw new GitHubError(`GitHub created no deployment: ${sanitise(created.message)}`, { retryable: false });
+    }
+    /** False if the deployment is gone. */
+    async #addStatus(deployment, status) {
+        try {
+            await this.#sendStatus(deployment, status);
+            return true;
+        }
+        catch (error) {
+            if (error instanceof GitHubError && error.status === 404)
+                return false;
+            throw error;
+        }
+    }
+    async #sendStatus(deployment, status) {
+        const { state, description, environmentUrl, logUrl } = status;
+        await this.#request(StatusSchema, `POST ${STATUSES}`, {
+            deployment_id: deployment,
+            state,
+            description,
+            log_url: logUrl,
+            ...(environmentUrl === undefined ? {} : { environment_url: environmentUrl }),
+            // Otherwise a success ends the earlier deployments of the environment, also those of other tools.
+            auto_inactive: false,
+        });
+    }
+    async #isActive({ deployment }) {
+        const parameters = { deployment_id: deployment, per_page: 1 };
+        const [newest] = await this.#request(StatusesSchema, `GET ${STATUSES}`, parameters);
+        return newest === undefined || ACTIVE_STATES.includes(newest.state);
+    }
+    /** Whether the run's attempt has ended. A run that may still be alive keeps its deployment. */
+    async #isOver(known) {
+        const { target } = this.#options;
+        // A run is repeated only after it has ended.
+        if (known.runId === target.runId)
+            return known.runAttempt < target.runAttempt;
+        const state = await readRunState({ ...this.#options, run: known }).catch(error => {
+            if (error instanceof GitHubError)
+                return 'hidden';
+            throw error;
+        });
+        if (state === 'over' || state === 'alive')
+            return state === 'over';
+        if (compareRuns(known, target) > 0)
+            return false;
+        // Somebody has deleted an unknown run, which is possible only after its end.
+        return state === 'unknown' || isPast(known);
+    }
+    #request = (schema, route, parameters) => {
+        const { github, repository, signal } = this.#options;
+        const { owner, name: repo } = repository;
+        return github.request(schema, route, { parameters: { owner, repo, ...parameters }, signal });
+    };
+}
+function isPast({ payload, createdAt }) {
+    const ends = Date.parse(payload.ends ?? '');
+    const latest = Number.isNaN(ends) ? Date.parse(createdAt) + LONGEST_JOB_MS : ends;
+    return latest < Date.now();
+}
+function readKnown({ id, payload, created_at }) {
+    const read = v.safeParse(PayloadSchema, parsePayload(payload));
+    if (!read.success)
+        return [];
+    const { run, attempt } = read.output;
+    return [{ deployment: id, createdAt: created_at, payload: read.output, runId: run, runAttempt: attempt }];
+}
+function parsePayload(payload) {
+    if (typeof payload !== 'string')
+        return payload;
+    try {
+        return JSON.parse(payload);
+    }
+    catch {
+        return undefined;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/github/deployment/deployment-writer.js
 // Shows the preview as a GitHub deployment, which the page of the pull request then links to: turns views into statuses,
 // and names the environment. Used by the supervisor's reports, by post, and by step/report-target.
 
@@ -25418,11 +25432,11 @@ function describeStatus({ preview, state }) {
     const describe = (text) => sanitise(text, MAX_DESCRIPTION_LENGTH);
     switch (state.kind) {
         case 'starting':
-            return { state: 'in_progress', description: describe(`Starting. ${deployment_renderEnd(state.endsAt)}`), logUrl };
+            return { state: 'in_progress', description: describe(`Starting. ${deployment_writer_renderEnd(state.endsAt)}`), logUrl };
         case 'live':
             return {
                 state: 'success',
-                description: describe(deployment_renderLive(preview, state)),
+                description: describe(deployment_writer_renderLive(preview, state)),
                 ...linkTo(state.url),
                 logUrl,
             };
@@ -25446,11 +25460,11 @@ function describeStatus({ preview, state }) {
 function linkTo(url) {
     return /^https?:/i.test(url) ? { environmentUrl: url } : {};
 }
-function deployment_renderLive({ entry }, { url, endsAt }) {
+function deployment_writer_renderLive({ entry }, { url, endsAt }) {
     const address = linkTo(url).environmentUrl === undefined ? `Live at ${url}.` : 'Live.';
-    return [address, deployment_renderEnd(endsAt), ...(entry === undefined ? [] : [entry])].join(' ');
+    return [address, deployment_writer_renderEnd(endsAt), ...(entry === undefined ? [] : [entry])].join(' ');
 }
-function deployment_renderEnd(endsAt) {
+function deployment_writer_renderEnd(endsAt) {
     return endsAt === undefined ? 'It ends with its job.' : `It ends at ${renderTime(endsAt)} at the latest.`;
 }
 function readEnd(state) {
@@ -25918,8 +25932,8 @@ function renderOrigin(repository) {
         : `this pull request comes from the fork ${sanitise_sanitise(repository)}`;
 }
 function renderRefusal(job, reason) {
-    return (`refused: ${reason}. A ${job.eventName} job has secrets and a token that can write, so code that nobody ` +
-        `has approved must not run in it. A safe way to preview forks: ${FORKS_PAGE}`);
+    return (`refused: ${reason}. A job of the event ${job.eventName} has secrets and a token that can write, so code that ` +
+        `nobody has approved must not run in it. A safe way to preview forks: ${FORKS_PAGE}`);
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/identity.js
@@ -26064,10 +26078,10 @@ async function applyForkRules(options) {
         case 'trusted':
             return { isReadOnly: false };
         case 'allowed untrusted':
-            print_print.warning(`\`allow-untrusted-head\` is set: ${verdict.reason}`);
+            print.warning(`\`allow-untrusted-head\` is set: ${verdict.reason}`);
             return { isReadOnly: verdict.isReadOnly };
         case 'skip':
-            print_print.notice(verdict.reason);
+            print.notice(verdict.reason);
             setOutput('status', 'Skipped');
             return undefined;
         case 'refuse':
@@ -26472,10 +26486,11 @@ const cache_service_KEPT_FOLDER = 'kept';
 /** The service's address and the job's token for it, as the runner names them; the library reads them. */
 const SERVICE = /^(ACTIONS_(CACHE_URL|RESULTS_URL|CACHE_SERVICE_V2|CACHE_MODE|RUNTIME_TOKEN)|GITHUB_SERVER_URL)$/;
 /**
- * For GNU tar, which the library tells to obey absolute names: with these, nothing is unpacked outside of the folder,
- * and as root the files become ours. Other tars do not read the variable.
+ * For GNU tar, which the library tells to obey absolute names, and which then follows links that it has unpacked: with
+ * these, nothing is unpacked outside of the folder, each link leads to its own folder, and as root the files become ours.
+ * Other tars do not read the variable.
  */
-const SAFE_UNPACKING = '--exclude=/* --exclude=?:* --exclude=.. --no-same-owner';
+const SAFE_UNPACKING = '--exclude=/* --exclude=?:* --exclude=.. --transform=s,.*,.,Rhs --no-same-owner';
 /** The job's variables that the program needs, added to those that any program sees. */
 function selectCacheEnvironment(job, common) {
     const service = Object.entries(job).flatMap(([name, value]) => SERVICE.test(name) && value !== undefined ? [[name, value]] : []);
@@ -26931,78 +26946,21 @@ function readStepState() {
 
 /** Resolves when the supervisor's API listens; its exposure still starts. Rejects with the error that makes the step red. */
 async function startSupervisor(options) {
-    const { job, guard, inputs, target, runner, cancellation, log } = options;
-    const { logger } = log;
-    logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
+    const { inputs, target, runner, log } = options;
+    log.logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
     const leftOut = describeLeftOut(inputs.app, runner);
     if (leftOut !== undefined)
-        logger.info(leftOut);
-    const { access, report } = target;
+        log.logger.info(leftOut);
     const folder = createSessionFolder(runner.tempFolder);
-    let state = {
-        folder,
-        hold: inputs.hold,
-        mode: inputs.app.mode,
-        logLevel: inputs.logLevel,
-        stopTimeoutMs: inputs.app.stopTimeoutMs,
-        report,
-        exposedAs: {
-            protocol: inputs.protocol,
-            access: target.shownAccess,
-            servers: inputs.tunnel.servers.map(({ address: { host, port } }) => `${addBrackets(host)}:${port}`),
-        },
-        // Paths were named, by `capture`, `public-paths` or `verify`: somebody wants these requests.
-        keepsRequests: inputs.webhooks.capture.kind === 'paths',
-    };
-    const save = (more) => {
+    let state = describeStep(options, folder);
+    const save = more => {
         state = { ...state, ...more };
         saveStepState(state);
     };
     // Save before anything is started: if main is killed, post must know what to end.
     save({});
-    if (needsWasmrun(inputs.app.mode))
-        log.beginSection('Installation of wasmrun');
-    const onChild = child => recordChild(folder, child, logger);
-    const store = inputs.cache
-        ? openInstallationStore({
-            mode: inputs.app.mode,
-            folder: session_folder_sessionFiles(folder).wasmrun,
-            machine: runner,
-            script: resolveBundle('cache'),
-            logger,
-            onChild,
-            // Code from outside may have run before this step: it must not be able to leave anything for other jobs.
-            noteInstalled: installation => guard.allowUntrustedHead || save({ installation }),
-        })
-        : undefined;
-    const wasmrun = await cancellation.guard(signal => locateWasmrun(inputs.app, runner, logger, {
-        signal,
-        onChild,
-        onFolder: installFolder => save({ installFolder }),
-        gitHub: { token: guard.token, apiUrl: job.apiUrl },
-        store,
-    }));
-    if (needsWasmrun(inputs.app.mode))
-        log.beginSection(START_SECTION);
-    const config = planSupervisor({
-        inputs,
-        host: runner,
-        wasmrun,
-        folder,
-        name: report.identity.name,
-        identity: identifyAddress(job, report.identity, inputs.prNumber),
-        access,
-        ends: {
-            continueFile: inputs.hold ? runner.continueFile : undefined,
-            idleTimeoutMs: inputs.idleTimeoutMs,
-            pullRequest: inputs.hold && target.pullRequest
-                ? planWatch(job, target.pullRequest, readCheckedOutCommit(inputs.app.path))
-                : undefined,
-            runner: findAncestor('Runner.Worker'),
-        },
-        github: guard.token ? { job, token: guard.token } : undefined,
-        report: guard.token ? report : undefined,
-    });
+    const wasmrun = await findWasmrun(options, folder, save);
+    const config = planExposure(options, folder, wasmrun);
     core_setSecret(config.controlToken);
     const { inspector } = config.exposure;
     if (inspector?.isPublished === false)
@@ -27015,6 +26973,7 @@ async function startSupervisor(options) {
             environment: runner.childEnvironments.program,
             onSpawn: supervisor => save({ supervisor }),
         });
+        const { access } = target;
         const key = access.kind === 'link' && access.isGenerated ? access.key : '';
         return { session, folder, state, key, startedAt };
     }
@@ -27023,6 +26982,76 @@ async function startSupervisor(options) {
         recordShown({ log: log.stop(), warnings: 0, end: false });
         throw error;
     }
+}
+function describeStep({ inputs, target }, folder) {
+    return {
+        folder,
+        hold: inputs.hold,
+        mode: inputs.app.mode,
+        logLevel: inputs.logLevel,
+        stopTimeoutMs: inputs.app.stopTimeoutMs,
+        report: target.report,
+        exposedAs: {
+            protocol: inputs.protocol,
+            access: target.shownAccess,
+            servers: inputs.tunnel.servers.map(({ address: { host, port } }) => `${addBrackets(host)}:${port}`),
+        },
+        // Paths were named, by `capture`, `public-paths` or `verify`: somebody wants these requests.
+        keepsRequests: inputs.webhooks.capture.kind === 'paths',
+    };
+}
+/** wasmrun's program file, found or installed in a section of the log of its own; '' if the app needs none. */
+async function findWasmrun(options, folder, save) {
+    const { job, guard, inputs, runner, cancellation, log } = options;
+    const { mode } = inputs.app;
+    if (!needsWasmrun(mode))
+        return '';
+    log.beginSection('Installation of wasmrun');
+    const onChild = child => recordChild(folder, child, log.logger);
+    const store = inputs.cache
+        ? openInstallationStore({
+            mode,
+            folder: session_folder_sessionFiles(folder).wasmrun,
+            machine: runner,
+            script: resolveBundle('cache'),
+            logger: log.logger,
+            onChild,
+            // Code from outside may have run before this step: it must not be able to leave anything for other jobs.
+            noteInstalled: installation => guard.allowUntrustedHead || save({ installation }),
+        })
+        : undefined;
+    const wasmrun = await cancellation.guard(signal => locateWasmrun(inputs.app, runner, log.logger, {
+        signal,
+        onChild,
+        onFolder: installFolder => save({ installFolder }),
+        gitHub: { token: guard.token, apiUrl: job.apiUrl },
+        store,
+    }));
+    log.beginSection(START_SECTION);
+    return wasmrun;
+}
+function planExposure(options, folder, wasmrun) {
+    const { job, guard, inputs, target, runner } = options;
+    const { access, report, pullRequest } = target;
+    return planSupervisor({
+        inputs,
+        host: runner,
+        wasmrun,
+        folder,
+        name: report.identity.name,
+        identity: identifyAddress(job, report.identity, inputs.prNumber),
+        access,
+        ends: {
+            continueFile: inputs.hold ? runner.continueFile : undefined,
+            idleTimeoutMs: inputs.idleTimeoutMs,
+            pullRequest: inputs.hold && pullRequest
+                ? planWatch(job, pullRequest, readCheckedOutCommit(inputs.app.path))
+                : undefined,
+            runner: findAncestor('Runner.Worker'),
+        },
+        github: guard.token ? { job, token: guard.token } : undefined,
+        report: guard.token ? report : undefined,
+    });
 }
 /** A failure is only a warning: without a record, the process stays behind only if main is killed while it runs. */
 function recordChild(folder, { pid, role }, logger) {
@@ -27039,79 +27068,8 @@ function recordShown(shown) {
         saveShown(shown);
     }
     catch (error) {
-        print_print.debug(`what the log has shown could not be saved: ${errors_describeError(error)}`);
+        print.debug(`what the log has shown could not be saved: ${errors_describeError(error)}`);
     }
-}
-
-;// CONCATENATED MODULE: ./build/js/github/job.js
-// The job as the runner describes it. step/job-environment.ts reads it from the environment and passes it to this
-// folder, which never reads the environment itself.
-/** The page of this attempt of the run, with its logs. */
-function renderRunUrl(job) {
-    return `${renderRepositoryUrl(job)}/actions/runs/${job.runId}/attempts/${job.runAttempt}`;
-}
-/** The page of a commit. */
-function renderCommitUrl(job, sha) {
-    return `${renderRepositoryUrl(job)}/commit/${sha}`;
-}
-function renderRepositoryUrl({ serverUrl, repository }) {
-    return `${serverUrl.replace(/\/+$/, '')}/${repository.owner}/${repository.name}`;
-}
-
-;// CONCATENATED MODULE: ./build/js/github/comment/view.js
-// What the comment and the summary show: turns the states of the tunnel, the app and the exposure into one state of the
-// preview. Used by the supervisor's reports, by markdown.ts, and by the step for its summary and the last comment.
-
-/** Shorter outages are not written: most are over before anybody could read about them. */
-const OUTAGE_SHOWN_AFTER_MS = 15_000;
-function viewOf(state, context) {
-    const { exposure } = state;
-    const lastUrl = context.lastUrl ?? state.public_url ?? undefined;
-    const url = lastUrl === undefined ? {} : { url: lastUrl };
-    switch (exposure.phase) {
-        case 'starting':
-            return { kind: 'starting', ...endOf(context.endsAt) };
-        case 'live':
-            return viewLive(state, exposure.expires_at, context);
-        case 'ended':
-            return { kind: 'ended', ...url, reason: exposure.reason, endedAt: new Date(exposure.ended_at) };
-        case 'failed': {
-            const { reason, ended_at, last_lines } = exposure;
-            const lastLines = context.hideConsole ? [] : last_lines;
-            return { kind: 'failed', ...url, reason, lastLines, endedAt: new Date(ended_at) };
-        }
-    }
-}
-function viewLive(state, expiresAt, context) {
-    const { now, outageSince: since, lastUrl, lastLink } = context;
-    const endsAt = endOf(expiresAt === null ? undefined : new Date(expiresAt));
-    const outage = readOutage(state);
-    const url = state.public_url ?? lastUrl;
-    const isShown = since !== undefined && now.getTime() - since.getTime() >= OUTAGE_SHOWN_AFTER_MS;
-    if (outage !== undefined && since !== undefined && (isShown || url === undefined))
-        return { kind: 'reconnecting', ...(url === undefined ? {} : { url }), outage, since, ...endsAt };
-    if (url === undefined)
-        return { kind: 'starting', ...endsAt };
-    const unverified = state.doubt === null ? {} : { unverifiedReason: state.doubt };
-    const inspector = state.inspector_url === null ? {} : { inspectorUrl: state.inspector_url };
-    return { kind: 'live', url: state.preview_url ?? lastLink ?? url, ...inspector, ...unverified, ...endsAt };
-}
-/** The tunnel comes first: without it, visitors cannot reach the app, whatever its state is. */
-function readOutage({ status, app }) {
-    if (status === 'Disconnected')
-        return 'tunnel closed';
-    if (status !== 'Connected')
-        return 'tunnel';
-    return app.status === 'running' ? undefined : 'app';
-}
-function endOf(endsAt) {
-    return endsAt === undefined ? {} : { endsAt };
-}
-/** The facts that do not change during the preview. */
-function describePreview(job, facts) {
-    const { name, mode, commit, entry, openWarning, warnings } = facts;
-    const [commitUrl, runUrl] = [renderCommitUrl(job, commit), renderRunUrl(job)];
-    return { name, mode, commit, commitUrl, runUrl, entry, openWarning, warnings };
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/summary/charts.js
@@ -27122,12 +27080,25 @@ function describePreview(job, facts) {
 const MAX_BARS = 36;
 /** Of the bars' height: with less, Mermaid writes fractions of a visit beside the axis. */
 const MIN_HEIGHT = 10;
+/** Room above the highest bar, as a share of it: Mermaid cuts off a label at the very top. */
+const HEADROOM = 0.1;
 /** A bar of less than this share of the chart has no room for a word. */
 const MIN_WORD_SHARE = 0.08;
 /** An outage is drawn at least this wide, as a share of the whole chart: otherwise nobody would see it. */
 const MIN_SHARE = 1 / 200;
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+/** Below the availability: so many have room on a phone, too. */
+const MAX_LABELS = 3;
+const LONGEST_TICK = ['12hour', 12 * HOUR_MS];
+/** Steps between two labels, from short to long. */
+const TICKS = [
+    ...[1, 2, 5, 10, 15, 30].map((n) => [`${n}second`, n * 1_000]),
+    ...[1, 2, 5, 10, 15, 30].map((n) => [`${n}minute`, n * MINUTE_MS]),
+    ...[1, 2, 3, 6].map((n) => [`${n}hour`, n * HOUR_MS]),
+    LONGEST_TICK,
+];
 const NAMES = { tunnel: 'Tunnel', app: 'App' };
 /** When tunnel and app were up, from `from` to `until`. */
 function renderAvailability(outages, { from, until }) {
@@ -27143,21 +27114,21 @@ function renderAvailability(outages, { from, until }) {
         'gantt',
         '  accTitle: When the preview could be used',
         '  dateFormat YYYY-MM-DD HH:mm:ss',
+        // Otherwise a red line marks the time of the reader, who may take it for an outage.
+        '  todayMarker off',
         ...renderAxis(span.until - span.from),
         ...renderPart('tunnel', outages, span),
         ...renderPart('app', outages, span),
         '```',
     ].join('\n');
 }
-/** Only as many labels as have room. */
+/** Left to itself, Mermaid writes up to 17 labels, which run into each other. */
 function renderAxis(ms) {
-    if (ms < 10 * MINUTE_MS)
-        return ['  axisFormat %H:%M:%S'];
-    if (ms <= DAY_MS)
-        return ['  axisFormat %H:%M'];
-    if (ms <= 3 * DAY_MS)
-        return ['  axisFormat %m-%d %H:%M', '  tickInterval 6hour'];
-    return ['  axisFormat %m-%d', `  tickInterval ${ms <= 14 * DAY_MS ? '1day' : '1week'}`];
+    if (ms > 3 * DAY_MS)
+        return ['  axisFormat %m-%d', `  tickInterval ${ms <= 14 * DAY_MS ? '1day' : '1week'}`];
+    const [step] = TICKS.find(([, length]) => ms <= length * MAX_LABELS) ?? LONGEST_TICK;
+    const format = ms > DAY_MS ? '%m-%d %H:%M' : step.endsWith('second') ? '%H:%M:%S' : '%H:%M';
+    return [`  axisFormat ${format}`, `  tickInterval ${step}`];
 }
 function renderPart(part, all, span) {
     const outages = all.filter(outage => outage.part === part);
@@ -27197,7 +27168,8 @@ function renderVisits({ minutes, counts }, noun) {
     const hours = (step * bars.length) / 60;
     const inHours = hours > 5;
     const labels = bars.map((_, at) => inHours ? ((at * step) / 60).toFixed(hours > 48 ? 0 : 1) : String(at * step));
-    const title = step === 1 ? `${capitalise(noun)} per minute` : `${capitalise(noun)} in each ${describeStep(step)}`;
+    const height = Math.ceil(Math.max(MIN_HEIGHT, ...bars) * (1 + HEADROOM));
+    const title = step === 1 ? `${capitalise(noun)} per minute` : `${capitalise(noun)} in each ${charts_describeStep(step)}`;
     const chart = [
         '```mermaid',
         '---',
@@ -27215,14 +27187,14 @@ function renderVisits({ minutes, counts }, noun) {
         'xychart-beta',
         '  accTitle: Visits over time',
         `  x-axis "${inHours ? 'hours' : 'minutes'} since the start" [${labels.map(label => `"${label}"`).join(', ')}]`,
-        `  y-axis "${noun}" 0 --> ${Math.max(MIN_HEIGHT, ...bars)}`,
+        `  y-axis "${noun}" 0 --> ${height}`,
         `  bar [${bars.join(', ')}]`,
         '```',
     ].join('\n');
     return { title, chart };
 }
 /** `8 minutes`, `2 hours` */
-function describeStep(minutes) {
+function charts_describeStep(minutes) {
     return minutes % 60 === 0 ? `${minutes / 60} hours` : `${minutes} minutes`;
 }
 function capitalise(word) {
@@ -27232,6 +27204,7 @@ function capitalise(word) {
 ;// CONCATENATED MODULE: ./build/js/github/summary/summary.js
 // Renders the step's summary as Markdown: while a preview goes on beside later steps its link, and at the end what
 // happened. Pure. Paths, reasons and names are strangers' text: they are shown as code only. Used by step/summary.ts.
+
 
 
 
@@ -27249,10 +27222,12 @@ function renderLiveSummary({ preview, state, updatedAt }) {
         return '';
     const isWeb = /^https?:/i.test(state.url);
     const link = isWeb ? escaping_renderLink('Open it', state.url) : `Its address: ${markdown_renderAddress(state.url)}`;
-    const end = state.endsAt === undefined ? 'until its job ends' : `until ${escaping_renderTime(state.endsAt)} at the latest`;
+    const end = state.endsAt === undefined ? 'until its job ends' : `until ${utc_renderTime(state.endsAt)} at the latest`;
+    const inspector = state.inspectorUrl === undefined ? [] : [escaping_renderLink('Open the inspector', state.inspectorUrl)];
     return [
-        `### 🟢 Preview ${escaping_renderCode(preview.name, 100)} went live at ${escaping_renderTime(updatedAt)}`,
+        `### 🟢 Preview ${escaping_renderCode(preview.name, 100)} went live at ${utc_renderTime(updatedAt)}`,
         `**${link}**, ${end}. When the job is over, the link is dead, and a report of the preview follows below.`,
+        ...inspector,
         '',
     ].join('\n\n');
 }
@@ -27285,10 +27260,10 @@ function renderHeading({ preview, state }) {
 }
 function summary_renderEnd({ state }) {
     if (state.kind === 'ended')
-        return [`${markdown_ENDINGS[state.reason]} at ${escaping_renderTime(state.endedAt)}.`];
+        return [`${markdown_ENDINGS[state.reason]} at ${utc_renderTime(state.endedAt)}.`];
     if (state.kind !== 'failed')
         return [];
-    const paragraphs = [escaping_renderCode(state.reason, 1_000), `It failed at ${escaping_renderTime(state.endedAt)}.`];
+    const paragraphs = [escaping_renderCode(state.reason, 1_000), `It failed at ${utc_renderTime(state.endedAt)}.`];
     const lines = state.lastLines.slice(-MAX_CONSOLE_LINES);
     if (lines.length === 0)
         return paragraphs;
@@ -27303,21 +27278,20 @@ function renderOverview({ view, state, history, exposedAs }, life) {
     const { preview } = view;
     const commit = escaping_renderLink(escaping_renderCode(preview.commit.slice(0, 7)), preview.commitUrl);
     const address = history?.address ?? state.public_url;
-    const rows = [
-        ['Exposed', [`${preview.mode} mode`, ...describeExposure(exposedAs)].join(' · ')],
-        ['Commit', `${commit} · ${escaping_renderLink('workflow run', preview.runUrl)}`],
-    ];
+    // A table needs a head, and an empty one is an empty row.
+    const head = ['Exposed', [`${preview.mode} mode`, ...describeExposure(exposedAs)].join(' · ')];
+    const rows = [['Commit', `${commit} · ${escaping_renderLink('workflow run', preview.runUrl)}`]];
     if (address !== null)
         rows.push(['Address', `${markdown_renderAddress(address)}, which may be somebody else's by now`]);
     if (life !== undefined) {
         rows.push([
             'Live',
-            `${formatDuration(roundSecond(life))}, from ${escaping_renderTime(life.from)} to ${escaping_renderTime(life.until)}`,
+            `${formatDuration(roundSecond(life))}, from ${utc_renderTime(life.from)} to ${utc_renderTime(life.until)}`,
         ]);
         rows.push(['Visits', summary_describeVisits(state, history)]);
         rows.push(['Interruptions', describeInterruptions(state, history)]);
     }
-    return renderTable(['', ''], rows);
+    return renderTable(head, rows);
 }
 function describeExposure(exposedAs) {
     if (exposedAs === undefined)
@@ -27452,6 +27426,77 @@ function roundSecond({ from, until }) {
     return Math.round((until.getTime() - from.getTime()) / 1_000) * 1_000;
 }
 
+;// CONCATENATED MODULE: ./build/js/github/job.js
+// The job as the runner describes it. step/job-environment.ts reads it from the environment and passes it to this
+// folder, which never reads the environment itself.
+/** The page of this attempt of the run, with its logs. */
+function renderRunUrl(job) {
+    return `${renderRepositoryUrl(job)}/actions/runs/${job.runId}/attempts/${job.runAttempt}`;
+}
+/** The page of a commit. */
+function renderCommitUrl(job, sha) {
+    return `${renderRepositoryUrl(job)}/commit/${sha}`;
+}
+function renderRepositoryUrl({ serverUrl, repository }) {
+    return `${serverUrl.replace(/\/+$/, '')}/${repository.owner}/${repository.name}`;
+}
+
+;// CONCATENATED MODULE: ./build/js/github/view.js
+// What comment, deployment and summary show: turns the states of the tunnel, the app and the exposure into one state of
+// the preview. Used by all three, by the supervisor's reports, and by the step for its summary and the last report.
+
+/** Shorter outages are not written: most are over before anybody could read about them. */
+const OUTAGE_SHOWN_AFTER_MS = 15_000;
+function viewOf(state, context) {
+    const { exposure } = state;
+    const lastUrl = context.lastUrl ?? state.public_url ?? undefined;
+    const url = lastUrl === undefined ? {} : { url: lastUrl };
+    switch (exposure.phase) {
+        case 'starting':
+            return { kind: 'starting', ...endOf(context.endsAt) };
+        case 'live':
+            return viewLive(state, exposure.expires_at, context);
+        case 'ended':
+            return { kind: 'ended', ...url, reason: exposure.reason, endedAt: new Date(exposure.ended_at) };
+        case 'failed': {
+            const { reason, ended_at, last_lines } = exposure;
+            const lastLines = context.hideConsole ? [] : last_lines;
+            return { kind: 'failed', ...url, reason, lastLines, endedAt: new Date(ended_at) };
+        }
+    }
+}
+function viewLive(state, expiresAt, context) {
+    const { now, outageSince: since, lastUrl, lastLink } = context;
+    const endsAt = endOf(expiresAt === null ? undefined : new Date(expiresAt));
+    const outage = readOutage(state);
+    const url = state.public_url ?? lastUrl;
+    const isShown = since !== undefined && now.getTime() - since.getTime() >= OUTAGE_SHOWN_AFTER_MS;
+    if (outage !== undefined && since !== undefined && (isShown || url === undefined))
+        return { kind: 'reconnecting', ...(url === undefined ? {} : { url }), outage, since, ...endsAt };
+    if (url === undefined)
+        return { kind: 'starting', ...endsAt };
+    const unverified = state.doubt === null ? {} : { unverifiedReason: state.doubt };
+    const inspector = state.inspector_url === null ? {} : { inspectorUrl: state.inspector_url };
+    return { kind: 'live', url: state.preview_url ?? lastLink ?? url, ...inspector, ...unverified, ...endsAt };
+}
+/** The tunnel comes first: without it, visitors cannot reach the app, whatever its state is. */
+function readOutage({ status, app }) {
+    if (status === 'Disconnected')
+        return 'tunnel closed';
+    if (status !== 'Connected')
+        return 'tunnel';
+    return app.status === 'running' ? undefined : 'app';
+}
+function endOf(endsAt) {
+    return endsAt === undefined ? {} : { endsAt };
+}
+/** The facts that do not change during the preview. */
+function describePreview(job, facts) {
+    const { name, mode, commit, entry, openWarning, warnings } = facts;
+    const [commitUrl, runUrl] = [renderCommitUrl(job, commit), renderRunUrl(job)];
+    return { name, mode, commit, commitUrl, runUrl, entry, openWarning, warnings };
+}
+
 ;// CONCATENATED MODULE: ./build/js/step/summary.js
 // The summary of the step, which GitHub shows when main or post has ended, one below the other, for good. So the end is
 // written once: by main after a hold, or if the preview failed to start, and by post otherwise. Beside later steps, main
@@ -27474,7 +27519,7 @@ async function write(text) {
     await summary
         .addRaw(text, true)
         .write()
-        .catch(error => print_print.debug(`no summary: ${error}`));
+        .catch(error => print.debug(`no summary: ${error}`));
 }
 function describeView(job, step, state) {
     const { preview, identity } = step.report;
@@ -27560,11 +27605,11 @@ async function runPreview(cancellation) {
  */
 function reportFailure(error) {
     const known = error instanceof errors_InputError || error instanceof PreviewError;
-    print_print.failure(errors_describeError(error));
+    print.failure(errors_describeError(error));
     if (!(error instanceof errors_InputError))
         setOutput('status', 'Failed');
     if (error instanceof Error && error.stack && !known)
-        print_print.debug(error.stack);
+        print.debug(error.stack);
 }
 /** Follows the exposure until it is live, writes the outputs, and in a hold follows it to its end. */
 async function expose(job, inputs, started, log) {

@@ -3062,7 +3062,7 @@ function sanitise_sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
     return shorten(clean, maxLength);
 }
 /** Makes text of several lines harmless, line by line, without a limit of length. */
-function sanitise_sanitiseLines(text) {
+function sanitiseLines(text) {
     return text
         .split('\n')
         .map(line => sanitise_sanitise(line, Number.POSITIVE_INFINITY))
@@ -3103,33 +3103,33 @@ function escapeCharacter(character) {
 
 
 
-const print_print = {
-    debug: (text) => core_debug(sanitise_sanitiseLines(text)),
+const print = {
+    debug: (text) => core_debug(sanitiseLines(text)),
     /** A plain line; also for use while the runner's command parser is off. */
-    info: (text) => void process.stdout.write(`${sanitise_sanitiseLines(text)}\n`),
+    info: (text) => void process.stdout.write(`${sanitiseLines(text)}\n`),
     /** An annotation, like `warning` and `error`. */
-    notice: (text) => notice(sanitise_sanitiseLines(text)),
-    warning: (text) => warning(sanitise_sanitiseLines(text)),
-    error: (text) => error(sanitise_sanitiseLines(text)),
+    notice: (text) => notice(sanitiseLines(text)),
+    warning: (text) => warning(sanitiseLines(text)),
+    error: (text) => error(sanitiseLines(text)),
     /** An error that makes the step red. */
-    failure: (text) => setFailed(sanitise_sanitiseLines(text)),
+    failure: (text) => setFailed(sanitiseLines(text)),
     /** Lines in a folded group; the runner obeys no command in them. */
     group: (title, lines) => {
-        const end = print_openGroup(title);
-        const resume = print_suspendCommands();
+        const end = openGroup(title);
+        const resume = suspendCommands();
         for (const line of lines)
-            print_print.info(line);
+            print.info(line);
         resume();
         end();
     },
 };
 /** Begins a folded group, which ends when the returned function is called. The runner does not nest groups. */
-function print_openGroup(title) {
-    startGroup(sanitise_sanitiseLines(title));
+function openGroup(title) {
+    startGroup(sanitiseLines(title));
     return endGroup;
 }
 /** From now on the runner obeys no command in the output, until the returned function is called. */
-function print_suspendCommands() {
+function suspendCommands() {
     const token = (0,external_node_crypto_.randomBytes)(16).toString('hex');
     process.stdout.write(`::stop-commands::${token}\n`);
     return () => process.stdout.write(`::${token}::\n`);
@@ -3152,9 +3152,9 @@ function renderRepositoryUrl({ serverUrl, repository }) {
     return `${serverUrl.replace(/\/+$/, '')}/${repository.owner}/${repository.name}`;
 }
 
-;// CONCATENATED MODULE: ./build/js/github/comment/view.js
-// What the comment and the summary show: turns the states of the tunnel, the app and the exposure into one state of the
-// preview. Used by the supervisor's reports, by markdown.ts, and by the step for its summary and the last comment.
+;// CONCATENATED MODULE: ./build/js/github/view.js
+// What comment, deployment and summary show: turns the states of the tunnel, the app and the exposure into one state of
+// the preview. Used by all three, by the supervisor's reports, and by the step for its summary and the last report.
 
 /** Shorter outages are not written: most are over before anybody could read about them. */
 const view_OUTAGE_SHOWN_AFTER_MS = 15_000;
@@ -13568,7 +13568,7 @@ const dist_src_noop = () => {
 };
 const consoleWarn = console.warn.bind(console);
 const consoleError = console.error.bind(console);
-function dist_src_createLogger(logger = {}) {
+function createLogger(logger = {}) {
   if (typeof logger.debug !== "function") {
     logger.debug = dist_src_noop;
   }
@@ -13650,7 +13650,7 @@ class Octokit {
     }
     this.request = request.defaults(requestDefaults);
     this.graphql = withCustomRequest(this.request).defaults(requestDefaults);
-    this.log = dist_src_createLogger(options.log);
+    this.log = createLogger(options.log);
     this.hook = hook;
     if (!options.authStrategy) {
       if (!options.auth) {
@@ -14075,6 +14075,8 @@ const Refusal = object({
     message: string(),
     errors: optional(array(fallback(Detail, '')), []),
 });
+/** A title comes early. The search for it takes time with the square of the length. */
+const MAX_PAGE_LENGTH = 4_096;
 /** GitHub's own words, without the link to its documentation. Load balancers in front of it answer with HTML pages. */
 function quoteRefusal(data) {
     const refusal = safeParse(Refusal, data);
@@ -14085,10 +14087,11 @@ function quoteRefusal(data) {
     }
     if (typeof data !== 'string' || data.trim() === '')
         return 'an answer without words';
-    const title = /<title[^>]*>([^<]*)<\/title>/i.exec(data)?.[1]?.trim();
+    const begin = data.slice(0, MAX_PAGE_LENGTH);
+    const title = /<title[^>]*>([^<]*)<\/title>/i.exec(begin)?.[1]?.trim();
     if (title)
         return `a page with the title "${sanitise_sanitise(title)}"`;
-    return /<html|<!doctype/i.test(data) ? 'a page without a title' : sanitise_sanitise(data.trim());
+    return /<html|<!doctype/i.test(begin) ? 'a page without a title' : sanitise_sanitise(begin.trim());
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/rate-limit.js
@@ -14103,12 +14106,18 @@ const LONGEST_PAUSE_MS = 60_000;
 const MAX_RATE_LIMIT_RETRIES = 2;
 /** GitHub's documentation: without a time, wait for at least one minute. */
 const UNTOLD_PAUSE_MS = 60_000;
+/** GitHub's longest limit is an hour. A timer of more than 24.8 days would fire at once. */
+const LONGEST_ASKED_MS = 24 * 3_600_000;
 /**
- * Milliseconds; undefined if the answer is not about a limit. GitHub names the time in `Retry-After` or, if the hour's
+ * Milliseconds, a day at most; undefined if the answer is not about a limit. GitHub names the time in `Retry-After` or, if the hour's
  * requests are used up, in `x-ratelimit-reset` ("Rate limits for the REST API"). Enterprise servers call a secondary
  * limit "abuse detection".
  */
-function readPauseMs({ status, headers, said }, now = Date.now()) {
+function readPauseMs(refusal, now = Date.now()) {
+    const askedMs = readAskedMs(refusal, now);
+    return askedMs === undefined ? undefined : Math.min(askedMs, LONGEST_ASKED_MS);
+}
+function readAskedMs({ status, headers, said }, now) {
     if (status < 400)
         return undefined;
     const asked = readRetryAfter(headers['retry-after'], now);
@@ -14217,6 +14226,7 @@ const LIST_TIMEOUT_MS = 180_000;
 const MAX_PAGES = 200;
 /** Sends nothing yet. */
 function connectGitHub(options) {
+    const { apiUrl } = options;
     const octokit = createOctokit(options);
     return {
         async request(schema, route, { parameters, signal }) {
@@ -14243,7 +14253,7 @@ function connectGitHub(options) {
             for (let page = 0; page < MAX_PAGES; page += 1) {
                 const { data, headers } = await awaitAnswer(octokit.request(next, { ...given, request }), route, request.signal);
                 items.push(...api_check(array(schema), data, route));
-                const address = /<([^<>]+)>;\s*rel="next"/.exec(headers.link ?? '')?.[1];
+                const address = readNextPage(headers.link, apiUrl);
                 if (address === undefined)
                     return items;
                 next = `GET ${address}`;
@@ -14259,6 +14269,15 @@ function connectGitHub(options) {
             return api_check(Viewer, answer, 'POST /graphql').viewer.login;
         },
     };
+}
+/**
+ * The address of a list's next page (RFC 8288), always at the API itself: the token goes with the request, and must reach
+ * no other server, whatever the answer says.
+ */
+function readNextPage(link, apiUrl) {
+    const target = /<([^<>]+)>;\s*rel="next"/.exec(link ?? '')?.[1];
+    const next = target === undefined ? null : URL.parse(target, apiUrl);
+    return next === null ? undefined : new URL(apiUrl).origin + next.pathname + next.search;
 }
 const Viewer = object({ viewer: object({ login: string() }) });
 const ThrottledOctokit = Octokit.plugin(throttling);
@@ -14352,7 +14371,9 @@ function api_check(schema, data, route) {
     const result = safeParse(schema, data);
     if (result.success)
         return result.output;
-    const problem = typeof data === 'string' ? `no JSON: ${quoteRefusal(data)}` : sanitise_sanitise(summarize(result.issues));
+    const problem = typeof data === 'string'
+        ? `no JSON: ${quoteRefusal(data)}`
+        : sanitise_sanitise(summarize(result.issues).replaceAll('\n  ', ' ').replaceAll('\n', ' '));
     throw new github_error_GitHubError(`GitHub's answer to ${route} is not as documented: ${problem}`, { retryable: true });
 }
 
@@ -14401,7 +14422,7 @@ class LineBuffer {
     }
 }
 /** The last lines of a console, oldest first. */
-class lines_LastLines {
+class LastLines {
     #limit;
     #lines = [];
     constructor(limit = LAST_LINES) {
@@ -14527,7 +14548,7 @@ async function startChild(options) {
     return watchChild(child, pid, options);
 }
 function watchChild(child, pid, { onLine, onKill, stopTimeoutMs = DEFAULT_STOP_TIMEOUT_MS }) {
-    const lines = new lines_LastLines();
+    const lines = new LastLines();
     const keepLine = (line) => {
         lines.add(line);
         onLine(line);
@@ -15808,7 +15829,7 @@ function describeOpenWarning(access, visibility) {
 
 ;// CONCATENATED MODULE: ./build/js/github/report-queue.js
 // Decides when a report on GitHub is written: one view at a time, always the newest. A failure is one warning and never
-// affects the preview. Used by comment-writer.ts and deployment.ts.
+// affects the preview. Used by comment and deployment.
 
 
 
@@ -15829,14 +15850,13 @@ class ReportQueue {
     #warned = false;
     /** True once nothing more can be written, for instance because the permission is missing. */
     #closed = false;
-    #pace;
+    #pace = new Pace(WRITES_AT_ONCE, WRITE_INTERVAL_MS);
     /** Ends the wait for the next write, because the view that came is the last one. */
     #hurry = new AbortController();
     /** Until then GitHub wants no request; milliseconds since 1970. */
     #pausedUntil = 0;
     constructor(options) {
         this.#options = options;
-        this.#pace = new Pace(options.pace ?? { atOnce: WRITES_AT_ONCE, intervalMs: WRITE_INTERVAL_MS });
     }
     /** Never rejects. Resolves when this view, or a newer one, is written or given up. */
     update(view) {
@@ -15928,26 +15948,27 @@ class ReportQueue {
 }
 /** How often a view may be written: a full bucket of writes, and one more in each interval. */
 class Pace {
-    #options;
+    #atOnce;
+    #intervalMs;
     #left;
     #countedAt = Date.now();
-    constructor(options) {
-        this.#options = options;
-        this.#left = options.atOnce;
+    constructor(atOnce, intervalMs) {
+        this.#atOnce = atOnce;
+        this.#intervalMs = intervalMs;
+        this.#left = atOnce;
     }
     /** 0 if a view may be written now. */
     waitMs() {
         this.#refill();
-        return this.#left >= 1 ? 0 : (1 - this.#left) * this.#options.intervalMs;
+        return this.#left >= 1 ? 0 : (1 - this.#left) * this.#intervalMs;
     }
     spend() {
         this.#refill();
         this.#left -= 1;
     }
     #refill() {
-        const { atOnce, intervalMs } = this.#options;
         const now = Date.now();
-        this.#left = Math.min(atOnce, this.#left + (now - this.#countedAt) / intervalMs);
+        this.#left = Math.min(this.#atOnce, this.#left + (now - this.#countedAt) / this.#intervalMs);
         this.#countedAt = now;
     }
 }
@@ -16003,9 +16024,16 @@ function renderClientRow(url) {
     return line === undefined ? '' : `  ${line}\n`;
 }
 
-;// CONCATENATED MODULE: ./build/js/github/comment/escaping.js
-// Renders untrusted text in Markdown, always as code with a fence that the text cannot close. Used by markdown.ts for
-// every value that it shows.
+;// CONCATENATED MODULE: ./build/js/shared/utc.js
+// Times as people read them in logs, comments and summaries.
+/** `2026-05-04 10:32 UTC`: in UTC, because readers are in many time zones; without seconds. */
+function utc_renderTime(time) {
+    return `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+;// CONCATENATED MODULE: ./build/js/github/escaping.js
+// Renders untrusted text in Markdown, always as code with a fence that the text cannot close. Used by comment and
+// summary for every value that they show.
 
 /**
  * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one
@@ -16062,10 +16090,6 @@ function escaping_renderLink(markdown, address) {
     // The URL parser has already encoded `<`, `>`, spaces and controls everywhere except in the fragment.
     const target = url.href.replace(/[\\<>`\s]/g, encodeURIComponent).replaceAll('&', '&amp;');
     return `[${markdown}](<${target}>)`;
-}
-/** In UTC, because readers are in many time zones; without seconds. */
-function escaping_renderTime(time) {
-    return `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 function longestRun(text) {
     return Math.max(0, ...(text.match(/`+/g) ?? []).map(run => run.length));
@@ -16844,6 +16868,7 @@ function renderQrCode(link) {
 
 
 
+
 /** GitHub refuses longer comments. The limits of the parts are much lower, so that their sum stays below this one. */
 const MAX_COMMENT_LENGTH = 65_536;
 /** How many of the app's last lines are shown; more are in the log. */
@@ -16854,8 +16879,11 @@ const MAX_WARNINGS = 10;
 function renderComment(view, marker) {
     return `${marker}\n${renderPreview(view)}\n`;
 }
-/** A code span of a heading, whose fence may be longer than one backtick. */
-const NAME = /^### \S+ Preview ((`+)[^\n]*?[^`\n]\2(?!`)|\(empty\))/m;
+/**
+ * A code span of a heading, whose fence may be longer than one backtick. With limits of length, above those of a name:
+ * otherwise a comment that somebody has edited could take seconds to read.
+ */
+const NAME = /^### \S{1,9} Preview ((`{1,110})[^\n]{0,120}?[^`\n]\2(?!`)|\(empty\))/m;
 const ADDRESS = /`((?:https?|tcp):\/\/[\w.[\]:-]+)`/;
 const FOOTER = /^(\[`.*) · updated [\d: -]+ UTC$/m;
 /**
@@ -16869,7 +16897,7 @@ function renderStale(body, marker, now) {
         `### ⚪ Preview ${name === undefined ? '' : `${name} `}has ended`,
         `Its run is over and could not say so itself.${renderOldAddress(ADDRESS.exec(body)?.[1])}`,
         NEW_RUN,
-        `${footer === undefined ? '' : `${footer} · `}updated ${escaping_renderTime(now)}`,
+        `${footer === undefined ? '' : `${footer} · `}updated ${utc_renderTime(now)}`,
     ];
     return `${marker}\n${paragraphs.join('\n\n')}\n`;
 }
@@ -16903,12 +16931,12 @@ function renderState(preview, state) {
             return renderLive(preview, state);
         case 'reconnecting':
             return [
-                `${OUTAGES[state.outage]} since ${escaping_renderTime(state.since)}. ${OUTLOOKS[state.outage]}`,
+                `${OUTAGES[state.outage]} since ${utc_renderTime(state.since)}. ${OUTLOOKS[state.outage]}`,
                 `${renderEnd(preview, state.endsAt)}${state.url === undefined ? '' : ` Its address: ${markdown_renderAddress(state.url)}.`}`,
             ];
         case 'ended':
             return [
-                `${ENDINGS[state.reason]} at ${escaping_renderTime(state.endedAt)}.${renderOldAddress(state.url)}`,
+                `${ENDINGS[state.reason]} at ${utc_renderTime(state.endedAt)}.${renderOldAddress(state.url)}`,
                 ...renderAgain(state.reason),
             ];
         case 'failed':
@@ -16981,7 +17009,7 @@ function renderFailed(state) {
     if (lines.length > 0) {
         paragraphs.push('<details><summary>Last lines of the app</summary>', renderCodeBlock(lines), '</details>');
     }
-    paragraphs.push(`It failed at ${escaping_renderTime(state.endedAt)}.${renderOldAddress(state.url)}`);
+    paragraphs.push(`It failed at ${utc_renderTime(state.endedAt)}.${renderOldAddress(state.url)}`);
     return paragraphs;
 }
 /** The end. It is shown from the first write on, because a runner that dies cannot add it later. */
@@ -16989,7 +17017,7 @@ function renderEnd(preview, endsAt) {
     if (endsAt === undefined) {
         return `The preview ends with its ${escaping_renderLink('job', preview.runUrl)} and may be gone after that.`;
     }
-    return `The preview runs until **${escaping_renderTime(endsAt)}** at the latest and may be gone after that.`;
+    return `The preview runs until **${utc_renderTime(endsAt)}** at the latest and may be gone after that.`;
 }
 /** The last address, not as a link, because another program may get the port later. */
 function renderOldAddress(url) {
@@ -17016,13 +17044,51 @@ function renderFooter({ preview, updatedAt }) {
     const commit = escaping_renderLink(escaping_renderCode(preview.commit.slice(0, 7)), preview.commitUrl);
     const run = escaping_renderLink('workflow run', preview.runUrl);
     // Not in `<sub>`, whose lines GitHub sets over one another where the text is wider than a phone.
-    return `${commit} · ${preview.mode} mode · ${run} · updated ${escaping_renderTime(updatedAt)}`;
+    return `${commit} · ${preview.mode} mode · ${run} · updated ${utc_renderTime(updatedAt)}`;
+}
+
+;// CONCATENATED MODULE: ./build/js/github/run.js
+// Runs of workflows: which of two is newer, and whether one is over. Comment and deployment ask this about the run that
+// wrote them last.
+
+
+/** No job lasts longer, not even on a self-hosted runner (GitHub's documented limit). */
+const LONGEST_JOB_MS = 5 * 24 * 3_600_000;
+const RunSchema = object({ run_attempt: optional(number(), 1), status: nullish(string(), null) });
+/** Negative if `a` is the older run, positive if it is the newer one, 0 if both are the same attempt. */
+function compareRuns(a, b) {
+    const [idA, idB] = [BigInt(a.runId), BigInt(b.runId)];
+    if (idA !== idB)
+        return idA < idB ? -1 : 1;
+    return a.runAttempt - b.runAttempt;
+}
+/** Asks GitHub. Rejects with a GitHubError for every other refusal, or with the reason of the signal. */
+async function readRunState(options) {
+    const { github, repository, run, signal } = options;
+    const parameters = { owner: repository.owner, repo: repository.name, run_id: run.runId };
+    try {
+        const route = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
+        const now = await github.request(RunSchema, route, { parameters, signal });
+        if (now.run_attempt < run.runAttempt)
+            return 'unknown';
+        return now.run_attempt > run.runAttempt || now.status === 'completed' ? 'over' : 'alive';
+    }
+    catch (error) {
+        if (!(error instanceof github_error_GitHubError))
+            throw error;
+        if (error.status === 404)
+            return 'unknown';
+        if (error.status === 403)
+            return 'hidden';
+        throw error;
+    }
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/marker.js
 // The hidden first line of our comment: which preview it shows, which run wrote it last, and in which state. Runs read
 // it to decide who writes the comment, so it says everything that this decision needs. Used by own-comment.ts,
 // stale-comments.ts and comment-writer.ts.
+
 /** The values are only words, hex and decimal digits, so that none can close the HTML comment early. */
 const MARKER = /^<!-- expose-action((?: [a-z]+=[0-9a-z]+)+) -->/;
 /** Every value of a field has this form. The limits are those of the numbers that GitHub and we make. */
@@ -17084,13 +17150,6 @@ function readField(field) {
     const at = field.indexOf('=');
     return [field.slice(0, at), field.slice(at + 1)];
 }
-/** Negative if `a` is the older run, positive if it is the newer one, 0 if both are the same attempt. */
-function compareRuns(a, b) {
-    const [idA, idB] = [BigInt(a.runId), BigInt(b.runId)];
-    if (idA !== idB)
-        return idA < idB ? -1 : 1;
-    return a.runAttempt - b.runAttempt;
-}
 /** Whether both markers were written by the same step. Without instances, two steps of one run cannot be told apart. */
 function isSameWriter(a, b) {
     const isKnown = a.instance !== undefined && b.instance !== undefined;
@@ -17109,6 +17168,7 @@ function isOver(marker) {
 // itself, from the marker that the comment has at that moment; so it reads the comment before each edit, because GitHub
 // has no edit on the condition that nothing has changed. Two runs can still write in the same second: the writer looks
 // again a few seconds after it took a comment over.
+
 
 class OwnComment {
     #options;
@@ -17295,6 +17355,7 @@ function isSameText(a, b) {
 // them as ended, also those of jobs, matrix legs and names that no longer exist. Used by comment-writer.ts.
 
 
+
 /** A run is polite: it marks this many, and leaves the rest to the next run. */
 const MAX_EDITS = 5;
 /** Comments that are looked at more closely; most of them ask GitHub about one run. */
@@ -17343,6 +17404,7 @@ async function end(thread, { id, marker }) {
 
 
 
+
 const CommentSchema = object({
     id: number(),
     body: nullish(string(), ''),
@@ -17351,18 +17413,14 @@ const CommentSchema = object({
     created_at: optional(string(), ''),
     updated_at: optional(string(), ''),
 });
-const RunSchema = object({ run_attempt: optional(number(), 1), status: nullish(string(), null) });
 /** The login of a job's own token, for servers that do not return the token's user. */
 const JOB_TOKEN_LOGIN = 'github-actions[bot]';
 const ONE = '/repos/{owner}/{repo}/issues/comments/{comment_id}';
 const ALL = '/repos/{owner}/{repo}/issues/{issue_number}/comments';
-const RUN = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
 /** The most that GitHub returns at once. */
 const PAGE_SIZE = 100;
 /** 6,000 comments. GitHub closes a conversation at 2,500. */
 const thread_MAX_PAGES = 60;
-/** No job lasts longer, not even on a self-hosted runner (GitHub's documented limit). */
-const LONGEST_JOB_MS = 5 * 24 * 3_600_000;
 /** Comments that were written this long before another one count as written at the same time. */
 const AT_ONCE_MS = 60_000;
 /** The clocks of two runners differ, and a comment may be written a moment late. */
@@ -17459,24 +17517,13 @@ class Thread {
         const state = await this.readRun(marker);
         return state === 'over' || state === 'unknown';
     }
-    /** `unknown`: GitHub has no such run. `hidden`: the token may not look. */
-    async readRun({ runId, runAttempt }) {
+    /** Does not ask again once GitHub has refused. */
+    async readRun(run) {
         if (this.#runsAreHidden)
             return 'hidden';
-        try {
-            const run = await this.#request(RunSchema, RUN, { run_id: runId });
-            if (run.run_attempt < runAttempt)
-                return 'unknown';
-            return run.run_attempt > runAttempt || run.status === 'completed' ? 'over' : 'alive';
-        }
-        catch (error) {
-            if (isStatus(error, 404))
-                return 'unknown';
-            if (!isStatus(error, 403))
-                throw error;
-            this.#runsAreHidden = true;
-            return 'hidden';
-        }
+        const state = await readRunState({ ...this.#options, run });
+        this.#runsAreHidden = state === 'hidden';
+        return state;
     }
     /** The marker is not enough, because anyone who can comment can copy it. */
     async #keepOwn(comments) {
@@ -17646,9 +17693,10 @@ function describeStanding(state) {
     return { state: state.kind, until: 'endsAt' in state ? state.endsAt : undefined };
 }
 
-;// CONCATENATED MODULE: ./build/js/github/own-deployment.js
+;// CONCATENATED MODULE: ./build/js/github/deployment/own-deployment.js
 // Our one deployment: creates it, finds it again, gives it a status, and ends those that killed runs of the same preview
-// left active. Used by deployment.ts, which decides what the status says.
+// left active. Used by deployment-writer.ts, which decides what the status says.
+
 
 
 
@@ -17672,7 +17720,6 @@ const DeploymentSchema = object({
 const CreatedSchema = union([DeploymentSchema, object({ message: string() })]);
 const StatusSchema = object({ state: string() });
 const StatusesSchema = array(StatusSchema);
-const own_deployment_RunSchema = object({ status: nullish(string()), run_attempt: optional(number(), 1) });
 const own_deployment_ALL = '/repos/{owner}/{repo}/deployments';
 const STATUSES = `${own_deployment_ALL}/{deployment_id}/statuses`;
 /** How many deployments of an environment are read, the newest first: ours is among them. */
@@ -17681,8 +17728,6 @@ const LIST_LENGTH = 50;
 const MAX_EARLIER = 5;
 /** Less than the time for the last status of a preview (reporting.ts). */
 const TIDY_TIMEOUT_MS = 5_000;
-/** No job lives longer (GitHub's limits: 5 days on a self-hosted runner). */
-const own_deployment_LONGEST_JOB_MS = 5 * 24 * 60 * 60_000;
 /** Other states mean that the deployment is not, or no longer, in use. */
 const ACTIVE_STATES = ['success', 'in_progress', 'queued', 'pending', 'waiting'];
 class OwnDeployment {
@@ -17757,7 +17802,7 @@ class OwnDeployment {
         });
         if ('id' in created)
             return created.id;
-        throw new github_error_GitHubError(`GitHub created no deployment: ${created.message}`, { retryable: false });
+        throw new github_error_GitHubError(`GitHub created no deployment: ${sanitise_sanitise(created.message)}`, { retryable: false });
     }
     /** False if the deployment is gone. */
     async #addStatus(deployment, status) {
@@ -17794,20 +17839,17 @@ class OwnDeployment {
         // A run is repeated only after it has ended.
         if (known.runId === target.runId)
             return known.runAttempt < target.runAttempt;
-        try {
-            const route = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
-            const run = await this.#request(own_deployment_RunSchema, route, { run_id: known.runId });
-            return run.status === 'completed' || run.run_attempt > known.runAttempt;
-        }
-        catch (error) {
-            if (!(error instanceof github_error_GitHubError) || compareRuns(known, target) > 0)
-                return false;
-            // Somebody has deleted the run, which is possible only after its end.
-            if (error.status === 404)
-                return true;
-            // A token without `actions: read`.
-            return isPast(known);
-        }
+        const state = await readRunState({ ...this.#options, run: known }).catch(error => {
+            if (error instanceof github_error_GitHubError)
+                return 'hidden';
+            throw error;
+        });
+        if (state === 'over' || state === 'alive')
+            return state === 'over';
+        if (compareRuns(known, target) > 0)
+            return false;
+        // Somebody has deleted an unknown run, which is possible only after its end.
+        return state === 'unknown' || isPast(known);
     }
     #request = (schema, route, parameters) => {
         const { github, repository, signal } = this.#options;
@@ -17817,7 +17859,7 @@ class OwnDeployment {
 }
 function isPast({ payload, createdAt }) {
     const ends = Date.parse(payload.ends ?? '');
-    const latest = Number.isNaN(ends) ? Date.parse(createdAt) + own_deployment_LONGEST_JOB_MS : ends;
+    const latest = Number.isNaN(ends) ? Date.parse(createdAt) + LONGEST_JOB_MS : ends;
     return latest < Date.now();
 }
 function readKnown({ id, payload, created_at }) {
@@ -17838,7 +17880,7 @@ function parsePayload(payload) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/github/deployment.js
+;// CONCATENATED MODULE: ./build/js/github/deployment/deployment-writer.js
 // Shows the preview as a GitHub deployment, which the page of the pull request then links to: turns views into statuses,
 // and names the environment. Used by the supervisor's reports, by post, and by step/report-target.
 
@@ -17895,24 +17937,24 @@ function describeStatus({ preview, state }) {
     const describe = (text) => sanitise_sanitise(text, MAX_DESCRIPTION_LENGTH);
     switch (state.kind) {
         case 'starting':
-            return { state: 'in_progress', description: describe(`Starting. ${deployment_renderEnd(state.endsAt)}`), logUrl };
+            return { state: 'in_progress', description: describe(`Starting. ${deployment_writer_renderEnd(state.endsAt)}`), logUrl };
         case 'live':
             return {
                 state: 'success',
-                description: describe(deployment_renderLive(preview, state)),
+                description: describe(deployment_writer_renderLive(preview, state)),
                 ...linkTo(state.url),
                 logUrl,
             };
         case 'reconnecting':
             return {
                 state: 'in_progress',
-                description: describe(`${OUTAGES[state.outage]} since ${escaping_renderTime(state.since)}.`),
+                description: describe(`${OUTAGES[state.outage]} since ${utc_renderTime(state.since)}.`),
                 logUrl,
             };
         case 'ended':
             return {
                 state: 'inactive',
-                description: describe(`${ENDINGS[state.reason]} at ${escaping_renderTime(state.endedAt)}.`),
+                description: describe(`${ENDINGS[state.reason]} at ${utc_renderTime(state.endedAt)}.`),
                 logUrl,
             };
         case 'failed':
@@ -17923,18 +17965,18 @@ function describeStatus({ preview, state }) {
 function linkTo(url) {
     return /^https?:/i.test(url) ? { environmentUrl: url } : {};
 }
-function deployment_renderLive({ entry }, { url, endsAt }) {
+function deployment_writer_renderLive({ entry }, { url, endsAt }) {
     const address = linkTo(url).environmentUrl === undefined ? `Live at ${url}.` : 'Live.';
-    return [address, deployment_renderEnd(endsAt), ...(entry === undefined ? [] : [entry])].join(' ');
+    return [address, deployment_writer_renderEnd(endsAt), ...(entry === undefined ? [] : [entry])].join(' ');
 }
-function deployment_renderEnd(endsAt) {
-    return endsAt === undefined ? 'It ends with its job.' : `It ends at ${escaping_renderTime(endsAt)} at the latest.`;
+function deployment_writer_renderEnd(endsAt) {
+    return endsAt === undefined ? 'It ends with its job.' : `It ends at ${utc_renderTime(endsAt)} at the latest.`;
 }
 function readEnd(state) {
     return 'endsAt' in state ? state.endsAt : undefined;
 }
 function describeReplaced({ preview, updatedAt }) {
-    const description = `Its run had ended when a newer one began, at ${escaping_renderTime(updatedAt)}.`;
+    const description = `Its run had ended when a newer one began, at ${utc_renderTime(updatedAt)}.`;
     return { state: 'inactive', description, logUrl: preview.runUrl };
 }
 /**
@@ -18089,10 +18131,11 @@ const cache_service_KEPT_FOLDER = 'kept';
 /** The service's address and the job's token for it, as the runner names them; the library reads them. */
 const SERVICE = /^(ACTIONS_(CACHE_URL|RESULTS_URL|CACHE_SERVICE_V2|CACHE_MODE|RUNTIME_TOKEN)|GITHUB_SERVER_URL)$/;
 /**
- * For GNU tar, which the library tells to obey absolute names: with these, nothing is unpacked outside of the folder,
- * and as root the files become ours. Other tars do not read the variable.
+ * For GNU tar, which the library tells to obey absolute names, and which then follows links that it has unpacked: with
+ * these, nothing is unpacked outside of the folder, each link leads to its own folder, and as root the files become ours.
+ * Other tars do not read the variable.
  */
-const SAFE_UNPACKING = '--exclude=/* --exclude=?:* --exclude=.. --no-same-owner';
+const SAFE_UNPACKING = '--exclude=/* --exclude=?:* --exclude=.. --transform=s,.*,.,Rhs --no-same-owner';
 /** The job's variables that the program needs, added to those that any program sees. */
 function selectCacheEnvironment(job, common) {
     const service = Object.entries(job).flatMap(([name, value]) => SERVICE.test(name) && value !== undefined ? [[name, value]] : []);
@@ -18418,17 +18461,17 @@ const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
 // step shows them.
 const PREFIXES = { debug: 'debug: ', info: '', warn: 'warning: ', error: 'error: ' };
 /** How a line begins that the app has printed. */
-const log_line_CONSOLE_PREFIX = 'app | ';
+const CONSOLE_PREFIX = 'app | ';
 function renderLogLine(text, level, at) {
     return `${at.toISOString().slice(0, 19)}Z ${PREFIXES[level]}${text}`;
 }
 /** Undefined for a line that no logger wrote, such as one of a crash. */
-function log_line_parseLogLine(line) {
+function parseLogLine(line) {
     const [, time, prefix, text] = /^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)Z (debug: |warning: |error: |)(.*)$/.exec(line) ?? [];
     if (time === undefined || text === undefined)
         return undefined;
     const level = prefix === 'debug: ' ? 'debug' : prefix === 'warning: ' ? 'warn' : prefix === '' ? 'info' : 'error';
-    return { level, text, isConsole: level === 'info' && text.startsWith(log_line_CONSOLE_PREFIX), time };
+    return { level, text, isConsole: level === 'info' && text.startsWith(CONSOLE_PREFIX), time };
 }
 /** The line as it stands in the file, without the date. */
 function cutDate(line) {
@@ -18436,13 +18479,13 @@ function cutDate(line) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/log-tail.js
-// Reads the supervisor's log file: main follows it while it grows, and post reads its last lines. Used by log.ts.
+// Reads the supervisor's log file: main follows it while it grows, and post reads the rest. Used by log.ts.
 
 
 const log_tail_POLL_MS = 200;
 const CHUNK_BYTES = 64 * 1024;
 /** Calls `onLine` with every whole line of the file from byte `from` on, as the file grows. */
-function log_tail_followLog(file, onLine, from = 0) {
+function followLog(file, onLine, from = 0) {
     const reader = new LineReader(file, from);
     const readAll = () => {
         for (const line of reader.read())
@@ -18458,10 +18501,9 @@ function log_tail_followLog(file, onLine, from = 0) {
         },
     };
 }
-/** The last `count` lines of a file from byte `from` on, and how many came before them. */
-function readTail(file, count, from = 0) {
-    const lines = [...new LineReader(file, from).read()];
-    return { lines: lines.slice(-count), skipped: Math.max(0, lines.length - count) };
+/** Every whole line of the file from byte `from` on; none if the file does not exist. */
+function readLines(file, from = 0) {
+    return [...new LineReader(file, from).read()];
 }
 class LineReader {
     #file;
@@ -18517,17 +18559,19 @@ class LineReader {
 const START_SECTION = 'Start of the preview';
 /** More of the app's console is in the output `log-file`. */
 const CONSOLE_LINES = 200;
+/** The whole log is the output `log-file`; this much of it is worth a group in post's log. */
+const REST_LINES = 200;
+/** Of the ten that GitHub shows for a step; the others are for what post itself has to say. More are in the group. */
+const REST_ANNOTATIONS = 6;
 /** A logger that prints to the step's log; warnings and errors become annotations. */
 function createStepLogger(level = 'info') {
     return log_createLogger({
         level,
         write: (line, kind) => {
-            if (kind === 'warn')
-                print_print.warning(line);
-            else if (kind === 'error')
-                print_print.error(line);
+            if (isProblem(kind))
+                annotate(line, kind);
             else
-                print_print.info(line);
+                print.info(line);
         },
     });
 }
@@ -18550,7 +18594,7 @@ class StepLog {
     #consoleLines = 0;
     constructor(level) {
         this.level = level;
-        this.logger = createLogger({ level, write: (line, kind) => this.#write(line, kind) });
+        this.logger = log_createLogger({ level, write: (line, kind) => this.#write(line, kind) });
     }
     /** The next lines of the start belong to a group with this title. */
     beginSection(title) {
@@ -18594,6 +18638,35 @@ class StepLog {
             print.group('Console of the app', withSkipped(lines, skipped));
         return read;
     }
+    /**
+     * For post: shows what the file has from byte `from` on, where main has stopped. Warnings and errors that nobody has
+     * shown become annotations; the last of the other lines are one group. From 0 on, there are no annotations: main was killed,
+     * or cancelled, and had shown nobody knows how much.
+     */
+    showRest(file, from) {
+        this.endStart();
+        const rest = readLines(file, from);
+        const all = readLines(file);
+        const shownByMain = all.slice(0, all.length - rest.length).flatMap(readProblem);
+        for (const { text } of shownByMain)
+            this.#annotated.add(text);
+        const problems = new Map();
+        const details = [];
+        for (const line of rest) {
+            const [problem] = readProblem(line);
+            const isShown = problem && (problems.has(problem.text) || this.#annotated.has(problem.text));
+            if (from > 0 && problem && !isShown && problems.size < REST_ANNOTATIONS)
+                problems.set(problem.text, problem.level);
+            else
+                details.push(cutDate(line));
+        }
+        const lines = details.slice(-REST_LINES);
+        const title = from === 0 ? 'Log of the preview' : 'Log of the preview, continued';
+        if (lines.length > 0)
+            print.group(title, withSkipped(lines, details.length - lines.length));
+        for (const [text, level] of problems)
+            this.#annotate(text, level);
+    }
     #relay(line) {
         const parsed = parseLogLine(line);
         // Only a crash of the supervisor prints lines that no logger has sanitised.
@@ -18611,7 +18684,7 @@ class StepLog {
         this.#consoleLines += 1;
     }
     #write(line, level) {
-        if (level === 'warn' || level === 'error')
+        if (isProblem(level))
             this.#annotate(line, level);
         else
             this.#detail(level === 'debug' ? `debug: ${line}` : line, false);
@@ -18624,10 +18697,7 @@ class StepLog {
         }
         this.#annotated.add(line);
         this.#close();
-        if (level === 'warn')
-            print.warning(line);
-        else
-            print.error(line);
+        annotate(line, level);
     }
     #detail(line, isForeign) {
         if (this.#isStarting)
@@ -18649,11 +18719,19 @@ class StepLog {
         this.#endGroup = undefined;
     }
 }
-/** Prints the last lines of the file, from byte `from` on, as one group. */
-function printTail(file, title, count, from = 0) {
-    const { lines, skipped } = readTail(file, count, from);
-    if (lines.length > 0)
-        print_print.group(title, withSkipped(lines.map(cutDate), skipped));
+function isProblem(level) {
+    return level === 'warn' || level === 'error';
+}
+/** The warning or error that a line of the file is; empty for other lines. */
+function readProblem(line) {
+    const { level, text } = parseLogLine(line) ?? {};
+    return text !== undefined && level !== undefined && isProblem(level) ? [{ text, level }] : [];
+}
+function annotate(line, level) {
+    if (level === 'warn')
+        print.warning(line);
+    else
+        print.error(line);
 }
 function withSkipped(lines, skipped) {
     return skipped > 0 ? [`… ${renderCount(skipped, 'earlier line')}`, ...lines] : lines;
@@ -19549,12 +19627,25 @@ function readStepState() {
 const MAX_BARS = 36;
 /** Of the bars' height: with less, Mermaid writes fractions of a visit beside the axis. */
 const MIN_HEIGHT = 10;
+/** Room above the highest bar, as a share of it: Mermaid cuts off a label at the very top. */
+const HEADROOM = 0.1;
 /** A bar of less than this share of the chart has no room for a word. */
 const MIN_WORD_SHARE = 0.08;
 /** An outage is drawn at least this wide, as a share of the whole chart: otherwise nobody would see it. */
 const MIN_SHARE = 1 / 200;
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+/** Below the availability: so many have room on a phone, too. */
+const MAX_LABELS = 3;
+const LONGEST_TICK = ['12hour', 12 * HOUR_MS];
+/** Steps between two labels, from short to long. */
+const TICKS = [
+    ...[1, 2, 5, 10, 15, 30].map((n) => [`${n}second`, n * 1_000]),
+    ...[1, 2, 5, 10, 15, 30].map((n) => [`${n}minute`, n * MINUTE_MS]),
+    ...[1, 2, 3, 6].map((n) => [`${n}hour`, n * HOUR_MS]),
+    LONGEST_TICK,
+];
 const NAMES = { tunnel: 'Tunnel', app: 'App' };
 /** When tunnel and app were up, from `from` to `until`. */
 function renderAvailability(outages, { from, until }) {
@@ -19570,21 +19661,21 @@ function renderAvailability(outages, { from, until }) {
         'gantt',
         '  accTitle: When the preview could be used',
         '  dateFormat YYYY-MM-DD HH:mm:ss',
+        // Otherwise a red line marks the time of the reader, who may take it for an outage.
+        '  todayMarker off',
         ...renderAxis(span.until - span.from),
         ...renderPart('tunnel', outages, span),
         ...renderPart('app', outages, span),
         '```',
     ].join('\n');
 }
-/** Only as many labels as have room. */
+/** Left to itself, Mermaid writes up to 17 labels, which run into each other. */
 function renderAxis(ms) {
-    if (ms < 10 * MINUTE_MS)
-        return ['  axisFormat %H:%M:%S'];
-    if (ms <= DAY_MS)
-        return ['  axisFormat %H:%M'];
-    if (ms <= 3 * DAY_MS)
-        return ['  axisFormat %m-%d %H:%M', '  tickInterval 6hour'];
-    return ['  axisFormat %m-%d', `  tickInterval ${ms <= 14 * DAY_MS ? '1day' : '1week'}`];
+    if (ms > 3 * DAY_MS)
+        return ['  axisFormat %m-%d', `  tickInterval ${ms <= 14 * DAY_MS ? '1day' : '1week'}`];
+    const [step] = TICKS.find(([, length]) => ms <= length * MAX_LABELS) ?? LONGEST_TICK;
+    const format = ms > DAY_MS ? '%m-%d %H:%M' : step.endsWith('second') ? '%H:%M:%S' : '%H:%M';
+    return [`  axisFormat ${format}`, `  tickInterval ${step}`];
 }
 function renderPart(part, all, span) {
     const outages = all.filter(outage => outage.part === part);
@@ -19624,6 +19715,7 @@ function renderVisits({ minutes, counts }, noun) {
     const hours = (step * bars.length) / 60;
     const inHours = hours > 5;
     const labels = bars.map((_, at) => inHours ? ((at * step) / 60).toFixed(hours > 48 ? 0 : 1) : String(at * step));
+    const height = Math.ceil(Math.max(MIN_HEIGHT, ...bars) * (1 + HEADROOM));
     const title = step === 1 ? `${capitalise(noun)} per minute` : `${capitalise(noun)} in each ${describeStep(step)}`;
     const chart = [
         '```mermaid',
@@ -19642,7 +19734,7 @@ function renderVisits({ minutes, counts }, noun) {
         'xychart-beta',
         '  accTitle: Visits over time',
         `  x-axis "${inHours ? 'hours' : 'minutes'} since the start" [${labels.map(label => `"${label}"`).join(', ')}]`,
-        `  y-axis "${noun}" 0 --> ${Math.max(MIN_HEIGHT, ...bars)}`,
+        `  y-axis "${noun}" 0 --> ${height}`,
         `  bar [${bars.join(', ')}]`,
         '```',
     ].join('\n');
@@ -19664,6 +19756,7 @@ function capitalise(word) {
 
 
 
+
 /** Of everything that is listed, how much is shown. */
 const MAX_ROWS = 10;
 const summary_MAX_WARNINGS = 10;
@@ -19677,9 +19770,11 @@ function summary_renderLiveSummary({ preview, state, updatedAt }) {
     const isWeb = /^https?:/i.test(state.url);
     const link = isWeb ? renderLink('Open it', state.url) : `Its address: ${renderAddress(state.url)}`;
     const end = state.endsAt === undefined ? 'until its job ends' : `until ${renderTime(state.endsAt)} at the latest`;
+    const inspector = state.inspectorUrl === undefined ? [] : [renderLink('Open the inspector', state.inspectorUrl)];
     return [
         `### 🟢 Preview ${renderCode(preview.name, 100)} went live at ${renderTime(updatedAt)}`,
         `**${link}**, ${end}. When the job is over, the link is dead, and a report of the preview follows below.`,
+        ...inspector,
         '',
     ].join('\n\n');
 }
@@ -19712,10 +19807,10 @@ function renderHeading({ preview, state }) {
 }
 function summary_renderEnd({ state }) {
     if (state.kind === 'ended')
-        return [`${ENDINGS[state.reason]} at ${escaping_renderTime(state.endedAt)}.`];
+        return [`${ENDINGS[state.reason]} at ${utc_renderTime(state.endedAt)}.`];
     if (state.kind !== 'failed')
         return [];
-    const paragraphs = [escaping_renderCode(state.reason, 1_000), `It failed at ${escaping_renderTime(state.endedAt)}.`];
+    const paragraphs = [escaping_renderCode(state.reason, 1_000), `It failed at ${utc_renderTime(state.endedAt)}.`];
     const lines = state.lastLines.slice(-MAX_CONSOLE_LINES);
     if (lines.length === 0)
         return paragraphs;
@@ -19730,21 +19825,20 @@ function renderOverview({ view, state, history, exposedAs }, life) {
     const { preview } = view;
     const commit = escaping_renderLink(escaping_renderCode(preview.commit.slice(0, 7)), preview.commitUrl);
     const address = history?.address ?? state.public_url;
-    const rows = [
-        ['Exposed', [`${preview.mode} mode`, ...describeExposure(exposedAs)].join(' · ')],
-        ['Commit', `${commit} · ${escaping_renderLink('workflow run', preview.runUrl)}`],
-    ];
+    // A table needs a head, and an empty one is an empty row.
+    const head = ['Exposed', [`${preview.mode} mode`, ...describeExposure(exposedAs)].join(' · ')];
+    const rows = [['Commit', `${commit} · ${escaping_renderLink('workflow run', preview.runUrl)}`]];
     if (address !== null)
         rows.push(['Address', `${markdown_renderAddress(address)}, which may be somebody else's by now`]);
     if (life !== undefined) {
         rows.push([
             'Live',
-            `${formatDuration(roundSecond(life))}, from ${escaping_renderTime(life.from)} to ${escaping_renderTime(life.until)}`,
+            `${formatDuration(roundSecond(life))}, from ${utc_renderTime(life.from)} to ${utc_renderTime(life.until)}`,
         ]);
         rows.push(['Visits', describeVisits(state, history)]);
         rows.push(['Interruptions', describeInterruptions(state, history)]);
     }
-    return renderTable(['', ''], rows);
+    return renderTable(head, rows);
 }
 function describeExposure(exposedAs) {
     if (exposedAs === undefined)
@@ -19901,7 +19995,7 @@ async function write(text) {
     await summary
         .addRaw(text, true)
         .write()
-        .catch(error => print_print.debug(`no summary: ${error}`));
+        .catch(error => print.debug(`no summary: ${error}`));
 }
 function describeView(job, step, state) {
     const { preview, identity } = step.report;
@@ -19944,8 +20038,6 @@ function measureLife({ exposure }) {
 
 
 
-/** The whole log is the `log-file` output; this much of it is worth a group in the step's log. */
-const LOG_LINES = 200;
 /** If a preview was live for less than this, reviewers can hardly have seen it. */
 const SHORT_LIFE_MS = 60_000;
 const REPORT_TIMEOUT_MS = 8_000;
@@ -19965,18 +20057,17 @@ async function tearDown() {
     if (step === undefined)
         return;
     if (!(0,external_node_fs_namespaceObject.existsSync)(step.folder) && !(step.supervisor && processes_isAlive(step.supervisor)))
-        return print_print.info('the preview was already taken down');
+        return print.info('the preview was already taken down');
     if (step.supervisor === undefined)
         return undoStart(step);
     const { reaped, outcome } = await stopBackground(step.folder, step.supervisor, limitStops(step));
     tellReaped(reaped, step);
     const state = outcome ?? describeDeath(step);
-    const { log } = session_folder_sessionFiles(step.folder);
+    const log = new StepLog(step.logLevel ?? 'info');
     const shown = readShown();
-    if (step.logLevel !== 'quiet')
-        printTail(log, shown.log === 0 ? 'Log of the preview' : 'Log of the preview, continued', LOG_LINES, shown.log);
+    log.showRest(session_folder_sessionFiles(step.folder).log, shown.log);
     if (outcome === undefined)
-        await reportDeath(step, state);
+        await reportDeath(step, state, log.logger);
     if (!shown.end)
         await writeFinalSummary(readJob(), step, state);
     // If the preview failed before it was live, main has printed the reason.
@@ -19985,7 +20076,7 @@ async function tearDown() {
     if (!step.hold && state.address_changes > 0)
         warnOfAddressChanges(state.address_changes);
     for (const warning of state.warnings.slice(shown.warnings))
-        print_print.warning(warning);
+        log.warn(warning);
     await removeSession(step);
 }
 /**
@@ -20030,7 +20121,7 @@ async function removeAll(paths) {
     for (const path of paths) {
         const left = await removeFolder(path);
         if (left !== undefined)
-            print_print.warning(left);
+            print.warning(left);
     }
 }
 function limitStops({ stopTimeoutMs }) {
@@ -20048,7 +20139,7 @@ function tellReaped(reaped, { stopTimeoutMs, logLevel }) {
 }
 /** Not called after a hold, because no later step runs during it. */
 function warnOfAddressChanges(changes) {
-    print_print.warning(`the public address changed ${changes === 1 ? 'once' : `${changes} times`} while the preview was up: steps that used \`url\` after the change had the old address; they should call \`expose url\` instead`);
+    print.warning(`the public address changed ${changes === 1 ? 'once' : `${changes} times`} while the preview was up: steps that used \`url\` after the change had the old address; they should call \`expose url\` instead`);
 }
 /** The last state of an exposure whose supervisor was killed: what it had saved, if it got that far. */
 function describeDeath(step) {
@@ -20091,13 +20182,12 @@ const UNKNOWN = {
     exposure: { phase: 'starting' },
 };
 /** Reports the end of a preview whose supervisor died, so that nothing on GitHub leads a reader to a dead address. */
-async function reportDeath(step, state) {
+async function reportDeath(step, state, logger) {
     const job = readJob();
     const { token } = readForkRuleInputs();
     const { report } = step;
     if (token === '')
         return;
-    const logger = createStepLogger();
     const reporters = openReporters({
         github: openGitHub({ job, token }, readMachine().proxy, logger),
         report,
@@ -20121,12 +20211,12 @@ function explainEnd(step, state) {
     if (step.hold)
         return;
     if (exposure.phase === 'failed')
-        print_print.warning(`the preview failed: ${exposure.reason}`);
+        print.warning(`the preview failed: ${exposure.reason}`);
     if (exposure.phase !== 'ended')
         return;
     createStepLogger(step.logLevel).info(`the preview has ended: ${exposure.reason}`);
     if (step.report.comment !== undefined && measureLife(state) < SHORT_LIFE_MS)
-        print_print.notice('the preview lived for less than a minute, because it ends with its job: `hold: 30m` keeps the step, and the link, alive for reviewers');
+        print.notice('the preview lived for less than a minute, because it ends with its job: `hold: 30m` keeps the step, and the link, alive for reviewers');
 }
 
 ;// CONCATENATED MODULE: ./build/js/post.js
@@ -20138,6 +20228,6 @@ function explainEnd(step, state) {
 
 tolerateBrokenOutput();
 void tearDown()
-    .catch(error => print_print.warning(`parts of the preview may still be running: ${errors_describeError(error)}`))
+    .catch(error => print.warning(`parts of the preview may still be running: ${errors_describeError(error)}`))
     .then(keepInstalled);
 

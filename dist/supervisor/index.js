@@ -33245,6 +33245,8 @@ const Refusal = object({
     message: string(),
     errors: optional(array(fallback(Detail, '')), []),
 });
+/** A title comes early. The search for it takes time with the square of the length. */
+const MAX_PAGE_LENGTH = 4_096;
 /** GitHub's own words, without the link to its documentation. Load balancers in front of it answer with HTML pages. */
 function quoteRefusal(data) {
     const refusal = safeParse(Refusal, data);
@@ -33255,10 +33257,11 @@ function quoteRefusal(data) {
     }
     if (typeof data !== 'string' || data.trim() === '')
         return 'an answer without words';
-    const title = /<title[^>]*>([^<]*)<\/title>/i.exec(data)?.[1]?.trim();
+    const begin = data.slice(0, MAX_PAGE_LENGTH);
+    const title = /<title[^>]*>([^<]*)<\/title>/i.exec(begin)?.[1]?.trim();
     if (title)
         return `a page with the title "${sanitise_sanitise(title)}"`;
-    return /<html|<!doctype/i.test(data) ? 'a page without a title' : sanitise_sanitise(data.trim());
+    return /<html|<!doctype/i.test(begin) ? 'a page without a title' : sanitise_sanitise(begin.trim());
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/rate-limit.js
@@ -33273,12 +33276,18 @@ const LONGEST_PAUSE_MS = 60_000;
 const MAX_RATE_LIMIT_RETRIES = 2;
 /** GitHub's documentation: without a time, wait for at least one minute. */
 const UNTOLD_PAUSE_MS = 60_000;
+/** GitHub's longest limit is an hour. A timer of more than 24.8 days would fire at once. */
+const LONGEST_ASKED_MS = 24 * 3_600_000;
 /**
- * Milliseconds; undefined if the answer is not about a limit. GitHub names the time in `Retry-After` or, if the hour's
+ * Milliseconds, a day at most; undefined if the answer is not about a limit. GitHub names the time in `Retry-After` or, if the hour's
  * requests are used up, in `x-ratelimit-reset` ("Rate limits for the REST API"). Enterprise servers call a secondary
  * limit "abuse detection".
  */
-function readPauseMs({ status, headers, said }, now = Date.now()) {
+function readPauseMs(refusal, now = Date.now()) {
+    const askedMs = readAskedMs(refusal, now);
+    return askedMs === undefined ? undefined : Math.min(askedMs, LONGEST_ASKED_MS);
+}
+function readAskedMs({ status, headers, said }, now) {
     if (status < 400)
         return undefined;
     const asked = readRetryAfter(headers['retry-after'], now);
@@ -33387,6 +33396,7 @@ const LIST_TIMEOUT_MS = 180_000;
 const MAX_PAGES = 200;
 /** Sends nothing yet. */
 function connectGitHub(options) {
+    const { apiUrl } = options;
     const octokit = createOctokit(options);
     return {
         async request(schema, route, { parameters, signal }) {
@@ -33413,7 +33423,7 @@ function connectGitHub(options) {
             for (let page = 0; page < MAX_PAGES; page += 1) {
                 const { data, headers } = await awaitAnswer(octokit.request(next, { ...given, request }), route, request.signal);
                 items.push(...api_check(array(schema), data, route));
-                const address = /<([^<>]+)>;\s*rel="next"/.exec(headers.link ?? '')?.[1];
+                const address = readNextPage(headers.link, apiUrl);
                 if (address === undefined)
                     return items;
                 next = `GET ${address}`;
@@ -33429,6 +33439,15 @@ function connectGitHub(options) {
             return api_check(Viewer, answer, 'POST /graphql').viewer.login;
         },
     };
+}
+/**
+ * The address of a list's next page (RFC 8288), always at the API itself: the token goes with the request, and must reach
+ * no other server, whatever the answer says.
+ */
+function readNextPage(link, apiUrl) {
+    const target = /<([^<>]+)>;\s*rel="next"/.exec(link ?? '')?.[1];
+    const next = target === undefined ? null : URL.parse(target, apiUrl);
+    return next === null ? undefined : new URL(apiUrl).origin + next.pathname + next.search;
 }
 const Viewer = object({ viewer: object({ login: string() }) });
 const ThrottledOctokit = Octokit.plugin(throttling);
@@ -33522,7 +33541,9 @@ function api_check(schema, data, route) {
     const result = safeParse(schema, data);
     if (result.success)
         return result.output;
-    const problem = typeof data === 'string' ? `no JSON: ${quoteRefusal(data)}` : sanitise_sanitise(summarize(result.issues));
+    const problem = typeof data === 'string'
+        ? `no JSON: ${quoteRefusal(data)}`
+        : sanitise_sanitise(summarize(result.issues).replaceAll('\n  ', ' ').replaceAll('\n', ' '));
     throw new github_error_GitHubError(`GitHub's answer to ${route} is not as documented: ${problem}`, { retryable: true });
 }
 
@@ -54793,7 +54814,7 @@ function isRecord(value) {
 
 ;// CONCATENATED MODULE: ./build/js/github/report-queue.js
 // Decides when a report on GitHub is written: one view at a time, always the newest. A failure is one warning and never
-// affects the preview. Used by comment-writer.ts and deployment.ts.
+// affects the preview. Used by comment and deployment.
 
 
 
@@ -54814,14 +54835,13 @@ class ReportQueue {
     #warned = false;
     /** True once nothing more can be written, for instance because the permission is missing. */
     #closed = false;
-    #pace;
+    #pace = new Pace(WRITES_AT_ONCE, WRITE_INTERVAL_MS);
     /** Ends the wait for the next write, because the view that came is the last one. */
     #hurry = new AbortController();
     /** Until then GitHub wants no request; milliseconds since 1970. */
     #pausedUntil = 0;
     constructor(options) {
         this.#options = options;
-        this.#pace = new Pace(options.pace ?? { atOnce: WRITES_AT_ONCE, intervalMs: WRITE_INTERVAL_MS });
     }
     /** Never rejects. Resolves when this view, or a newer one, is written or given up. */
     update(view) {
@@ -54913,26 +54933,27 @@ class ReportQueue {
 }
 /** How often a view may be written: a full bucket of writes, and one more in each interval. */
 class Pace {
-    #options;
+    #atOnce;
+    #intervalMs;
     #left;
     #countedAt = Date.now();
-    constructor(options) {
-        this.#options = options;
-        this.#left = options.atOnce;
+    constructor(atOnce, intervalMs) {
+        this.#atOnce = atOnce;
+        this.#intervalMs = intervalMs;
+        this.#left = atOnce;
     }
     /** 0 if a view may be written now. */
     waitMs() {
         this.#refill();
-        return this.#left >= 1 ? 0 : (1 - this.#left) * this.#options.intervalMs;
+        return this.#left >= 1 ? 0 : (1 - this.#left) * this.#intervalMs;
     }
     spend() {
         this.#refill();
         this.#left -= 1;
     }
     #refill() {
-        const { atOnce, intervalMs } = this.#options;
         const now = Date.now();
-        this.#left = Math.min(atOnce, this.#left + (now - this.#countedAt) / intervalMs);
+        this.#left = Math.min(this.#atOnce, this.#left + (now - this.#countedAt) / this.#intervalMs);
         this.#countedAt = now;
     }
 }
@@ -54941,9 +54962,16 @@ function isLast({ state }) {
     return state.kind === 'ended' || state.kind === 'failed';
 }
 
-;// CONCATENATED MODULE: ./build/js/github/comment/escaping.js
-// Renders untrusted text in Markdown, always as code with a fence that the text cannot close. Used by markdown.ts for
-// every value that it shows.
+;// CONCATENATED MODULE: ./build/js/shared/utc.js
+// Times as people read them in logs, comments and summaries.
+/** `2026-05-04 10:32 UTC`: in UTC, because readers are in many time zones; without seconds. */
+function renderTime(time) {
+    return `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+;// CONCATENATED MODULE: ./build/js/github/escaping.js
+// Renders untrusted text in Markdown, always as code with a fence that the text cannot close. Used by comment and
+// summary for every value that they show.
 
 /**
  * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one
@@ -55001,10 +55029,6 @@ function renderLink(markdown, address) {
     const target = url.href.replace(/[\\<>`\s]/g, encodeURIComponent).replaceAll('&', '&amp;');
     return `[${markdown}](<${target}>)`;
 }
-/** In UTC, because readers are in many time zones; without seconds. */
-function renderTime(time) {
-    return `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-}
 function longestRun(text) {
     return Math.max(0, ...(text.match(/`+/g) ?? []).map(run => run.length));
 }
@@ -55041,6 +55065,7 @@ function renderQrCode(link) {
 
 
 
+
 /** GitHub refuses longer comments. The limits of the parts are much lower, so that their sum stays below this one. */
 const MAX_COMMENT_LENGTH = 65_536;
 /** How many of the app's last lines are shown; more are in the log. */
@@ -55051,8 +55076,11 @@ const markdown_MAX_WARNINGS = 10;
 function renderComment(view, marker) {
     return `${marker}\n${renderPreview(view)}\n`;
 }
-/** A code span of a heading, whose fence may be longer than one backtick. */
-const NAME = /^### \S+ Preview ((`+)[^\n]*?[^`\n]\2(?!`)|\(empty\))/m;
+/**
+ * A code span of a heading, whose fence may be longer than one backtick. With limits of length, above those of a name:
+ * otherwise a comment that somebody has edited could take seconds to read.
+ */
+const NAME = /^### \S{1,9} Preview ((`{1,110})[^\n]{0,120}?[^`\n]\2(?!`)|\(empty\))/m;
 const ADDRESS = /`((?:https?|tcp):\/\/[\w.[\]:-]+)`/;
 const FOOTER = /^(\[`.*) · updated [\d: -]+ UTC$/m;
 /**
@@ -55216,10 +55244,48 @@ function renderFooter({ preview, updatedAt }) {
     return `${commit} · ${preview.mode} mode · ${run} · updated ${renderTime(updatedAt)}`;
 }
 
+;// CONCATENATED MODULE: ./build/js/github/run.js
+// Runs of workflows: which of two is newer, and whether one is over. Comment and deployment ask this about the run that
+// wrote them last.
+
+
+/** No job lasts longer, not even on a self-hosted runner (GitHub's documented limit). */
+const LONGEST_JOB_MS = 5 * 24 * 3_600_000;
+const RunSchema = object({ run_attempt: optional(number(), 1), status: nullish(string(), null) });
+/** Negative if `a` is the older run, positive if it is the newer one, 0 if both are the same attempt. */
+function compareRuns(a, b) {
+    const [idA, idB] = [BigInt(a.runId), BigInt(b.runId)];
+    if (idA !== idB)
+        return idA < idB ? -1 : 1;
+    return a.runAttempt - b.runAttempt;
+}
+/** Asks GitHub. Rejects with a GitHubError for every other refusal, or with the reason of the signal. */
+async function readRunState(options) {
+    const { github, repository, run, signal } = options;
+    const parameters = { owner: repository.owner, repo: repository.name, run_id: run.runId };
+    try {
+        const route = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
+        const now = await github.request(RunSchema, route, { parameters, signal });
+        if (now.run_attempt < run.runAttempt)
+            return 'unknown';
+        return now.run_attempt > run.runAttempt || now.status === 'completed' ? 'over' : 'alive';
+    }
+    catch (error) {
+        if (!(error instanceof github_error_GitHubError))
+            throw error;
+        if (error.status === 404)
+            return 'unknown';
+        if (error.status === 403)
+            return 'hidden';
+        throw error;
+    }
+}
+
 ;// CONCATENATED MODULE: ./build/js/github/comment/marker.js
 // The hidden first line of our comment: which preview it shows, which run wrote it last, and in which state. Runs read
 // it to decide who writes the comment, so it says everything that this decision needs. Used by own-comment.ts,
 // stale-comments.ts and comment-writer.ts.
+
 /** The values are only words, hex and decimal digits, so that none can close the HTML comment early. */
 const MARKER = /^<!-- expose-action((?: [a-z]+=[0-9a-z]+)+) -->/;
 /** Every value of a field has this form. The limits are those of the numbers that GitHub and we make. */
@@ -55281,13 +55347,6 @@ function readField(field) {
     const at = field.indexOf('=');
     return [field.slice(0, at), field.slice(at + 1)];
 }
-/** Negative if `a` is the older run, positive if it is the newer one, 0 if both are the same attempt. */
-function compareRuns(a, b) {
-    const [idA, idB] = [BigInt(a.runId), BigInt(b.runId)];
-    if (idA !== idB)
-        return idA < idB ? -1 : 1;
-    return a.runAttempt - b.runAttempt;
-}
 /** Whether both markers were written by the same step. Without instances, two steps of one run cannot be told apart. */
 function isSameWriter(a, b) {
     const isKnown = a.instance !== undefined && b.instance !== undefined;
@@ -55306,6 +55365,7 @@ function isOver(marker) {
 // itself, from the marker that the comment has at that moment; so it reads the comment before each edit, because GitHub
 // has no edit on the condition that nothing has changed. Two runs can still write in the same second: the writer looks
 // again a few seconds after it took a comment over.
+
 
 class OwnComment {
     #options;
@@ -55492,6 +55552,7 @@ function isSameText(a, b) {
 // them as ended, also those of jobs, matrix legs and names that no longer exist. Used by comment-writer.ts.
 
 
+
 /** A run is polite: it marks this many, and leaves the rest to the next run. */
 const MAX_EDITS = 5;
 /** Comments that are looked at more closely; most of them ask GitHub about one run. */
@@ -55540,6 +55601,7 @@ async function end(thread, { id, marker }) {
 
 
 
+
 const CommentSchema = object({
     id: number(),
     body: nullish(string(), ''),
@@ -55548,18 +55610,14 @@ const CommentSchema = object({
     created_at: optional(string(), ''),
     updated_at: optional(string(), ''),
 });
-const RunSchema = object({ run_attempt: optional(number(), 1), status: nullish(string(), null) });
 /** The login of a job's own token, for servers that do not return the token's user. */
 const JOB_TOKEN_LOGIN = 'github-actions[bot]';
 const ONE = '/repos/{owner}/{repo}/issues/comments/{comment_id}';
 const thread_ALL = '/repos/{owner}/{repo}/issues/{issue_number}/comments';
-const RUN = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
 /** The most that GitHub returns at once. */
 const PAGE_SIZE = 100;
 /** 6,000 comments. GitHub closes a conversation at 2,500. */
 const thread_MAX_PAGES = 60;
-/** No job lasts longer, not even on a self-hosted runner (GitHub's documented limit). */
-const LONGEST_JOB_MS = 5 * 24 * 3_600_000;
 /** Comments that were written this long before another one count as written at the same time. */
 const AT_ONCE_MS = 60_000;
 /** The clocks of two runners differ, and a comment may be written a moment late. */
@@ -55656,24 +55714,13 @@ class Thread {
         const state = await this.readRun(marker);
         return state === 'over' || state === 'unknown';
     }
-    /** `unknown`: GitHub has no such run. `hidden`: the token may not look. */
-    async readRun({ runId, runAttempt }) {
+    /** Does not ask again once GitHub has refused. */
+    async readRun(run) {
         if (this.#runsAreHidden)
             return 'hidden';
-        try {
-            const run = await this.#request(RunSchema, RUN, { run_id: runId });
-            if (run.run_attempt < runAttempt)
-                return 'unknown';
-            return run.run_attempt > runAttempt || run.status === 'completed' ? 'over' : 'alive';
-        }
-        catch (error) {
-            if (isStatus(error, 404))
-                return 'unknown';
-            if (!isStatus(error, 403))
-                throw error;
-            this.#runsAreHidden = true;
-            return 'hidden';
-        }
+        const state = await readRunState({ ...this.#options, run });
+        this.#runsAreHidden = state === 'hidden';
+        return state;
     }
     /** The marker is not enough, because anyone who can comment can copy it. */
     async #keepOwn(comments) {
@@ -55843,80 +55890,10 @@ function describeStanding(state) {
     return { state: state.kind, until: 'endsAt' in state ? state.endsAt : undefined };
 }
 
-;// CONCATENATED MODULE: ./build/js/github/job.js
-// The job as the runner describes it. step/job-environment.ts reads it from the environment and passes it to this
-// folder, which never reads the environment itself.
-/** The page of this attempt of the run, with its logs. */
-function renderRunUrl(job) {
-    return `${renderRepositoryUrl(job)}/actions/runs/${job.runId}/attempts/${job.runAttempt}`;
-}
-/** The page of a commit. */
-function renderCommitUrl(job, sha) {
-    return `${renderRepositoryUrl(job)}/commit/${sha}`;
-}
-function renderRepositoryUrl({ serverUrl, repository }) {
-    return `${serverUrl.replace(/\/+$/, '')}/${repository.owner}/${repository.name}`;
-}
-
-;// CONCATENATED MODULE: ./build/js/github/comment/view.js
-// What the comment and the summary show: turns the states of the tunnel, the app and the exposure into one state of the
-// preview. Used by the supervisor's reports, by markdown.ts, and by the step for its summary and the last comment.
-
-/** Shorter outages are not written: most are over before anybody could read about them. */
-const OUTAGE_SHOWN_AFTER_MS = 15_000;
-function viewOf(state, context) {
-    const { exposure } = state;
-    const lastUrl = context.lastUrl ?? state.public_url ?? undefined;
-    const url = lastUrl === undefined ? {} : { url: lastUrl };
-    switch (exposure.phase) {
-        case 'starting':
-            return { kind: 'starting', ...endOf(context.endsAt) };
-        case 'live':
-            return viewLive(state, exposure.expires_at, context);
-        case 'ended':
-            return { kind: 'ended', ...url, reason: exposure.reason, endedAt: new Date(exposure.ended_at) };
-        case 'failed': {
-            const { reason, ended_at, last_lines } = exposure;
-            const lastLines = context.hideConsole ? [] : last_lines;
-            return { kind: 'failed', ...url, reason, lastLines, endedAt: new Date(ended_at) };
-        }
-    }
-}
-function viewLive(state, expiresAt, context) {
-    const { now, outageSince: since, lastUrl, lastLink } = context;
-    const endsAt = endOf(expiresAt === null ? undefined : new Date(expiresAt));
-    const outage = readOutage(state);
-    const url = state.public_url ?? lastUrl;
-    const isShown = since !== undefined && now.getTime() - since.getTime() >= OUTAGE_SHOWN_AFTER_MS;
-    if (outage !== undefined && since !== undefined && (isShown || url === undefined))
-        return { kind: 'reconnecting', ...(url === undefined ? {} : { url }), outage, since, ...endsAt };
-    if (url === undefined)
-        return { kind: 'starting', ...endsAt };
-    const unverified = state.doubt === null ? {} : { unverifiedReason: state.doubt };
-    const inspector = state.inspector_url === null ? {} : { inspectorUrl: state.inspector_url };
-    return { kind: 'live', url: state.preview_url ?? lastLink ?? url, ...inspector, ...unverified, ...endsAt };
-}
-/** The tunnel comes first: without it, visitors cannot reach the app, whatever its state is. */
-function readOutage({ status, app }) {
-    if (status === 'Disconnected')
-        return 'tunnel closed';
-    if (status !== 'Connected')
-        return 'tunnel';
-    return app.status === 'running' ? undefined : 'app';
-}
-function endOf(endsAt) {
-    return endsAt === undefined ? {} : { endsAt };
-}
-/** The facts that do not change during the preview. */
-function describePreview(job, facts) {
-    const { name, mode, commit, entry, openWarning, warnings } = facts;
-    const [commitUrl, runUrl] = [renderCommitUrl(job, commit), renderRunUrl(job)];
-    return { name, mode, commit, commitUrl, runUrl, entry, openWarning, warnings };
-}
-
-;// CONCATENATED MODULE: ./build/js/github/own-deployment.js
+;// CONCATENATED MODULE: ./build/js/github/deployment/own-deployment.js
 // Our one deployment: creates it, finds it again, gives it a status, and ends those that killed runs of the same preview
-// left active. Used by deployment.ts, which decides what the status says.
+// left active. Used by deployment-writer.ts, which decides what the status says.
+
 
 
 
@@ -55940,7 +55917,6 @@ const DeploymentSchema = object({
 const CreatedSchema = union([DeploymentSchema, object({ message: string() })]);
 const StatusSchema = object({ state: string() });
 const StatusesSchema = array(StatusSchema);
-const own_deployment_RunSchema = object({ status: nullish(string()), run_attempt: optional(number(), 1) });
 const own_deployment_ALL = '/repos/{owner}/{repo}/deployments';
 const STATUSES = `${own_deployment_ALL}/{deployment_id}/statuses`;
 /** How many deployments of an environment are read, the newest first: ours is among them. */
@@ -55949,8 +55925,6 @@ const LIST_LENGTH = 50;
 const MAX_EARLIER = 5;
 /** Less than the time for the last status of a preview (reporting.ts). */
 const TIDY_TIMEOUT_MS = 5_000;
-/** No job lives longer (GitHub's limits: 5 days on a self-hosted runner). */
-const own_deployment_LONGEST_JOB_MS = 5 * 24 * 60 * 60_000;
 /** Other states mean that the deployment is not, or no longer, in use. */
 const ACTIVE_STATES = ['success', 'in_progress', 'queued', 'pending', 'waiting'];
 class OwnDeployment {
@@ -56025,7 +55999,7 @@ class OwnDeployment {
         });
         if ('id' in created)
             return created.id;
-        throw new github_error_GitHubError(`GitHub created no deployment: ${created.message}`, { retryable: false });
+        throw new github_error_GitHubError(`GitHub created no deployment: ${sanitise_sanitise(created.message)}`, { retryable: false });
     }
     /** False if the deployment is gone. */
     async #addStatus(deployment, status) {
@@ -56062,20 +56036,17 @@ class OwnDeployment {
         // A run is repeated only after it has ended.
         if (known.runId === target.runId)
             return known.runAttempt < target.runAttempt;
-        try {
-            const route = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
-            const run = await this.#request(own_deployment_RunSchema, route, { run_id: known.runId });
-            return run.status === 'completed' || run.run_attempt > known.runAttempt;
-        }
-        catch (error) {
-            if (!(error instanceof github_error_GitHubError) || compareRuns(known, target) > 0)
-                return false;
-            // Somebody has deleted the run, which is possible only after its end.
-            if (error.status === 404)
-                return true;
-            // A token without `actions: read`.
-            return isPast(known);
-        }
+        const state = await readRunState({ ...this.#options, run: known }).catch(error => {
+            if (error instanceof github_error_GitHubError)
+                return 'hidden';
+            throw error;
+        });
+        if (state === 'over' || state === 'alive')
+            return state === 'over';
+        if (compareRuns(known, target) > 0)
+            return false;
+        // Somebody has deleted an unknown run, which is possible only after its end.
+        return state === 'unknown' || isPast(known);
     }
     #request = (schema, route, parameters) => {
         const { github, repository, signal } = this.#options;
@@ -56085,7 +56056,7 @@ class OwnDeployment {
 }
 function isPast({ payload, createdAt }) {
     const ends = Date.parse(payload.ends ?? '');
-    const latest = Number.isNaN(ends) ? Date.parse(createdAt) + own_deployment_LONGEST_JOB_MS : ends;
+    const latest = Number.isNaN(ends) ? Date.parse(createdAt) + LONGEST_JOB_MS : ends;
     return latest < Date.now();
 }
 function readKnown({ id, payload, created_at }) {
@@ -56106,7 +56077,7 @@ function parsePayload(payload) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/github/deployment.js
+;// CONCATENATED MODULE: ./build/js/github/deployment/deployment-writer.js
 // Shows the preview as a GitHub deployment, which the page of the pull request then links to: turns views into statuses,
 // and names the environment. Used by the supervisor's reports, by post, and by step/report-target.
 
@@ -56163,11 +56134,11 @@ function describeStatus({ preview, state }) {
     const describe = (text) => sanitise_sanitise(text, MAX_DESCRIPTION_LENGTH);
     switch (state.kind) {
         case 'starting':
-            return { state: 'in_progress', description: describe(`Starting. ${deployment_renderEnd(state.endsAt)}`), logUrl };
+            return { state: 'in_progress', description: describe(`Starting. ${deployment_writer_renderEnd(state.endsAt)}`), logUrl };
         case 'live':
             return {
                 state: 'success',
-                description: describe(deployment_renderLive(preview, state)),
+                description: describe(deployment_writer_renderLive(preview, state)),
                 ...linkTo(state.url),
                 logUrl,
             };
@@ -56191,11 +56162,11 @@ function describeStatus({ preview, state }) {
 function linkTo(url) {
     return /^https?:/i.test(url) ? { environmentUrl: url } : {};
 }
-function deployment_renderLive({ entry }, { url, endsAt }) {
+function deployment_writer_renderLive({ entry }, { url, endsAt }) {
     const address = linkTo(url).environmentUrl === undefined ? `Live at ${url}.` : 'Live.';
-    return [address, deployment_renderEnd(endsAt), ...(entry === undefined ? [] : [entry])].join(' ');
+    return [address, deployment_writer_renderEnd(endsAt), ...(entry === undefined ? [] : [entry])].join(' ');
 }
-function deployment_renderEnd(endsAt) {
+function deployment_writer_renderEnd(endsAt) {
     return endsAt === undefined ? 'It ends with its job.' : `It ends at ${renderTime(endsAt)} at the latest.`;
 }
 function readEnd(state) {
@@ -56222,6 +56193,77 @@ function renderRef(ref) {
 }
 function clean(text) {
     return text.replaceAll(/[^\p{L}\p{N}._/-]+/gu, '-').replaceAll(/^[-/]+|[-/]+$/g, '');
+}
+
+;// CONCATENATED MODULE: ./build/js/github/job.js
+// The job as the runner describes it. step/job-environment.ts reads it from the environment and passes it to this
+// folder, which never reads the environment itself.
+/** The page of this attempt of the run, with its logs. */
+function renderRunUrl(job) {
+    return `${renderRepositoryUrl(job)}/actions/runs/${job.runId}/attempts/${job.runAttempt}`;
+}
+/** The page of a commit. */
+function renderCommitUrl(job, sha) {
+    return `${renderRepositoryUrl(job)}/commit/${sha}`;
+}
+function renderRepositoryUrl({ serverUrl, repository }) {
+    return `${serverUrl.replace(/\/+$/, '')}/${repository.owner}/${repository.name}`;
+}
+
+;// CONCATENATED MODULE: ./build/js/github/view.js
+// What comment, deployment and summary show: turns the states of the tunnel, the app and the exposure into one state of
+// the preview. Used by all three, by the supervisor's reports, and by the step for its summary and the last report.
+
+/** Shorter outages are not written: most are over before anybody could read about them. */
+const OUTAGE_SHOWN_AFTER_MS = 15_000;
+function viewOf(state, context) {
+    const { exposure } = state;
+    const lastUrl = context.lastUrl ?? state.public_url ?? undefined;
+    const url = lastUrl === undefined ? {} : { url: lastUrl };
+    switch (exposure.phase) {
+        case 'starting':
+            return { kind: 'starting', ...endOf(context.endsAt) };
+        case 'live':
+            return viewLive(state, exposure.expires_at, context);
+        case 'ended':
+            return { kind: 'ended', ...url, reason: exposure.reason, endedAt: new Date(exposure.ended_at) };
+        case 'failed': {
+            const { reason, ended_at, last_lines } = exposure;
+            const lastLines = context.hideConsole ? [] : last_lines;
+            return { kind: 'failed', ...url, reason, lastLines, endedAt: new Date(ended_at) };
+        }
+    }
+}
+function viewLive(state, expiresAt, context) {
+    const { now, outageSince: since, lastUrl, lastLink } = context;
+    const endsAt = endOf(expiresAt === null ? undefined : new Date(expiresAt));
+    const outage = readOutage(state);
+    const url = state.public_url ?? lastUrl;
+    const isShown = since !== undefined && now.getTime() - since.getTime() >= OUTAGE_SHOWN_AFTER_MS;
+    if (outage !== undefined && since !== undefined && (isShown || url === undefined))
+        return { kind: 'reconnecting', ...(url === undefined ? {} : { url }), outage, since, ...endsAt };
+    if (url === undefined)
+        return { kind: 'starting', ...endsAt };
+    const unverified = state.doubt === null ? {} : { unverifiedReason: state.doubt };
+    const inspector = state.inspector_url === null ? {} : { inspectorUrl: state.inspector_url };
+    return { kind: 'live', url: state.preview_url ?? lastLink ?? url, ...inspector, ...unverified, ...endsAt };
+}
+/** The tunnel comes first: without it, visitors cannot reach the app, whatever its state is. */
+function readOutage({ status, app }) {
+    if (status === 'Disconnected')
+        return 'tunnel closed';
+    if (status !== 'Connected')
+        return 'tunnel';
+    return app.status === 'running' ? undefined : 'app';
+}
+function endOf(endsAt) {
+    return endsAt === undefined ? {} : { endsAt };
+}
+/** The facts that do not change during the preview. */
+function describePreview(job, facts) {
+    const { name, mode, commit, entry, openWarning, warnings } = facts;
+    const [commitUrl, runUrl] = [renderCommitUrl(job, commit), renderRunUrl(job)];
+    return { name, mode, commit, commitUrl, runUrl, entry, openWarning, warnings };
 }
 
 ;// CONCATENATED MODULE: ./build/js/supervisor/reporting.js

@@ -95,11 +95,17 @@ function describeMoment({ run, preview, server, app, isOver, comments }         
       title: 'The preview is starting',
       text: `The workflow's step opens the tunnel and starts the app. ${app}`,
     };
+  if (preview.phase !== 'live' || ['Disconnected', 'Failed'].includes(preview.status))
+    return {
+      step: 'ended',
+      title: 'The preview is ending',
+      text: 'The step ends with it, and then the post step cleans up.',
+    };
   if (!server.isUp || preview.status !== 'Connected')
     return {
       step: 'away',
       title: server.isUp ? 'Reconnecting' : 'The server is down',
-      text: 'The tunnel is gone, and the action tries to open it again. Shorter outages are not worth an edit of the comment.',
+      text: `The tunnel is gone, and the action tries to open it again. An outage of less than ${SHOWN_AFTER_S} s is not worth an edit of the comment.`,
     };
   if (!comments.some(({ versions }) => versions.at(-1)?.body.includes(preview.link ?? '')))
     return {
@@ -125,7 +131,7 @@ function describeEnd(conclusion                                )         {
     return {
       step: 'ended',
       title: 'The step has failed',
-      text: 'The comment says why; the log has the details. Nothing is left on the runner.',
+      text: 'The comment says why; the log has the details. No process and no port is left on the runner.',
     };
   return {
     step: 'ended',
@@ -147,6 +153,6 @@ export function count()       {
     'count-text',
     untilShown > 0
       ? `without a tunnel. The comment says so after ${SHOWN_AFTER_S} s.`
-      : 'without a tunnel. The comment says so now. The server comes back in a moment.',
+      : 'without a tunnel. The comment says so now. The server starts again by itself in a moment.',
   );
 }
