@@ -27521,6 +27521,7 @@ async function write(text) {
         .write()
         .catch(error => print.debug(`no summary: ${error}`));
 }
+/** The preview as reports show it. */
 function describeView(job, step, state) {
     const { preview, identity } = step.report;
     const updatedAt = new Date();

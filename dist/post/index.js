@@ -3137,77 +3137,6 @@ function suspendCommands() {
 
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
-;// CONCATENATED MODULE: ./build/js/github/job.js
-// The job as the runner describes it. step/job-environment.ts reads it from the environment and passes it to this
-// folder, which never reads the environment itself.
-/** The page of this attempt of the run, with its logs. */
-function renderRunUrl(job) {
-    return `${renderRepositoryUrl(job)}/actions/runs/${job.runId}/attempts/${job.runAttempt}`;
-}
-/** The page of a commit. */
-function renderCommitUrl(job, sha) {
-    return `${renderRepositoryUrl(job)}/commit/${sha}`;
-}
-function renderRepositoryUrl({ serverUrl, repository }) {
-    return `${serverUrl.replace(/\/+$/, '')}/${repository.owner}/${repository.name}`;
-}
-
-;// CONCATENATED MODULE: ./build/js/github/view.js
-// What comment, deployment and summary show: turns the states of the tunnel, the app and the exposure into one state of
-// the preview. Used by all three, by the supervisor's reports, and by the step for its summary and the last report.
-
-/** Shorter outages are not written: most are over before anybody could read about them. */
-const view_OUTAGE_SHOWN_AFTER_MS = 15_000;
-function view_viewOf(state, context) {
-    const { exposure } = state;
-    const lastUrl = context.lastUrl ?? state.public_url ?? undefined;
-    const url = lastUrl === undefined ? {} : { url: lastUrl };
-    switch (exposure.phase) {
-        case 'starting':
-            return { kind: 'starting', ...endOf(context.endsAt) };
-        case 'live':
-            return viewLive(state, exposure.expires_at, context);
-        case 'ended':
-            return { kind: 'ended', ...url, reason: exposure.reason, endedAt: new Date(exposure.ended_at) };
-        case 'failed': {
-            const { reason, ended_at, last_lines } = exposure;
-            const lastLines = context.hideConsole ? [] : last_lines;
-            return { kind: 'failed', ...url, reason, lastLines, endedAt: new Date(ended_at) };
-        }
-    }
-}
-function viewLive(state, expiresAt, context) {
-    const { now, outageSince: since, lastUrl, lastLink } = context;
-    const endsAt = endOf(expiresAt === null ? undefined : new Date(expiresAt));
-    const outage = readOutage(state);
-    const url = state.public_url ?? lastUrl;
-    const isShown = since !== undefined && now.getTime() - since.getTime() >= view_OUTAGE_SHOWN_AFTER_MS;
-    if (outage !== undefined && since !== undefined && (isShown || url === undefined))
-        return { kind: 'reconnecting', ...(url === undefined ? {} : { url }), outage, since, ...endsAt };
-    if (url === undefined)
-        return { kind: 'starting', ...endsAt };
-    const unverified = state.doubt === null ? {} : { unverifiedReason: state.doubt };
-    const inspector = state.inspector_url === null ? {} : { inspectorUrl: state.inspector_url };
-    return { kind: 'live', url: state.preview_url ?? lastLink ?? url, ...inspector, ...unverified, ...endsAt };
-}
-/** The tunnel comes first: without it, visitors cannot reach the app, whatever its state is. */
-function readOutage({ status, app }) {
-    if (status === 'Disconnected')
-        return 'tunnel closed';
-    if (status !== 'Connected')
-        return 'tunnel';
-    return app.status === 'running' ? undefined : 'app';
-}
-function endOf(endsAt) {
-    return endsAt === undefined ? {} : { endsAt };
-}
-/** The facts that do not change during the preview. */
-function view_describePreview(job, facts) {
-    const { name, mode, commit, entry, openWarning, warnings } = facts;
-    const [commitUrl, runUrl] = [renderCommitUrl(job, commit), renderRunUrl(job)];
-    return { name, mode, commit, commitUrl, runUrl, entry, openWarning, warnings };
-}
-
 ;// CONCATENATED MODULE: ./build/js/shared/duration.js
 // Durations as people write them in workflows: `90s`, `45m`, `1h30m`. Used by inputs, log lines and reports.
 
@@ -19973,6 +19902,77 @@ function roundSecond({ from, until }) {
     return Math.round((until.getTime() - from.getTime()) / 1_000) * 1_000;
 }
 
+;// CONCATENATED MODULE: ./build/js/github/job.js
+// The job as the runner describes it. step/job-environment.ts reads it from the environment and passes it to this
+// folder, which never reads the environment itself.
+/** The page of this attempt of the run, with its logs. */
+function renderRunUrl(job) {
+    return `${renderRepositoryUrl(job)}/actions/runs/${job.runId}/attempts/${job.runAttempt}`;
+}
+/** The page of a commit. */
+function renderCommitUrl(job, sha) {
+    return `${renderRepositoryUrl(job)}/commit/${sha}`;
+}
+function renderRepositoryUrl({ serverUrl, repository }) {
+    return `${serverUrl.replace(/\/+$/, '')}/${repository.owner}/${repository.name}`;
+}
+
+;// CONCATENATED MODULE: ./build/js/github/view.js
+// What comment, deployment and summary show: turns the states of the tunnel, the app and the exposure into one state of
+// the preview. Used by all three, by the supervisor's reports, and by the step for its summary and the last report.
+
+/** Shorter outages are not written: most are over before anybody could read about them. */
+const view_OUTAGE_SHOWN_AFTER_MS = 15_000;
+function view_viewOf(state, context) {
+    const { exposure } = state;
+    const lastUrl = context.lastUrl ?? state.public_url ?? undefined;
+    const url = lastUrl === undefined ? {} : { url: lastUrl };
+    switch (exposure.phase) {
+        case 'starting':
+            return { kind: 'starting', ...endOf(context.endsAt) };
+        case 'live':
+            return viewLive(state, exposure.expires_at, context);
+        case 'ended':
+            return { kind: 'ended', ...url, reason: exposure.reason, endedAt: new Date(exposure.ended_at) };
+        case 'failed': {
+            const { reason, ended_at, last_lines } = exposure;
+            const lastLines = context.hideConsole ? [] : last_lines;
+            return { kind: 'failed', ...url, reason, lastLines, endedAt: new Date(ended_at) };
+        }
+    }
+}
+function viewLive(state, expiresAt, context) {
+    const { now, outageSince: since, lastUrl, lastLink } = context;
+    const endsAt = endOf(expiresAt === null ? undefined : new Date(expiresAt));
+    const outage = readOutage(state);
+    const url = state.public_url ?? lastUrl;
+    const isShown = since !== undefined && now.getTime() - since.getTime() >= view_OUTAGE_SHOWN_AFTER_MS;
+    if (outage !== undefined && since !== undefined && (isShown || url === undefined))
+        return { kind: 'reconnecting', ...(url === undefined ? {} : { url }), outage, since, ...endsAt };
+    if (url === undefined)
+        return { kind: 'starting', ...endsAt };
+    const unverified = state.doubt === null ? {} : { unverifiedReason: state.doubt };
+    const inspector = state.inspector_url === null ? {} : { inspectorUrl: state.inspector_url };
+    return { kind: 'live', url: state.preview_url ?? lastLink ?? url, ...inspector, ...unverified, ...endsAt };
+}
+/** The tunnel comes first: without it, visitors cannot reach the app, whatever its state is. */
+function readOutage({ status, app }) {
+    if (status === 'Disconnected')
+        return 'tunnel closed';
+    if (status !== 'Connected')
+        return 'tunnel';
+    return app.status === 'running' ? undefined : 'app';
+}
+function endOf(endsAt) {
+    return endsAt === undefined ? {} : { endsAt };
+}
+/** The facts that do not change during the preview. */
+function view_describePreview(job, facts) {
+    const { name, mode, commit, entry, openWarning, warnings } = facts;
+    const [commitUrl, runUrl] = [renderCommitUrl(job, commit), renderRunUrl(job)];
+    return { name, mode, commit, commitUrl, runUrl, entry, openWarning, warnings };
+}
+
 ;// CONCATENATED MODULE: ./build/js/step/summary.js
 // The summary of the step, which GitHub shows when main or post has ended, one below the other, for good. So the end is
 // written once: by main after a hold, or if the preview failed to start, and by post otherwise. Beside later steps, main
@@ -19997,6 +19997,7 @@ async function write(text) {
         .write()
         .catch(error => print.debug(`no summary: ${error}`));
 }
+/** The preview as reports show it. */
 function describeView(job, step, state) {
     const { preview, identity } = step.report;
     const updatedAt = new Date();
@@ -20018,7 +20019,6 @@ function measureLife({ exposure }) {
 ;// CONCATENATED MODULE: ./build/js/step/teardown.js
 // What the post step does: ends the supervisor and all that it started, makes sure that GitHub shows the end,
 // writes the summary, and removes the session folder. Used by post.
-
 
 
 
@@ -20185,24 +20185,17 @@ const UNKNOWN = {
 async function reportDeath(step, state, logger) {
     const job = readJob();
     const { token } = readForkRuleInputs();
-    const { report } = step;
     if (token === '')
         return;
     const reporters = openReporters({
         github: openGitHub({ job, token }, readMachine().proxy, logger),
-        report,
+        report: step.report,
         logger,
         warn: logger.warn,
         isOrphan: true,
         signal: AbortSignal.timeout(limitInPost(REPORT_TIMEOUT_MS, AFTER_REPORT_MS)),
     });
-    const { identity, preview } = report;
-    const updatedAt = new Date();
-    const view = {
-        preview: view_describePreview(job, { ...preview, name: identity.name, mode: step.mode }),
-        state: view_viewOf(state, { now: updatedAt, hideConsole: !preview.showConsole }),
-        updatedAt,
-    };
+    const view = describeView(job, step, state);
     await Promise.all(reporters.map(reporter => reporter.update(view)));
 }
 /** Reports a failure or an early end of a background preview, because main had ended before. */

@@ -30,7 +30,8 @@ async function write(text: string): Promise<void> {
     .catch(error => print.debug(`no summary: ${error}`));
 }
 
-function describeView(job: Job, step: StepState, state: StateMessage): PreviewView {
+/** The preview as reports show it. */
+export function describeView(job: Job, step: StepState, state: StateMessage): PreviewView {
   const { preview, identity } = step.report;
   const updatedAt = new Date();
   const facts = describePreview(job, { ...preview, name: identity.name, mode: step.mode });

@@ -3,7 +3,6 @@
 
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { describePreview, viewOf } from '../github/view.ts';
 import { formatDuration } from '../shared/duration.ts';
 import { removeFolder } from '../shared/folders.ts';
 import type { Logger } from '../shared/log.ts';
@@ -23,7 +22,7 @@ import { createStepLogger, StepLog } from './log.ts';
 import { readMachine } from './machine.ts';
 import { print } from './print.ts';
 import { readShown, readStepState, type StepState } from './state.ts';
-import { measureLife, writeFinalSummary } from './summary.ts';
+import { describeView, measureLife, writeFinalSummary } from './summary.ts';
 
 /** If a preview was live for less than this, reviewers can hardly have seen it. */
 const SHORT_LIFE_MS = 60_000;
@@ -176,23 +175,16 @@ const UNKNOWN: Omit<StateMessage, 'mode'> = {
 async function reportDeath(step: StepState, state: StateMessage, logger: Logger): Promise<void> {
   const job = readJob();
   const { token } = readForkRuleInputs();
-  const { report } = step;
   if (token === '') return;
   const reporters = openReporters({
     github: openGitHub({ job, token }, readMachine().proxy, logger),
-    report,
+    report: step.report,
     logger,
     warn: logger.warn,
     isOrphan: true,
     signal: AbortSignal.timeout(limitInPost(REPORT_TIMEOUT_MS, AFTER_REPORT_MS)),
   });
-  const { identity, preview } = report;
-  const updatedAt = new Date();
-  const view = {
-    preview: describePreview(job, { ...preview, name: identity.name, mode: step.mode }),
-    state: viewOf(state, { now: updatedAt, hideConsole: !preview.showConsole }),
-    updatedAt,
-  };
+  const view = describeView(job, step, state);
   await Promise.all(reporters.map(reporter => reporter.update(view)));
 }
 
