@@ -15,10 +15,16 @@ type PackagedPart =
   | 'redis-cli'
   | 'ip'
   | 'slowhttptest'
-  | 'cmark-gfm';
+  | 'cmark-gfm'
+  | 'nginx'
+  | 'haproxy'
+  | 'caddy'
+  | 'nft'
+  | 'systemd-analyze';
 export type RealPart =
   | (
       | 'bore'
+      | 'bore-0.5'
       | 'wasmrun'
       | 'act'
       | 'actionlint'
@@ -51,6 +57,11 @@ const ON_PATH: Partial<Record<RealPart, readonly string[]>> = {
   ip: ['ip'],
   slowhttptest: ['slowhttptest'],
   'cmark-gfm': ['cmark-gfm'],
+  nginx: ['nginx'],
+  haproxy: ['haproxy'],
+  caddy: ['caddy'],
+  nft: ['nft'],
+  'systemd-analyze': ['systemd-analyze'],
 };
 
 /** Path of the program (of the file for `runtime` and `github-api`, of a folder for `os-frameworks` and `provider-sdks`), or undefined where it is not installed or may not run. */
