@@ -1,5 +1,6 @@
 // Finds the real programs the tests run against; scripts/install-real-parts puts them there.
 
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -20,7 +21,9 @@ type PackagedPart =
   | 'haproxy'
   | 'caddy'
   | 'nft'
-  | 'systemd-analyze';
+  | 'systemd-analyze'
+  | 'knotd'
+  | 'knotc';
 export type RealPart =
   | (
       | 'bore'
@@ -34,6 +37,7 @@ export type RealPart =
       | 'provider-sdks'
       | 'github-api'
       | 'tun-rig'
+      | 'machines'
       | 'go-app'
       | 'kosoku'
       | 'h2spec'
@@ -45,6 +49,8 @@ export type RealPart =
 
 const CACHE =
   process.env.EXPOSE_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'expose-action');
+/** The network of machines.ts. */
+const SWITCH = join(import.meta.dirname, 'machines', 'switch');
 /** What a part is called on PATH; the others are in the cache folder. */
 const ON_PATH: Partial<Record<RealPart, readonly string[]>> = {
   chromium: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
@@ -62,11 +68,14 @@ const ON_PATH: Partial<Record<RealPart, readonly string[]>> = {
   caddy: ['caddy'],
   nft: ['nft'],
   'systemd-analyze': ['systemd-analyze'],
+  knotd: ['knotd'],
+  knotc: ['knotc'],
 };
 
 /** Path of the program (of the file for `runtime` and `github-api`, of a folder for `os-frameworks` and `provider-sdks`), or undefined where it is not installed or may not run. */
 export function realPart(part: RealPart): string | undefined {
   if (part === 'tun-rig' && !mayMakeLinks()) return undefined;
+  if (part === 'machines') return mayMakeMachines() ? SWITCH : undefined;
   if (part === 'runtime') return [join(CACHE, 'wasmhub-nodejs.wasm')].find(isReadable);
   if (part === 'github-api') return [join(CACHE, 'github-api.json')].find(isReadable);
   if (part === 'os-frameworks' || part === 'provider-sdks')
@@ -88,7 +97,13 @@ export function requirePart(part: RealPart): string {
  */
 export function describeWithReal(parts: readonly RealPart[], title: string, define: () => void): void {
   const missing = parts.filter(part => realPart(part) === undefined);
-  const hint = missing.includes('tun-rig') ? '; tun-rig needs root and /dev/net/tun' : '';
+  const hints = {
+    'tun-rig': 'root and /dev/net/tun',
+    machines: 'root who may create namespaces, ip, nft and knotd',
+  };
+  const hint = Object.entries(hints)
+    .map(([part, needs]) => (missing.some(one => one === part) ? `; ${part} needs ${needs}` : ''))
+    .join('');
   const required = Boolean(process.env.CI || process.env.REQUIRE_REAL);
   if (missing.length === 0 || required) describe(title, define);
   else
@@ -101,6 +116,13 @@ export function describeWithReal(parts: readonly RealPart[], title: string, defi
 /** TUN devices and network namespaces are root's. */
 function mayMakeLinks(): boolean {
   return process.getuid?.() === 0 && isReadable('/dev/net/tun') && realPart('ip') !== undefined;
+}
+
+/** Being root is not enough in some containers. */
+function mayMakeMachines(): boolean {
+  const programs = ['ip', 'nft', 'knotd', 'knotc'] as const;
+  if (process.getuid?.() !== 0 || programs.some(part => realPart(part) === undefined)) return false;
+  return spawnSync('unshare', ['--net', '--mount', 'true']).status === 0;
 }
 
 function isReadable(path: string): boolean {
