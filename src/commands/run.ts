@@ -44,6 +44,7 @@ const INPUT_FLAGS: Readonly<Record<string, string>> = {
   'remote-port PORT': 'public port: auto (always the same), random, or a number',
   'port-range RANGE': 'range of --remote-port auto (default 1024-65535)',
   'public-url URL': 'template of the address behind a proxy of your own',
+  'trusted-proxy': 'believe the X-Forwarded-For of the proxy at --public-url',
   'tls-cert FILE': 'certificate (PEM, with its chain): TLS ends on this machine',
   'tls-key FILE': 'its key (PEM)',
   'access KIND': 'who may open it: link (with a key), basic or open (default link)',

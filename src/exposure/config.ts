@@ -76,7 +76,9 @@ export const ExposureConfigSchema = v.object({
         v.object({ kind: v.literal('none') }),
       ]),
     ),
-    /** Whether these are kept while the app is away; absent: no. */
+    /** Whether the visitor's address in the `X-Forwarded-For` of the proxy in front is believed; absent: no. */
+    trustedProxy: v.optional(v.boolean()),
+    /** Whether captured requests are kept while the app is away; absent: no. */
     queue: v.optional(v.boolean()),
     /** Whether pages and files show them without credentials and signatures; absent: yes. */
     redact: v.optional(v.boolean()),

@@ -23,6 +23,7 @@ import { describeVisit, PASSES, type Pass, type PassContext, PLAIN_PASSES } from
 import { AppLink } from './upstream/app-link.ts';
 import { Compression } from './upstream/compression.ts';
 import type { Visit, VisitHandler } from './visit.ts';
+import { VisitorAddresses } from './visitor-address.ts';
 import type { QueueLimits } from './webhooks/queue/limits.ts';
 import { DeliveryQueue } from './webhooks/queue/queue.ts';
 import type { RequestRecorder } from './webhooks/record/recorder.ts';
@@ -36,6 +37,11 @@ export interface GatewayRules extends AccessRules {
   maxBodyBytes: number;
   /** Whether answers of the app are compressed for visitors who accept that. */
   compress: boolean;
+  /**
+   * Whether the proxy in front is the only way in, so that the last address of its `X-Forwarded-For` is the visitor's;
+   * absent: no.
+   */
+  trustedProxy?: boolean | undefined;
   /** Whether requests on captured paths are kept while the app is away; absent: no. */
   queue?: boolean | undefined;
   /** Paths on which only signed requests reach the app. */
@@ -144,6 +150,7 @@ function createContext(options: GatewayOptions): PassContext {
       : undefined,
     logger,
     tally: { visits: 0, open: 0, times: new ResponseTimes() },
+    addresses: rules.trustedProxy ? new VisitorAddresses(logger) : undefined,
   };
 }
 

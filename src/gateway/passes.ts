@@ -29,6 +29,7 @@ import type { Compression } from './upstream/compression.ts';
 import { forwardRequest, type Route } from './upstream/proxy.ts';
 import { forwardUpgrade } from './upstream/upgrade.ts';
 import { hasBody, readPath, type Visit } from './visit.ts';
+import type { VisitorAddresses } from './visitor-address.ts';
 import { keepForLater, mayKeep } from './webhooks/queue/pass.ts';
 import type { DeliveryQueue } from './webhooks/queue/queue.ts';
 import type { RequestRecorder } from './webhooks/record/recorder.ts';
@@ -63,6 +64,8 @@ export interface PassContext {
   readonly queue: DeliveryQueue | undefined;
   readonly logger: Logger;
   readonly tally: Tally;
+  /** Reads visitors' addresses; undefined without `trusted-proxy`. */
+  readonly addresses: VisitorAddresses | undefined;
 }
 
 /** Counts the requests that were let in, without those to the gateway's own paths. */
@@ -85,6 +88,7 @@ export type Pass = (visit: Visit, context: PassContext) => boolean | Promise<boo
 
 /** The passes for each request: over TLS if the gateway has a certificate, otherwise over plain HTTP. */
 export const PASSES: readonly Pass[] = [
+  readVisitorAddress,
   startRecording,
   refuseMalformed,
   answerProbe,
@@ -101,7 +105,18 @@ export const PASSES: readonly Pass[] = [
 ];
 
 /** The passes for each request over plain HTTP if the gateway has a certificate. */
-export const PLAIN_PASSES: readonly Pass[] = [startRecording, refuseMalformed, redirectToHttps];
+export const PLAIN_PASSES: readonly Pass[] = [
+  readVisitorAddress,
+  startRecording,
+  refuseMalformed,
+  redirectToHttps,
+];
+
+/** Before all others: whatever happens to the request, record and log say where it came from. */
+function readVisitorAddress(visit: Visit, { addresses }: PassContext): boolean {
+  if (addresses !== undefined) visit.visitorAddress = addresses.read(visit.request);
+  return false;
+}
 
 /** From here on, a request on a captured path is recorded, whatever happens to it. */
 function startRecording(visit: Visit, { recorder }: PassContext): boolean {

@@ -15,6 +15,8 @@ export interface Visit {
   app: AppState;
   /** The preview's address at that moment; undefined before it is known. */
   readonly address: OwnAddress | undefined;
+  /** The visitor's IP address; undefined without `trusted-proxy`, and if the proxy did not report one. */
+  visitorAddress?: string | undefined;
   /** Header fields that the gateway adds to the app's answer; passes may add more. */
   readonly ownHeaders: [name: string, value: string][];
   /** Call this if the visitor has shown the key, or needs none. Its connection is authenticated from then on. */

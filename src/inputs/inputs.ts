@@ -11,6 +11,7 @@ import { parseInspector } from './inspector.ts';
 import { type LifetimeInputs, listLifetimeWarnings, parseLifetime } from './lifetime.ts';
 import { type InputSource, Problems } from './problems.ts';
 import { listTlsWarnings, parseTlsInputs, type TlsInputs } from './tls.ts';
+import { parseTrustedProxy } from './trusted-proxy.ts';
 import { DEFAULT_PORT_RANGE, parseTunnelInputs, type TunnelInputs } from './tunnel.ts';
 import {
   DEFAULT_HEALTH_PATH,
@@ -31,6 +32,8 @@ export interface Inputs extends LifetimeInputs {
   app: AppInputs;
   tunnel: TunnelInputs;
   gateway: GatewayInputs;
+  /** Whether the proxy in front reports visitors' addresses. */
+  trustedProxy: boolean;
   webhooks: WebhookInputs;
   /** Whether the inspector also gets a public port of its own. */
   inspector: boolean;
@@ -73,6 +76,7 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   'remote-port': 'auto',
   'port-range': DEFAULT_PORT_RANGE,
   'public-url': PLAIN_PUBLIC_URLS.http,
+  'trusted-proxy': 'false',
   'tls-cert': '',
   'tls-key': '',
   access: 'auto',
@@ -122,6 +126,9 @@ export function parseInputs(
     parseWebhookInputs(read, { protocol, publicPaths: gateway.known?.publicPaths, problems }),
   );
   const tls = problems.check(() => parseTlsInputs(read, { protocol, tunnel, problems }));
+  const trustedProxy = problems.check(() =>
+    parseTrustedProxy(text('trusted-proxy'), { protocol, tunnel, tls }),
+  );
   const inspector = problems.check(() =>
     parseInspector(text('inspector'), { protocol, tunnel: tunnel.known }),
   );
@@ -144,6 +151,7 @@ export function parseInputs(
     tunnel: publicTunnel,
     tls: tls.value,
     gateway: gateway.value,
+    trustedProxy: trustedProxy.value,
     webhooks: webhooks.value,
     inspector: inspector.value,
     ...lifetime.value,

@@ -67,7 +67,7 @@ export function planSupervisor(plan: SupervisorPlan): SupervisorConfig {
       startupTimeoutMs: app.startupTimeoutMs,
       stopTimeoutMs: app.stopTimeoutMs,
       durationMs: inputs.durationMs,
-      gateway: { ...gateway, ...webhooks, access },
+      gateway: { ...gateway, ...webhooks, access, trustedProxy: inputs.trustedProxy },
       tls: tls && { cert: tls.cert, key: tls.key },
       inspector: planInspector(inputs, access),
       tunnel: {

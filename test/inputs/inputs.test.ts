@@ -176,6 +176,23 @@ describe('a wrong value', () => {
       { inspector: 'true', 'port-range': '20000-20000' },
       /^`inspector` is true, and `port-range` has one port only, 20000, which the preview takes/,
     ],
+    [{ 'trusted-proxy': 'yes' }, /^`trusted-proxy` is 'yes': write true or false$/],
+    [
+      { ...RAW, 'trusted-proxy': 'true' },
+      /^`trusted-proxy` cannot be used with `protocol: tcp`: .*leave it out$/,
+    ],
+    [
+      { 'trusted-proxy': 'true' },
+      /^`trusted-proxy` is true, and `public-url` is 'http:\/\/\{host\}:\{port\}', the address of the bore server itself, .*: set `public-url` to the address of your proxy, like https:/,
+    ],
+    [
+      { 'trusted-proxy': 'true', server: 'Bore.example.com', 'public-url': 'http://bore.example.com:{port}' },
+      /^`trusted-proxy` is true, and `public-url` is 'http:\/\/bore\.example\.com:\{port\}', the address of the bore/,
+    ],
+    [
+      { 'trusted-proxy': 'true', 'remote-port': '9000', 'public-url': 'http://bore.pub:9000' },
+      /^`trusted-proxy` is true, and `public-url` is 'http:\/\/bore\.pub:9000', the address of the bore server itself/,
+    ],
     [{ 'public-url': 'ftp://x' }, /^`public-url` is 'ftp:\/\/x', which is not an http or https address: /],
     [{ 'public-url': 'https://{name}.x' }, /placeholder other than \{host\} and \{port\}/],
     [{ 'public-url': 'https://x/{port}' }, /has more than a host and a port/],
@@ -434,6 +451,14 @@ describe('a right value', () => {
       { inspector: 'true', 'remote-port': 'random', 'public-url': 'https://{port}.x.example' },
       { inspector: true, tunnel: { inspectorPort: { kind: 'random' } } },
     ],
+    [
+      { 'trusted-proxy': 'True', 'public-url': 'https://{port}.preview.example.com' },
+      { trustedProxy: true, tunnel: { publicUrl: 'https://{port}.preview.example.com' } },
+    ],
+    // bore has no TLS, so a proxy listens there.
+    [{ 'trusted-proxy': 'true', 'public-url': 'https://{host}:{port}' }, { trustedProxy: true }],
+    [{ 'trusted-proxy': 'true', 'public-url': 'http://{host}' }, { trustedProxy: true }],
+    [{ 'public-url': 'https://{port}.preview.example.com' }, { trustedProxy: false }],
     [{ 'port-range': '20000–29999' }, { tunnel: { remotePort: { min: 20_000, max: 29_999 } } }],
     [{ 'port-range': '20000:29999' }, { tunnel: { remotePort: { min: 20_000, max: 29_999 } } }],
     [{ 'remote-port': 'random', 'port-range': '1024-65535' }, { tunnel: { remotePort: { kind: 'random' } } }],

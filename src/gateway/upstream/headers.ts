@@ -33,8 +33,15 @@ const NOT_FROM_VISITORS: ReadonlySet<string> = new Set([
 // A trailer must not change the framing, routing or cookies of the head (RFC 9110, 6.5.1).
 const NOT_IN_TRAILERS: ReadonlySet<string> = new Set(['content-length', 'host', 'set-cookie', 'trailer']);
 
-/** The head for the app. There is no `X-Forwarded-For`, because bore does not pass on the visitor's IP address. */
-export function renderRequestHeaders(raw: RawHeaders, names: RequestNames): string[] {
+/**
+ * The head for the app. Only with a `visitorAddress` there is an `X-Forwarded-For`: bore does not pass on the address, so
+ * only a proxy in front can know it.
+ */
+export function renderRequestHeaders(
+  raw: RawHeaders,
+  names: RequestNames,
+  visitorAddress?: string | undefined,
+): string[] {
   const headers = ['host', names.host];
   const isHopByHop = findHopByHop(raw);
   forEachField(raw, (name, value) => {
@@ -46,6 +53,7 @@ export function renderRequestHeaders(raw: RawHeaders, names: RequestNames): stri
     if (mapped !== undefined) headers.push(name, mapped);
   });
   headers.push(...names.forwardedFields);
+  if (visitorAddress !== undefined) headers.push('x-forwarded-for', visitorAddress);
   return headers;
 }
 

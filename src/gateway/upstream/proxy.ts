@@ -52,7 +52,7 @@ export function forwardRequest(visit: Visit, route: Route): void {
 /** The request for the app: the target unchanged, a head of our own, the body streamed. */
 export function describeRequest(visit: Visit, route: Route, names: Names): Dispatcher.DispatchOptions {
   const { request } = visit;
-  const headers = renderRequestHeaders(request.rawHeaders, names);
+  const headers = renderRequestHeaders(request.rawHeaders, names, visit.visitorAddress);
   if (request.headers.range === undefined) route.compression?.tags.restore(headers);
   return {
     method: request.method ?? 'GET',

@@ -48,16 +48,19 @@ export function renderForApp(
   return message;
 }
 
-/** The message for a server that is not the app. */
+/** The message for a server that is not the app: where its sender was is not that server's business. */
 export function renderForHost(request: WholeRequest, host: string): Dispatcher.DispatchOptions {
-  return renderMessage(request, { host, forwardedFields: [], toApp: (_, value) => value });
+  return renderMessage(
+    { ...request, visitorAddress: undefined },
+    { host, forwardedFields: [], toApp: (_, value) => value },
+  );
 }
 
 function renderMessage(
-  { method, target, rawHeaders, body }: WholeRequest,
+  { method, target, rawHeaders, body, visitorAddress }: WholeRequest,
   names: RequestNames,
 ): Dispatcher.DispatchOptions & { headers: string[] } {
-  const headers = renderRequestHeaders(rawHeaders, names);
+  const headers = renderRequestHeaders(rawHeaders, names, visitorAddress);
   // undici writes the right length; the field that came may be repeated, or that of a refused request and wrong.
   rewriteFields(headers, 'content-length', () => '');
   return { method, path: target, headers, body: body.length > 0 ? body : null };

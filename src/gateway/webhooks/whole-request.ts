@@ -10,15 +10,18 @@ export interface WholeRequest {
   readonly target: string;
   readonly rawHeaders: RawHeaders;
   readonly body: Buffer;
+  /** As in a Visit. */
+  readonly visitorAddress?: string | undefined;
 }
 
 /** The request of a visit; its body is empty unless a pass has read it. */
-export function readRequest({ request, body }: Visit): WholeRequest {
+export function readRequest({ request, body, visitorAddress }: Visit): WholeRequest {
   return {
     method: request.method ?? '',
     target: readTarget(request),
     rawHeaders: request.rawHeaders,
     body: body ?? Buffer.alloc(0),
+    visitorAddress,
   };
 }
 
