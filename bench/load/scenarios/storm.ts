@@ -1,0 +1,58 @@
+// Servers die and come back: how long until every preview is served again, and under the same URL? Used by main.ts and
+// test/tunnel/storm.test.ts.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { World } from '../world.ts';
+
+/** Far above the target, so that a miss is measured and not only noticed. */
+const SETTLE_LIMIT_MS = 60_000;
+
+export interface StormOptions {
+  /** The servers that die. */
+  hosts: readonly string[];
+  signal: 'SIGTERM' | 'SIGKILL';
+  downMs: number;
+  /** How often each waiting preview is visited. */
+  probeMs: number;
+}
+
+export interface Storm {
+  previews: number;
+  /** For each preview: milliseconds from the moment its server listens again to its first good visit. */
+  returnMs: number[];
+  /** For each preview: milliseconds from the signal to its first good visit. */
+  outageMs: number[];
+  /** Previews with another URL than before. */
+  moved: string[];
+}
+
+/** Ends the servers at once, starts them again, and resolves when each preview on them was visited. */
+export async function runStorm(world: World, options: StormOptions): Promise<Storm> {
+  const { hosts, signal, downMs, probeMs } = options;
+  const names = hosts.flatMap(host => world.listOn(host));
+  const before = new Map(names.map(name => [name, world.places.get(name)]));
+  const homes = new Map(hosts.flatMap(host => world.listOn(host).map(name => [name, host] as const)));
+  for (const name of names) world.served.delete(name);
+  const ended = new Map(
+    await Promise.all(hosts.map(async host => [host, await world.server(host).end(signal)] as const)),
+  );
+  world.crowd.tell({ kind: 'watch', names, everyMs: probeMs, untilServed: true });
+  await delay(downMs);
+  await Promise.all(hosts.map(host => world.startServer(host)));
+  await world.waitFor(
+    () => names.every(name => world.served.has(name)),
+    'every preview is served again',
+    SETTLE_LIMIT_MS,
+  );
+  const sinceOf = (since: (host: string) => number) =>
+    names.map(name => (world.served.get(name) ?? 0) - since(homes.get(name) ?? ''));
+  return {
+    previews: names.length,
+    returnMs: sinceOf(host => world.server(host).listeningAt),
+    outageMs: sinceOf(host => ended.get(host) ?? 0),
+    moved: names.filter(name => {
+      const [old, place] = [before.get(name), world.places.get(name)];
+      return old?.host !== place?.host || old?.port !== place?.port;
+    }),
+  };
+}
