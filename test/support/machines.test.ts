@@ -68,6 +68,24 @@ describeWithReal(['machines'], 'machines on one switch', () => {
     await expect(setRecord('bore.example.com', ['NOTHING'])).rejects.toThrow('knotc on dns exited with 1');
   });
 
+  it('may change a zone of the DNS server with its key', async () => {
+    const key = { name: 'certbot.', secret: Buffer.alloc(32, 'k').toString('base64') };
+    const { machines, dnsAddress, setRecord } = await start({
+      names: ['vm'],
+      updates: { zone: 'challenge.example.com', key },
+    });
+    const update = (secret: string) =>
+      machines.vm.finish('knsupdate', ['-y', `hmac-sha256:${key.name}:${secret}`], {
+        input: `server ${dnsAddress}\nzone challenge.example.com\nadd x.challenge.example.com. 1 A 192.0.2.1\nsend\n`,
+      });
+    expect((await update(Buffer.alloc(32, 'x').toString('base64'))).code).toBe(1);
+    expect(await resolve(machines.vm, 'x.challenge.example.com')).toEqual([]);
+    expect((await update(key.secret)).code).toBe(0);
+    await setRecord('y.example.com', ['192.0.2.2']);
+    expect(await resolve(machines.vm, 'x.challenge.example.com')).toEqual(['192.0.2.1']);
+    expect(await resolve(machines.vm, 'y.example.com')).toEqual(['192.0.2.2']);
+  });
+
   it('have a firewall each, whose rules can be replaced', async () => {
     const { machines } = await start({ names: ['vm', 'visitor'] });
     const { vm, visitor } = machines;

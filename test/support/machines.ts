@@ -65,14 +65,24 @@ export interface MachinesOptions<Name extends string> {
    * the public address does not lead back in (there is no "hairpin").
    */
   readonly home?: { readonly names: readonly Name[]; readonly forward: { to: Name; ports: string } };
+  /** A zone of its own, empty at first, that programs may change with DNS UPDATE (RFC 2136) and a key (TSIG, HMAC-SHA256). */
+  readonly updates?: DnsUpdates;
   /** Folders, such as /usr/local and /var, of which each machine gets a copy of its own. */
   readonly ownFolders?: readonly string[];
+}
+
+export interface DnsUpdates {
+  readonly zone: string;
+  /** The key's name, and its bytes in Base64. */
+  readonly key: { readonly name: string; readonly secret: string };
 }
 
 export interface Machines<Name extends string> {
   readonly machines: Readonly<Record<Name, Machine>>;
   /** The public address of the machines in `home`. */
   readonly routerAddress: string;
+  /** IPv4 address of the DNS server. */
+  readonly dnsAddress: string;
   /**
    * Sets all records of a name, wildcards too; with none, the name does not exist. IPv4 and IPv6 addresses, and other
    * records as in a zone file: `CNAME bore.example.com.`, `TXT "…"`. Holds for questions asked from then on.
@@ -94,10 +104,10 @@ export async function startMachines<Name extends string>(
   };
   try {
     const dns = await network.add('dns', { switch: 'outside', ipv4: DNS_ADDRESS });
-    const setRecord = await startDns(dns, folder);
+    const setRecord = await startDns(dns, folder, options.updates);
     const machines = await addMachines(network, options);
     if (options.home !== undefined) await addRouter(network, machines, options.home);
-    return { machines, routerAddress: ROUTER.outside, setRecord, stop };
+    return { machines, routerAddress: ROUTER.outside, dnsAddress: DNS_ADDRESS, setRecord, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -224,7 +234,11 @@ async function succeed(machine: Machine, command: string, args: string[], input:
 }
 
 /** Knot DNS with one zone, the root, so that names without a record do not exist. Resolves with what sets records. */
-async function startDns(machine: Machine, folder: string): Promise<Machines<string>['setRecord']> {
+async function startDns(
+  machine: Machine,
+  folder: string,
+  updates: DnsUpdates | undefined,
+): Promise<Machines<string>['setRecord']> {
   const [config, zone] = [join(folder, 'knot.conf'), join(folder, 'records')];
   const records = new Map<string, readonly string[]>();
   let serial = 0;
@@ -233,7 +247,8 @@ async function startDns(machine: Machine, folder: string): Promise<Machines<stri
     return writeFile(zone, renderZone(serial, records));
   };
   await writeZone();
-  await writeFile(config, renderDnsConfig(folder, zone));
+  await writeFile(join(folder, 'updates'), renderZone(serial, new Map(), updates?.zone));
+  await writeFile(config, renderDnsConfig(folder, zone, updates));
   const server = machine.run(requirePart('knotd'), ['-c', config], { stdio: ['ignore', 'pipe', 'inherit'] });
   if (server.stdout === null) throw new Error('no pipe');
   let log = '';
@@ -255,8 +270,9 @@ async function startDns(machine: Machine, folder: string): Promise<Machines<stri
   };
 }
 
-function renderZone(serial: number, records: ReadonlyMap<string, readonly string[]>): string {
-  const lines = [`. 1 SOA ns. nobody. ${serial} 3600 600 86400 1`, '. 1 NS ns.', `ns. 1 A ${DNS_ADDRESS}`];
+function renderZone(serial: number, records: ReadonlyMap<string, readonly string[]>, zone = ''): string {
+  const lines = [`${zone}. 1 SOA ns. nobody. ${serial} 3600 600 86400 1`, `${zone}. 1 NS ns.`];
+  if (zone === '') lines.push(`ns. 1 A ${DNS_ADDRESS}`);
   for (const [name, all] of records)
     for (const record of all) {
       const type = { 0: '', 4: 'A ', 6: 'AAAA ' }[isIP(record)];
@@ -265,7 +281,23 @@ function renderZone(serial: number, records: ReadonlyMap<string, readonly string
   return `${lines.join('\n')}\n`;
 }
 
-function renderDnsConfig(folder: string, zone: string): string {
+function renderDnsConfig(folder: string, zone: string, updates: DnsUpdates | undefined): string {
+  const updatable = updates && {
+    key: `
+key:
+  - id: ${updates.key.name}
+    algorithm: hmac-sha256
+    secret: ${updates.key.secret}
+acl:
+  - id: updates
+    key: ${updates.key.name}
+    action: update`,
+    zone: `
+  - domain: ${updates.zone}
+    file: ${join(folder, 'updates')}
+    zonefile-sync: -1
+    acl: updates`,
+  };
   return `
 server:
     rundir: ${folder}
@@ -277,11 +309,11 @@ database:
     storage: ${folder}
 log:
   - target: stdout
-    any: info
+    any: info${updatable?.key ?? ''}
 zone:
   - domain: .
     file: ${zone}
     zonefile-sync: -1
-    journal-content: none
+    journal-content: none${updatable?.zone ?? ''}
 `;
 }

@@ -23,7 +23,9 @@ type PackagedPart =
   | 'nft'
   | 'systemd-analyze'
   | 'knotd'
-  | 'knotc';
+  | 'knotc'
+  | 'knsupdate'
+  | 'certbot';
 export type RealPart =
   | (
       | 'bore'
@@ -41,6 +43,7 @@ export type RealPart =
       | 'go-app'
       | 'kosoku'
       | 'h2spec'
+      | 'pebble'
       | 'jco'
       | 'pytest'
       | 'zizmor'
@@ -70,6 +73,8 @@ const ON_PATH: Partial<Record<RealPart, readonly string[]>> = {
   'systemd-analyze': ['systemd-analyze'],
   knotd: ['knotd'],
   knotc: ['knotc'],
+  knsupdate: ['knsupdate'],
+  certbot: ['certbot'],
 };
 
 /** Path of the program (of the file for `runtime` and `github-api`, of a folder for `os-frameworks` and `provider-sdks`), or undefined where it is not installed or may not run. */
@@ -99,7 +104,7 @@ export function describeWithReal(parts: readonly RealPart[], title: string, defi
   const missing = parts.filter(part => realPart(part) === undefined);
   const hints = {
     'tun-rig': 'root and /dev/net/tun',
-    machines: 'root who may create namespaces, ip, nft and knotd',
+    machines: 'root who may create namespaces, ip, nft, knotd and knsupdate',
   };
   const hint = Object.entries(hints)
     .map(([part, needs]) => (missing.some(one => one === part) ? `; ${part} needs ${needs}` : ''))
@@ -120,7 +125,7 @@ function mayMakeLinks(): boolean {
 
 /** Being root is not enough in some containers. */
 function mayMakeMachines(): boolean {
-  const programs = ['ip', 'nft', 'knotd', 'knotc'] as const;
+  const programs = ['ip', 'nft', 'knotd', 'knotc', 'knsupdate'] as const;
   if (process.getuid?.() !== 0 || programs.some(part => realPart(part) === undefined)) return false;
   return spawnSync('unshare', ['--net', '--mount', 'true']).status === 0;
 }
