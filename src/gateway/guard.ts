@@ -1,7 +1,7 @@
 // The first pass: refuses every request that two HTTP implementations could read differently. Node's parser refuses the
 // rest (two lengths, bare LF, folded lines, a space before the colon). Used by passes.ts.
 
-import { countFields, forEachField } from './raw-headers.ts';
+import { countFields, foldName, forEachField } from './raw-headers.ts';
 import { readTarget, type Visit } from './visit.ts';
 
 export interface Refusal {
@@ -28,8 +28,8 @@ const CHECKS: readonly Check[] = [
 /** Browsers send about twenty, and a proxy in front adds a few. */
 const MAX_FIELDS = 256;
 
-// Fields that frame or route a message. CGI-style servers treat `_` as `-`: they would read `Content_Length` as a
-// second one.
+// Fields that frame or route a message. CGI-style servers would read `Content_Length` as a second one (see
+// foldName).
 const FRAMING_FIELDS: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
@@ -89,12 +89,15 @@ function checkOwnHost({ request, address }: Visit): Refusal | undefined {
 function checkAliases({ request }: Visit): Refusal | undefined {
   let hasAlias = false;
   forEachField(request.rawHeaders, name => {
-    hasAlias ||= name.includes('_') && FRAMING_FIELDS.has(name.toLowerCase().replaceAll('_', '-'));
+    const key = name.toLowerCase();
+    const folded = foldName(key);
+    hasAlias ||= folded !== key && FRAMING_FIELDS.has(folded);
   });
   if (!hasAlias) return undefined;
   return {
     status: 400,
-    reason: 'a header name with an underscore looks like one that frames the message',
+    reason:
+      'a header name with an underscore or another such character looks like one that frames the message',
   };
 }
 

@@ -9,6 +9,17 @@ export function forEachField(raw: RawHeaders, onField: (name: string, value: str
   for (let index = 0; index + 1 < raw.length; index += 2) onField(raw[index] ?? '', raw[index + 1] ?? '');
 }
 
+/** Letters, digits and hyphens, as most names have. */
+const PLAIN_NAME = /^[a-z\d-]*$/;
+
+/**
+ * The name as CGI-style servers read it, which know letters, digits and one other character (RFC 3875, 4.1.18): they cannot
+ * distinguish `X_Forwarded_For`, and some not even `X.Forwarded.For`, from `X-Forwarded-For`. `key` is in lower case.
+ */
+export function foldName(key: string): string {
+  return PLAIN_NAME.test(key) ? key : key.replaceAll(/[^a-z\d]/g, '-');
+}
+
 /** How many fields have this lower-case name. */
 export function countFields(raw: RawHeaders, wanted: string): number {
   let count = 0;

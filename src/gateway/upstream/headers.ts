@@ -2,7 +2,7 @@
 // own, and names.ts maps the fields that name the preview. Used by proxy.ts, answer-relay.ts and upgrade.ts. Pure.
 
 import { dropUpgrade } from '../../shared/upgrade-policy.ts';
-import { forEachField, type RawHeaders } from '../raw-headers.ts';
+import { foldName, forEachField, type RawHeaders } from '../raw-headers.ts';
 import type { Names, RequestNames } from './names.ts';
 
 // RFC 9110, 7.6.1, with the older ones of RFC 2616, 13.5.1. They describe one connection and must not be forwarded.
@@ -17,18 +17,20 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-// Replaced by our own values, or handled by the gateway: the app must not trust what a visitor claims about itself.
+// Replaced by our own values, or handled by the gateway: the app must not trust what a visitor claims about itself. The
+// addresses are those that frameworks, their plug-ins and clients of content delivery networks read by default: Rails
+// (`Client-IP`), chi and gin (Go), request-ip (npm), django-ipware, WebLogic, App Engine, Envoy, Netlify and others.
 // `Trailer` is removed because undici cannot send the trailers of a request. The two `-url` fields make some frameworks
 // serve a path other than the requested one, for which access.ts might have required a key.
 const NOT_FROM_VISITORS: ReadonlySet<string> = new Set([
-  'expect',
-  'forwarded',
-  'host',
-  'trailer',
-  'x-original-url',
-  'x-real-ip',
-  'x-rewrite-url',
+  ...['expect', 'host', 'trailer', 'x-original-url', 'x-rewrite-url'],
+  ...['cdn-src-ip', 'cf-connecting-ipv6', 'cf-pseudo-ipv4', 'forwarded', 'remote-addr', 'remote-ip'],
+  ...['x-appengine-remote-addr', 'x-azure-socketip', 'x-envoy-external-address', 'x-nf-client-connection-ip'],
+  ...['x-original-for', 'x-originating-ip', 'x-remote-addr', 'x-remote-ip'],
 ]);
+
+/** How the other names of such fields end: `Client-IP`, `True-Client-IP`, `CF-Connecting-IP`, `X-Real-IP` … */
+const ADDRESS_END = /(?:^|-)(?:client|connecting|proxyuser|real|user)-?ip$|(?:^|-)forwarded-?for$/;
 
 // A trailer must not change the framing, routing or cookies of the head (RFC 9110, 6.5.1).
 const NOT_IN_TRAILERS: ReadonlySet<string> = new Set(['content-length', 'host', 'set-cookie', 'trailer']);
@@ -46,15 +48,18 @@ export function renderRequestHeaders(
   const isHopByHop = findHopByHop(raw);
   forEachField(raw, (name, value) => {
     const key = name.toLowerCase();
-    // CGI-style servers cannot distinguish X_Forwarded_Host from X-Forwarded-Host.
-    const alias = key.replaceAll('_', '-');
-    if (isHopByHop(key) || NOT_FROM_VISITORS.has(alias) || alias.startsWith('x-forwarded-')) return;
+    if (isHopByHop(key) || isClaim(foldName(key))) return;
     const mapped = names.toApp(key, value);
     if (mapped !== undefined) headers.push(name, mapped);
   });
   headers.push(...names.forwardedFields);
   if (visitorAddress !== undefined) headers.push('x-forwarded-for', visitorAddress);
   return headers;
+}
+
+/** Whether a field of this folded name says something that only the gateway, or a proxy in front, may say. */
+function isClaim(name: string): boolean {
+  return NOT_FROM_VISITORS.has(name) || name.startsWith('x-forwarded') || ADDRESS_END.test(name);
 }
 
 /** The head for the visitor. `keepsTrailer`: whether the answer is sent chunked, the only form with trailers. */

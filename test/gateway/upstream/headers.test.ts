@@ -32,8 +32,49 @@ describe('the head for the app', () => {
     'X_Forwarded_Proto',
     'Forwarded',
     'X-Real-IP',
+    ...[
+      'X-Forwarded',
+      'Forwarded-For',
+      'X-Original-Forwarded-For',
+      'X-Vercel-Forwarded-For',
+      'X-Original-For',
+    ],
+    ...[
+      'Client-IP',
+      'X-Client-IP',
+      'X_CLIENT_IP',
+      'True-Client-IP',
+      'X-Cluster-Client-IP',
+      'Fastly-Client-IP',
+    ],
+    ...['Fly-Client-IP', 'Proxy-Client-IP', 'WL-Proxy-Client-IP', 'X-Azure-ClientIP', 'X-Azure-SocketIP'],
+    ...['CF-Connecting-IP', 'CF-Connecting-IPv6', 'Cf-Pseudo-IPv4', 'DO-Connecting-IP', 'X-ProxyUser-Ip'],
+    ...['X-Appengine-User-IP', 'X-Appengine-Remote-Addr', 'X-Envoy-External-Address', 'Ali-Cdn-Real-Ip'],
+    ...['X-Nf-Client-Connection-Ip', 'Remote-Addr', 'X-Remote-Addr', 'X-Remote-IP', 'X-Originating-IP'],
+    // lighttpd makes the same variable of them.
+    ...['X.Forwarded.For', "X'Real~IP", 'X_Forwarded-For'],
   ])('has no %s from the visitor', name => {
     expect(renderRequestHeaders([name, '10.0.0.1'], NAMES)).toEqual(['host', 'localhost:8080', ...OURS]);
+  });
+
+  it.each([
+    ...['X-IP', 'IP', 'Clip', 'X-Zip', 'X-Ship', 'X-User-Ship', 'PSU-IP-Address', 'X-Real-IP-Count', 'Via'],
+    ...['X-Client-Id', 'User-Agent', 'X_Custom', 'X.Custom', 'X-Forward', 'Origin-Forwarded'],
+  ])('has %s, which no program takes for the visitor’s address', name => {
+    expect(renderRequestHeaders([name, 'a'], NAMES)).toContain(name);
+  });
+
+  it('has the visitor’s address once, if it is known', () => {
+    const raw = [
+      'X-Forwarded-For',
+      '10.0.0.1',
+      'Connection',
+      'x-forwarded-for',
+      'x-forwarded-for',
+      '10.0.0.2',
+    ];
+    const headers = renderRequestHeaders(raw, NAMES, '203.0.113.7');
+    expect(headers).toEqual(['host', 'localhost:8080', ...OURS, 'x-forwarded-for', '203.0.113.7']);
   });
 
   it('has no hop-by-hop fields, and none that the visitor’s Connection names', () => {
