@@ -19,13 +19,13 @@ export function parseRequestId(text: string): number {
   return Number(text);
 }
 
-/** A line for each: id, time (UTC), method, target, status, size, and what is special about it. */
+/** A line for each: id, time (UTC), method, target, status, size, the sender's address if it is known, and what is special. */
 export function renderTable(requests: readonly RequestMessage[]): string {
   return requests.map(renderRow).join('\n');
 }
 
 export function renderRow(request: RequestMessage): string {
-  const { id, received_at, method, target, body_bytes } = request;
+  const { id, received_at, method, target, body_bytes, visitor_address } = request;
   const columns = [
     String(id).padStart(5),
     received_at.slice(11, 19),
@@ -33,6 +33,7 @@ export function renderRow(request: RequestMessage): string {
     sanitise(target, MAX_TARGET_LENGTH),
     describeAnswer(request),
     renderCount(body_bytes, 'byte'),
+    ...(visitor_address === null ? [] : [`from ${visitor_address}`]),
     ...describeSpecial(request),
   ];
   return columns.join('  ');

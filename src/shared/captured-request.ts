@@ -14,6 +14,8 @@ export interface CapturedRequest {
   /** The request target as it came, without the preview's key. */
   readonly target: string;
   readonly httpVersion: string;
+  /** The IP address of its sender; undefined without `trusted-proxy`, and if the proxy did not report one. */
+  readonly visitorAddress?: string | undefined;
   /** Names and values in turn, in the order and the case in which they came, without the preview's own credentials. */
   readonly rawHeaders: readonly string[];
   /** The body as it came; only its beginning if `bodyBytes` is larger. */

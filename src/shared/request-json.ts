@@ -22,6 +22,8 @@ export const RequestMessageSchema = v.object({
   method: v.string(),
   target: v.string(),
   http_version: v.string(),
+  /** The IP address of its sender; null without `trusted-proxy`. */
+  visitor_address: v.nullable(v.string()),
   /** In the order and the case in which they came. */
   headers: v.array(v.tuple([v.string(), v.string()])),
   /** Text if the bytes are valid UTF-8, otherwise base64; null if it was left out. */
@@ -66,6 +68,7 @@ export function describeRequest(
     method: request.method,
     target: request.target,
     http_version: request.httpVersion,
+    visitor_address: request.visitorAddress ?? null,
     headers: pairUp(rawHeaders),
     ...(withBody ? describeBody(request.body, request.bodyBytes) : { body: null, body_encoding: null }),
     body_bytes: request.bodyBytes,

@@ -82,11 +82,14 @@ export class Replayer {
   }
 
   /** With the target that it has there, and the origins under which the receiver knows itself: some sign their URL. */
-  #address({ method, target, rawHeaders, body }: CapturedRequest, to: URL | undefined): SignedRequest {
+  #address(captured: CapturedRequest, to: URL | undefined): SignedRequest {
+    const { method, target, rawHeaders, body, visitorAddress } = captured;
     const request = { method, rawHeaders, body };
+    // Only the app may know where visitors are.
     if (to !== undefined) return { ...request, target: chooseTarget(to, target), origins: [to.origin] };
     return {
       ...request,
+      visitorAddress,
       target,
       origins: listOrigins(this.#options.readAddress(), readValue(rawHeaders, 'host')),
     };

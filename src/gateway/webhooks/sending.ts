@@ -48,12 +48,9 @@ export function renderForApp(
   return message;
 }
 
-/** The message for a server that is not the app: where its sender was is not that server's business. */
+/** The message for a server that is not the app. */
 export function renderForHost(request: WholeRequest, host: string): Dispatcher.DispatchOptions {
-  return renderMessage(
-    { ...request, visitorAddress: undefined },
-    { host, forwardedFields: [], toApp: (_, value) => value },
-  );
+  return renderMessage(request, { host, forwardedFields: [], toApp: (_, value) => value });
 }
 
 function renderMessage(

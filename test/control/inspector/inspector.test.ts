@@ -34,6 +34,7 @@ function addThree({ requests }: { requests: FakeRequestLog }): void {
     rawHeaders: ['Host', 'bore.example', 'X-GitHub-Event', 'push', 'x-twice', '1', 'X-Twice', '2'],
     body: Buffer.from('{"zen":"Keep it simple","id":12345678901234567890}'),
     verified: 'github',
+    visitorAddress: '2001:db8::7',
   });
   requests.add({
     target: '/hooks/stripe',
@@ -96,9 +97,12 @@ it('shows the preview, and requests and lines of the console as they come, newes
 it('shows all of a request: JSON indented with its numbers as they came, headers in order, the query', async () => {
   const { page } = await openInspector(addThree);
   await page.waitForSelector('#request-1');
+  expect(await textOf(page, '#request-1')).toContain('· 2001:db8::7');
+  expect(await textOf(page, '#request-2')).not.toContain('null');
   await page.click('#request-1');
   await waitForText(page, '#detail', '"id": 12345678901234567890');
   const detail = await textOf(page, '#detail');
+  expect(detail).toContain('from 2001:db8::7');
   expect(detail).toMatch(/verified github.*Keep it simple.*from\s+test.*x-twice\s+1\s+X-Twice\s+2/s);
   await page.click('#request-3');
   await waitForText(page, '#detail', '+49123');
@@ -114,6 +118,8 @@ it('finds requests by words, method, status and refusal', async () => {
   await page.keyboard.type('PUSH hooks');
   await waitForText(page, '#count', '1 of 3 requests');
   expect(await textOf(page, '#list')).toContain('/hooks/github');
+  await page.keyboard.type(' 2001:DB8::7');
+  await waitForText(page, '#count', '1 of 3 requests');
   await page.keyboard.type(' nothing');
   await waitForText(page, '#empty', 'No request matches');
   await page.click('#empty button');

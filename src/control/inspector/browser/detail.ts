@@ -63,13 +63,14 @@ function closeButton(context: DetailContext): HTMLElement {
 
 /** What may still change: the answer, and what became of the request. */
 export function fillSummary(summary: Element, head: RequestHead, context: DetailContext): void {
-  const { id, received_at, body_bytes, http_version } = head;
+  const { id, received_at, body_bytes, http_version, visitor_address } = head;
   const facts = [
     `#${id}`,
     formatTimeWithMs(Date.parse(received_at)),
     describeAnswer(head),
     formatBytes(body_bytes),
     `HTTP/${http_version}`,
+    ...(visitor_address === null ? [] : [`from ${visitor_address}`]),
   ];
   summary.replaceChildren(
     el(

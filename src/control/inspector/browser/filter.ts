@@ -35,11 +35,12 @@ export function isFiltering({ words, method, status, refusedOnly }: Filter): boo
   return words.length > 0 || method !== '' || status !== '' || refusedOnly;
 }
 
-/** All that the search looks through, in lower case: the head, and why the request was refused. */
-export function toHaystack({ method, target, headers, refusal }: RequestHead): string {
+/** All that the search looks through, in lower case: the head, the sender's address, and why the request was refused. */
+export function toHaystack({ method, target, headers, visitor_address, refusal }: RequestHead): string {
   const parts = [
     `${method} ${target}`,
     ...headers.map(([name, value]) => `${name}: ${value}`),
+    visitor_address ?? '',
     refusal ?? '',
   ];
   return parts.join('\n').toLowerCase();

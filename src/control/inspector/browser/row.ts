@@ -13,9 +13,13 @@ export interface Badge {
 const LONGEST_TARGET = 300;
 
 export function fillRow(row: HTMLElement, head: RequestHead): void {
-  const { method, target, body_bytes, received_at, duration_ms } = head;
+  const { method, target, body_bytes, received_at, duration_ms, visitor_address } = head;
   const time = Date.parse(received_at);
-  const facts = [formatTime(time), duration_ms === null ? undefined : formatDuration(duration_ms)];
+  const facts = [
+    formatTime(time),
+    duration_ms === null ? undefined : formatDuration(duration_ms),
+    visitor_address ?? undefined,
+  ];
   row.replaceChildren(
     el(
       'span',

@@ -116,6 +116,7 @@ export class RequestRecorder implements RequestLog {
       method: sent.method,
       target: sent.target,
       httpVersion: original.httpVersion,
+      visitorAddress: sent.visitorAddress,
       rawHeaders: [...sent.rawHeaders],
       body: sent.body,
       bodyBytes: sent.body.length,

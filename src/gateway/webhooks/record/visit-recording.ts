@@ -89,7 +89,7 @@ export class VisitRecording implements Recording {
 
   #show(refusal: string | undefined): void {
     if (this.#request !== undefined) return;
-    const { request } = this.#visit;
+    const { request, visitorAddress } = this.#visit;
     const { hide, hideAll } = this.#book;
     const { bytes } = this.#body;
     const whole: WholeRequest = {
@@ -103,6 +103,7 @@ export class VisitRecording implements Recording {
       ...whole,
       receivedAt: this.#receivedAt,
       httpVersion: request.wireVersion ?? request.httpVersion,
+      visitorAddress,
       bodyBytes: bytes,
       ...(this.#isBroken && { isBroken: true }),
       refusal,
