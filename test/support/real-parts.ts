@@ -41,6 +41,7 @@ export type RealPart =
       | 'tun-rig'
       | 'machines'
       | 'go-app'
+      | 'kube-check'
       | 'kosoku'
       | 'h2spec'
       | 'pebble'
