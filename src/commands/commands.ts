@@ -6,6 +6,7 @@ import { describeError, hasCode, InputError } from '../shared/errors.ts';
 import { sanitise } from '../shared/sanitise.ts';
 import type { Command, CommandCall, ExitCode, Flags } from './command.ts';
 import { demo } from './demo.ts';
+import { doctor } from './doctor.ts';
 import { replay } from './replay.ts';
 import { requests } from './requests.ts';
 import { run } from './run.ts';
@@ -19,6 +20,7 @@ import { wait } from './wait.ts';
 const COMMANDS: Readonly<Record<string, Command>> = {
   demo,
   run,
+  doctor,
   server,
   url,
   status,

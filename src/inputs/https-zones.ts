@@ -19,7 +19,10 @@ const HTTPS_ONLY: ReadonlySet<string> = new Set(
 export const SAMPLE_PORT = 12_345;
 
 /** One warning for each server whose link browsers would refuse. */
-export function listHttpsWarnings({ servers, publicUrl }: TunnelInputs): string[] {
+export function listHttpsWarnings({
+  servers,
+  publicUrl,
+}: Pick<TunnelInputs, 'servers' | 'publicUrl'>): string[] {
   const hosts = servers.flatMap(({ address }) => findHttpsOnlyHost(publicUrl, address.host) ?? []);
   return [...new Set(hosts)].map(host => {
     const zone = host.slice(host.lastIndexOf('.'));

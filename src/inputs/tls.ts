@@ -190,14 +190,16 @@ function checkNames(leaf: X509Certificate, { servers }: TunnelInputs, publicUrl:
     );
 }
 
-function isFor(leaf: X509Certificate, host: string): boolean {
+/** Whether browsers take the certificate for this host name or IP address. */
+export function isFor(leaf: X509Certificate, host: string): boolean {
   const bare = stripBrackets(host);
   if (isIP(bare) !== 0) return leaf.checkIP(bare) !== undefined;
   // Browsers look at the list of names alone, not at the subject.
   return leaf.checkHost(bare, { subject: 'never' }) !== undefined;
 }
 
-function describeNames(leaf: X509Certificate | undefined): string {
+/** `for a.example, b.example`: at most ten names, safe to print. */
+export function describeNames(leaf: X509Certificate | undefined): string {
   const names = (leaf?.subjectAltName ?? '')
     .split(', ')
     .map(name => name.replace(/^(?:DNS|IP Address):/, ''));

@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runPrinting } from '../support/run-command.ts';
 
-const NAMES = ['demo', 'run', 'server', 'url', 'status', 'requests', 'wait', 'replay', 'stop'];
+const NAMES = ['demo', 'run', 'doctor', 'server', 'url', 'status', 'requests', 'wait', 'replay', 'stop'];
 const SITE = resolve('examples/web-hello');
 const SECRET = 'a-secret-of-the-bore-server';
 

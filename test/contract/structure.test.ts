@@ -18,11 +18,14 @@ const FLOORS: readonly Readonly<Record<string, readonly string[]>>[] = [
     exposure: ['app', 'gateway', 'tunnel', 'shared'],
     inputs: ['app', 'gateway', 'tunnel', 'shared'],
   },
-  { supervisor: ['exposure', 'inputs', 'app', 'control', 'github', 'shared'] },
+  {
+    doctor: ['inputs', 'tunnel', 'shared'],
+    supervisor: ['exposure', 'inputs', 'app', 'control', 'github', 'shared'],
+  },
   { demo: ['supervisor', 'inputs', 'app', 'control', 'tunnel', 'shared'] },
   {
     step: ['supervisor', 'inputs', 'app', 'control', 'github', 'shared'],
-    commands: ['demo', 'supervisor', 'inputs', 'exposure', 'control', 'tunnel', 'shared'],
+    commands: ['demo', 'doctor', 'supervisor', 'inputs', 'exposure', 'control', 'tunnel', 'shared'],
   },
 ];
 const ROOMS: Readonly<Record<string, readonly string[]>> = Object.assign({}, ...FLOORS);

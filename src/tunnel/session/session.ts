@@ -17,6 +17,11 @@ import { startWatchdog } from './watchdog.ts';
 /** This server limits the connections from each client address, so no spare connections are opened there. */
 const SHARED_SERVER = 'bore.pub';
 
+/** Whether many people use the server, so that it must be asked for little. */
+export function isSharedServer({ host }: ServerAddress): boolean {
+  return host === SHARED_SERVER;
+}
+
 export interface SessionOptions extends PortRequest {
   visitors: VisitorFetcher;
   /** Called when the control connection is open, before the first frame is sent. */
@@ -113,7 +118,7 @@ function createFrameHandler(
       return visitors.fetch(message.Connection, {
         address,
         key,
-        allowsSpares: server.host !== SHARED_SERVER,
+        allowsSpares: !isSharedServer(server),
       });
     if (hasWarned) return;
     hasWarned = true;

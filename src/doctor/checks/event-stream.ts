@@ -1,0 +1,40 @@
+// Whether the proxy passes on an event stream at once, instead of waiting for its end.
+
+import { raceSignal } from '../../shared/abort.ts';
+import { type Check, fault, ok, Skip } from '../check.ts';
+import { ask, NoVisit, openConnection, readUntil } from '../visit.ts';
+
+/** Shorter than the app's own patience, which then ends the stream. */
+const WAIT_MS = 2_000;
+
+export const eventStream: Check = {
+  name: 'event-stream',
+  title: 'Event stream',
+  needs: ['proxy'],
+  applies: subject => subject.isProxied,
+  deadlineMs: 5_000,
+  async run(subject, signal) {
+    const { app, port } = await subject.tunnel();
+    const [target] = await subject.targets(port);
+    if (target === undefined) return new Skip('its name has no address');
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(WAIT_MS)]);
+    const path = app.pathOf('events', 'check');
+    const socket = await openConnection(target, limit);
+    try {
+      const headers = { Accept: 'text/event-stream' };
+      const response = await raceSignal(ask(socket, target, path, { headers }), limit);
+      await readUntil(response, app.proof, limit);
+      return [ok('arrives as it is sent')];
+    } catch (error) {
+      if (!limit.aborted && !(error instanceof NoVisit)) throw error;
+      return [
+        fault(
+          'the proxy holds an event stream back: live reload and server-sent events do not work; switch its buffering off (nginx: proxy_buffering off)',
+        ),
+      ];
+    } finally {
+      app.confirmEvent(path);
+      socket.destroy();
+    }
+  },
+};

@@ -1,0 +1,33 @@
+// Whether the proxy takes a request head nearly as long as the gateway does, 16 KB: apps with many cookies send such.
+
+import { type Check, ok, Skip, warning } from '../check.ts';
+import { NoVisit, visit } from '../visit.ts';
+
+/** Together 15 KB, and no single field is longer than nginx takes without a setting. */
+const FIELDS = Object.fromEntries([1, 2, 3, 4, 5].map(n => [`X-Doctor-${n}`, 'x'.repeat(2_900)]));
+
+export const largeHead: Check = {
+  name: 'large-head',
+  title: 'Large head',
+  needs: ['proxy'],
+  applies: subject => subject.isProxied,
+  deadlineMs: 5_000,
+  async run(subject, signal) {
+    const { app, port } = await subject.tunnel();
+    const [target] = await subject.targets(port);
+    if (target === undefined) return new Skip('its name has no address');
+    const path = app.pathOf('proof', 'head');
+    const explain = (said: string) => [
+      warning(
+        `the proxy refuses a request head of 15 KB (${said}): apps with many or long cookies may fail; raise its limit`,
+      ),
+    ];
+    try {
+      const { status, body } = await visit(target, path, signal, { headers: FIELDS });
+      return body === app.proof ? [ok('15 KB pass')] : explain(`the answer was ${status}`);
+    } catch (error) {
+      if (error instanceof NoVisit) return explain(error.message);
+      throw error;
+    }
+  },
+};

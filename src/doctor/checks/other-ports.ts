@@ -1,0 +1,39 @@
+// Whether the proxy refuses names with ports that bore does not give out: they would lead to other programs.
+
+import { type Check, fault, ok, Skip } from '../check.ts';
+import { NoVisit, visit } from '../visit.ts';
+
+/** SSH: no range contains it, and most machines have it. */
+const NEVER_GIVEN = 22;
+/** A proxy that tries to reach the port and cannot, or gets no HTTP from it. */
+const PASSED_ON: readonly number[] = [500, 502, 503, 504];
+
+export const otherPorts: Check = {
+  name: 'other-ports',
+  title: 'Other ports',
+  needs: ['proxy'],
+  applies: subject => subject.isProxied && subject.publicUrl(1).host !== subject.publicUrl(2).host,
+  deadlineMs: 5_000,
+  async run(subject, signal) {
+    const { range } = subject.question;
+    const port = range === undefined ? NEVER_GIVEN : range.max < 65_535 ? range.max + 1 : range.min - 1;
+    const { port: own } = await subject.tunnel();
+    // The proxy is where our own name leads: the other one may have no DNS record.
+    const [proxy] = await subject.targets(own);
+    if (proxy === undefined) return new Skip('its name has no address');
+    const target = { ...proxy, url: subject.publicUrl(port) };
+    const refused = [ok(`the proxy refuses ${target.url.host}`)];
+    try {
+      const { status } = await visit(target, '/', signal);
+      if (!PASSED_ON.includes(status)) return refused;
+      return [
+        fault(
+          `the proxy passes on to port ${port} (${target.url.host} answered ${status}), which is no port of previews: it opens the other programs of its machine to everybody; let its pattern contain only the server's range`,
+        ),
+      ];
+    } catch (error) {
+      if (error instanceof NoVisit) return refused;
+      throw error;
+    }
+  },
+};

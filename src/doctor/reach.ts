@@ -1,0 +1,44 @@
+// Visits our own tunnel at every address of its public name. Used by subject.ts.
+
+import type { OwnTunnel } from './own-tunnel.ts';
+import { NoVisit, type Target, type Visit, visit } from './visit.ts';
+
+/** Addresses of one name that are visited. */
+const MAX_ADDRESSES = 4;
+/** From TEST-NET-2 (RFC 5737): no visitor has it. */
+export const FORGED_ADDRESS = '198.51.100.99';
+
+export interface Reached {
+  target: Target;
+  answer: Visit | NoVisit;
+  /** The visit arrived in our tunnel. */
+  isOurs: boolean;
+  /** Of the visit. */
+  path: string;
+}
+
+/** One visit to each address of the name, with a forged X-Forwarded-For. */
+export function reachAll(
+  targets: readonly Target[],
+  tunnel: OwnTunnel,
+  signal: AbortSignal,
+): Promise<Reached[]> {
+  const tried = targets.slice(0, MAX_ADDRESSES);
+  return Promise.all(tried.map((target, index) => reach(target, tunnel, index, signal)));
+}
+
+async function reach(
+  target: Target,
+  { app }: OwnTunnel,
+  index: number,
+  signal: AbortSignal,
+): Promise<Reached> {
+  const path = app.pathOf('proof', `reach${index}`);
+  try {
+    const answer = await visit(target, path, signal, { headers: { 'X-Forwarded-For': FORGED_ADDRESS } });
+    return { target, answer, isOurs: answer.body === app.proof, path };
+  } catch (error) {
+    if (error instanceof NoVisit) return { target, answer: error, isOurs: false, path };
+    throw error;
+  }
+}

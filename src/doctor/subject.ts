@@ -1,0 +1,148 @@
+// One server under examination: what the user said about it, and what several checks need to know, found out once. Made
+// by doctor.ts for each server, read by every check.
+
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { addBrackets, renderPublicUrl, stripBrackets } from '../shared/public-url.ts';
+import { renderAddress, type ServerAddress } from '../tunnel/address.ts';
+import type { TunnelFailure } from '../tunnel/failure.ts';
+import type { Lookup } from '../tunnel/tunnel.ts';
+import { deriveKey } from '../tunnel/wire/challenge.ts';
+import { askForPort, type FailedTunnel, type OwnTunnel, openOwnTunnel } from './own-tunnel.ts';
+import { type Reached, reachAll } from './reach.ts';
+import type { Target, Visit } from './visit.ts';
+
+export interface PortRange {
+  min: number;
+  max: number;
+}
+
+/** What `expose doctor` is asked about one server. */
+export interface Question {
+  server: ServerAddress;
+  /** Never part of a message. */
+  secret: string | undefined;
+  /** Undefined if the user did not say. */
+  range: PortRange | undefined;
+  /** Template with {host} and {port}. */
+  publicUrl: string;
+  trustedProxy: boolean;
+  /** Replaces the system's name resolution; for tests. */
+  lookup?: Lookup;
+  signal: AbortSignal;
+}
+
+/** Stands for a port while there is none: only the form of the name matters. */
+const SAMPLE_PORT = 12_345;
+
+const lookupAll: Lookup = host => lookup(host, { all: true, order: 'verbatim' });
+
+export class Subject {
+  readonly question: Question;
+  /** `Date` headers of the server's own machine or its proxy, with the time when they came. */
+  readonly dates: { server: Date; here: Date }[] = [];
+  #tunnel: Promise<OwnTunnel | FailedTunnel> | undefined;
+  #reached: Promise<Reached[]> | undefined;
+  readonly #names = new Map<string, Promise<string[]>>();
+
+  constructor(question: Question) {
+    this.question = question;
+  }
+
+  /** `host:port` of the control port. */
+  get name(): string {
+    return renderAddress(this.question.server);
+  }
+
+  get isHttps(): boolean {
+    return this.question.publicUrl.startsWith('https:');
+  }
+
+  /** Whether a proxy is in front: visitors do not use bore's public port. */
+  get isProxied(): boolean {
+    return this.isHttps || this.publicUrl(1).port === this.publicUrl(2).port;
+  }
+
+  /** All addresses of a name, an IP address being its own; asked once. Rejects as `lookup` of node:dns does. */
+  resolve(host: string): Promise<string[]> {
+    const known = this.#names.get(host) ?? this.#lookUp(host);
+    this.#names.set(host, known);
+    return known;
+  }
+
+  /** The tunnel of our own, opened at the first call. */
+  openTunnel(): Promise<OwnTunnel | FailedTunnel> {
+    this.#tunnel ??= openOwnTunnel(this.#request(), this.question.range);
+    return this.#tunnel;
+  }
+
+  /** The tunnel, for checks that need `port-range`. Rejects if there is none. */
+  async tunnel(): Promise<OwnTunnel> {
+    const opened = await this.openTunnel();
+    if ('failure' in opened) throw opened.failure;
+    return opened;
+  }
+
+  /** What the server says to a request for this port; undefined: it opened it. */
+  askForPort(port: number): Promise<TunnelFailure | undefined> {
+    return askForPort(this.#request(), port);
+  }
+
+  /** The public address of a port; default: of some port. */
+  publicUrl(port = this.question.range?.min ?? SAMPLE_PORT): URL {
+    return new URL(renderPublicUrl(this.question.publicUrl, this.question.server.host, port));
+  }
+
+  /** Where the server itself opens a public port: what a proxy, if there is one, leads to. */
+  plainTargets(port: number): Promise<Target[]> {
+    const { host } = this.question.server;
+    return this.#targetsOf(new URL(`http://${addBrackets(host)}:${port}`));
+  }
+
+  /** Where visitors of a public port connect: once for each address of its name. */
+  targets(port?: number): Promise<Target[]> {
+    return this.#targetsOf(this.publicUrl(port));
+  }
+
+  async #targetsOf(url: URL): Promise<Target[]> {
+    const addresses = await this.resolve(stripBrackets(url.hostname));
+    return addresses.map(address => ({ url, address }));
+  }
+
+  /** One visit to our tunnel at each address of its public name, made at the first call. */
+  reach(): Promise<Reached[]> {
+    this.#reached ??= this.#reach();
+    return this.#reached;
+  }
+
+  /** Notes what time it is at the other end. */
+  noteDate({ date }: Visit['headers']): void {
+    const server = new Date(date ?? '');
+    if (!Number.isNaN(server.getTime())) this.dates.push({ server, here: new Date() });
+  }
+
+  async stop(): Promise<void> {
+    const opened = await this.#tunnel?.catch(() => undefined);
+    if (opened !== undefined && 'stop' in opened) await opened.stop();
+  }
+
+  async #reach(): Promise<Reached[]> {
+    const tunnel = await this.tunnel();
+    const reached = await reachAll(await this.targets(tunnel.port), tunnel, this.question.signal);
+    for (const { answer } of reached) if ('headers' in answer) this.noteDate(answer.headers);
+    return reached;
+  }
+
+  #request() {
+    const { server, secret, signal } = this.question;
+    const key = secret === undefined ? undefined : deriveKey(secret);
+    const lookup: Lookup = async host => (await this.resolve(host)).map(address => ({ address }));
+    return { server, key, lookup, signal };
+  }
+
+  async #lookUp(host: string): Promise<string[]> {
+    if (isIP(host) !== 0) return [host];
+    const found = await (this.question.lookup ?? lookupAll)(host);
+    return [...new Set(found.map(({ address }) => address))];
+  }
+}

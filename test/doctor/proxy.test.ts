@@ -1,0 +1,240 @@
+// What the doctor says about a server behind nginx with https: the recommended configuration, and that configuration
+// with one thing broken at a time. bore, nginx and openssl are the real ones.
+
+import tls from 'node:tls';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { CheckName } from '../../src/doctor/check.ts';
+import { describeWithReal } from '../support/real-parts.ts';
+import { TestCa, type TestCertificate } from '../support/test-ca.ts';
+import { launchRealServer, type RealServer } from '../support/tunnel-rig.ts';
+import { type Examined, examineServer, RANGE, startNginx } from './rig.ts';
+
+const SECRET = 'a secret of these tests';
+const BORE = '127.0.16.10';
+/** Where bore opens the public ports, which only nginx reaches. */
+const TUNNELS = '127.0.16.11';
+const NGINX = '127.0.16.12';
+const NAME = '*.preview.test';
+
+let ca: TestCa;
+let certificate: TestCertificate;
+let bore: RealServer;
+const authorities = tls.getCACertificates('default');
+
+interface Broken {
+  /** In the server block. */
+  server?: string;
+  /** The lines of `location /`, instead of the good ones; `without` leaves out some of them. */
+  without?: RegExp;
+  pass?: string;
+  more?: string;
+  pattern?: string;
+  listen?: string;
+  certificate?: TestCertificate;
+}
+
+const GOOD = [
+  'proxy_http_version 1.1;',
+  'proxy_set_header Host $host;',
+  'proxy_set_header Upgrade $http_upgrade;',
+  'proxy_set_header Connection $connection_upgrade;',
+  'proxy_set_header X-Forwarded-For $remote_addr;',
+  'proxy_buffering off;',
+  'proxy_request_buffering off;',
+  'client_max_body_size 0;',
+];
+
+async function examineBehind(broken: Broken, trustedProxy = true): Promise<Examined> {
+  const lines = GOOD.filter(line => !broken.without?.test(line));
+  const listen = broken.listen ?? 'ssl http2';
+  const keys = 'ssl_certificate cert.pem; ssl_certificate_key key.pem;';
+  await startNginx(
+    NGINX,
+    `server { listen ${NGINX}:443 ${listen} default_server; ${keys} return 404; }
+     server {
+       listen ${NGINX}:443 ${listen};
+       server_name "~^(?<tunnel>${broken.pattern ?? '2[0-9]{4}'})\\.preview\\.test$";
+       ${keys}
+       ${broken.server ?? ''}
+       location / { proxy_pass http://${broken.pass ?? `${TUNNELS}:$tunnel`}; ${lines.join(' ')} ${broken.more ?? ''} }
+     }`,
+    broken.certificate ?? certificate,
+  );
+  return examineServer(BORE, {
+    secret: SECRET,
+    publicUrl: 'https://{port}.preview.test',
+    trustedProxy,
+    lookup: async () => [{ address: NGINX }],
+  });
+}
+
+describeWithReal(['bore', 'nginx'], 'the doctor, on a server behind nginx with https,', () => {
+  beforeAll(async () => {
+    ca = new TestCa();
+    certificate = ca.issue([`DNS:${NAME}`], { days: 60 });
+    tls.setDefaultCACertificates([...authorities, ca.pem]);
+    bore = await launchRealServer(BORE, {
+      secret: SECRET,
+      minPort: RANGE.min,
+      maxPort: RANGE.max,
+      bindTunnels: TUNNELS,
+    });
+  });
+  afterAll(async () => {
+    tls.setDefaultCACertificates(authorities);
+    await bore.kill();
+    ca.remove();
+  });
+
+  it('finds nothing wrong with a good one, in every check', async () => {
+    const { report, faults, warnings } = await examineBehind({});
+    expect([faults, warnings]).toEqual([[], []]);
+    // The plain port is closed, so the version cannot be told.
+    const skipped = report.checks.filter(({ status }) => status === 'skipped').map(({ name }) => name);
+    expect(skipped).toEqual(['version']);
+    expect(report.checks).toHaveLength(18);
+  });
+
+  it.each<[string, Broken, CheckName, RegExp]>([
+    [
+      'leads to the wrong port',
+      { pass: `${TUNNELS}:81` },
+      'proxy',
+      /answered 502, so it does not reach port \d+ of the bore server/,
+    ],
+    ['leads to the wrong address', { pass: '127.0.16.13:$tunnel' }, 'proxy', /answered 502/],
+    [
+      'leads to another program',
+      { server: 'return 200 hello;' },
+      'proxy',
+      /another program answers at .* \(the answer was 200 "hello"\)/,
+    ],
+    [
+      'has a pattern without the port',
+      { pattern: '3[0-9]{4}' },
+      'proxy',
+      /its pattern does not contain 2\d{4}/,
+    ],
+    [
+      'replaces Host',
+      { without: /Host/ },
+      'proxy',
+      /passes on Host 127\.0\.16\.11:\d+ instead of \d+\.preview\.test/,
+    ],
+    [
+      'does not pass on the upgrade',
+      { without: /Upgrade|Connection/ },
+      'websocket',
+      /does not let a WebSocket through \(the answer was 426\)/,
+    ],
+    [
+      'has the default limit for uploads',
+      { without: /max_body/ },
+      'upload',
+      /refuses an upload of 2 MB with 413/,
+    ],
+    ['buffers answers', { without: /proxy_buffering/ }, 'event-stream', /holds an event stream back/],
+    [
+      'appends to X-Forwarded-For',
+      { without: /Forwarded/, more: 'proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;' },
+      'forwarded-for',
+      /198\.51\.100\.99, 127\.0\.0\.1 arrived/,
+    ],
+    [
+      'leaves X-Forwarded-For as it is',
+      { without: /Forwarded/ },
+      'forwarded-for',
+      /passes on the X-Forwarded-For that a visitor sends/,
+    ],
+    [
+      'removes X-Forwarded-For',
+      { without: /Forwarded/, more: "proxy_set_header X-Forwarded-For '';" },
+      'forwarded-for',
+      /sends no X-Forwarded-For, which `trusted-proxy` needs/,
+    ],
+    ['passes on to any port', { pattern: '[0-9]+' }, 'other-ports', /passes on to port 30000 /],
+  ])('names a proxy that %s', async (_, broken, check, message) => {
+    const { faults, find } = await examineBehind(broken);
+    expect(find(check)?.status).toBe('fault');
+    expect(faults).toEqual([expect.stringMatching(message)]);
+  });
+
+  it.each<[string, () => TestCertificate, RegExp]>([
+    [
+      'has expired',
+      () => issue([NAME], '20250101000000Z', '20260101000000Z'),
+      /expired at 2026-01-01T00:00:00\.000Z, and it is 20/,
+    ],
+    [
+      'is not valid yet',
+      () => issue([NAME], '20900101000000Z', '20910101000000Z'),
+      /is not valid before 2090-01-01T00:00:00\.000Z/,
+    ],
+    [
+      'is for another name',
+      () => issue(['*.example.com', 'example.com']),
+      /is not for \d+\.preview\.test, which visitors use, but for \*\.example\.com, example\.com: get one for \*\.preview\.test/,
+    ],
+    [
+      'is from an unknown authority',
+      issueElsewhere,
+      /the chain of the certificate is not complete: that of its issuer \(CN=expose test CA\)/,
+    ],
+  ])('names a certificate that %s, and goes on with the other checks', async (_, create, message) => {
+    const { faults, find } = await examineBehind({ certificate: create() });
+    expect(faults).toEqual([expect.stringMatching(message)]);
+    expect(find('certificate')?.status).toBe('fault');
+    expect(find('websocket')?.status).toBe('ok');
+  });
+
+  it.each<[string, Broken, CheckName, RegExp]>([
+    [
+      'keeps uploads until they are complete',
+      { without: /request_buffering/ },
+      'upload',
+      /keeps an upload until it is complete/,
+    ],
+    ['speaks HTTP/1.1 only', { listen: 'ssl' }, 'http2', /speaks HTTP\/1\.1 only/],
+    [
+      'takes only short heads',
+      { server: 'client_header_buffer_size 1k; large_client_header_buffers 4 2k;' },
+      'large-head',
+      /refuses a request head of 15 KB \(the answer was 400\)/,
+    ],
+  ])('warns of a proxy that %s, which is no fault', async (_, broken, check, message) => {
+    const { faults, warnings, find } = await examineBehind(broken);
+    expect(faults).toEqual([]);
+    expect(find(check)?.status).toBe('warning');
+    expect(warnings).toEqual([expect.stringMatching(message)]);
+  });
+
+  it('warns of a certificate that ends within two weeks', async () => {
+    const { faults, warnings } = await examineBehind({
+      certificate: ca.issue([`DNS:${NAME}`], { days: 10 }),
+    });
+    expect(faults).toEqual([]);
+    expect(warnings).toEqual([expect.stringMatching(/^the certificate ends soon, at 20/)]);
+  });
+
+  it('only warns of a forged X-Forwarded-For where nobody believes it', async () => {
+    const { faults, warnings } = await examineBehind({ without: /Forwarded/ }, false);
+    expect(faults).toEqual([]);
+    expect(warnings).toEqual([expect.stringContaining('harmless while `trusted-proxy` is off')]);
+  });
+});
+
+function issue(names: readonly string[], from?: string, to?: string): TestCertificate {
+  return ca.issue(
+    names.map(name => `DNS:${name}`),
+    from === undefined ? { days: 60 } : { from, to: to ?? from },
+  );
+}
+
+function issueElsewhere(): TestCertificate {
+  const other = new TestCa();
+  try {
+    return other.issue([`DNS:${NAME}`], { days: 60 });
+  } finally {
+    other.remove();
+  }
+}
