@@ -105,10 +105,10 @@ describe('the health check', () => {
     expect(said).toMatch(/^127\.0\.0\.1:\d+ does not speak bore[ -~]{1,130}$/);
   });
 
-  it('refuses a server that says nothing, as one that hangs does', async () => {
+  it('refuses a server that says nothing, with a status of its own for one that hangs', async () => {
     const server = await startFake(() => {});
     expect(await check('--timeout', '1', server)).toMatchObject({
-      code: 1,
+      code: 3,
       said: expect.stringMatching(/sent nothing within 1 s: it hangs/),
     });
   });

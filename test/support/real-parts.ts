@@ -22,6 +22,7 @@ type PackagedPart =
   | 'caddy'
   | 'nft'
   | 'systemd-analyze'
+  | 'shellcheck'
   | 'knotd'
   | 'knotc'
   | 'knsupdate'
@@ -40,6 +41,7 @@ export type RealPart =
       | 'github-api'
       | 'tun-rig'
       | 'machines'
+      | 'systemd'
       | 'go-app'
       | 'kube-check'
       | 'kosoku'
@@ -55,6 +57,8 @@ const CACHE =
   process.env.EXPOSE_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'expose-action');
 /** The network of machines.ts. */
 const SWITCH = join(import.meta.dirname, 'machines', 'switch');
+/** The namespaces of systemd-machine.ts. */
+const SYSTEMD = join(import.meta.dirname, 'systemd', 'boot');
 /** What a part is called on PATH; the others are in the cache folder. */
 const ON_PATH: Partial<Record<RealPart, readonly string[]>> = {
   chromium: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
@@ -72,6 +76,7 @@ const ON_PATH: Partial<Record<RealPart, readonly string[]>> = {
   caddy: ['caddy'],
   nft: ['nft'],
   'systemd-analyze': ['systemd-analyze'],
+  shellcheck: ['shellcheck'],
   knotd: ['knotd'],
   knotc: ['knotc'],
   knsupdate: ['knsupdate'],
@@ -82,6 +87,7 @@ const ON_PATH: Partial<Record<RealPart, readonly string[]>> = {
 export function realPart(part: RealPart): string | undefined {
   if (part === 'tun-rig' && !mayMakeLinks()) return undefined;
   if (part === 'machines') return mayMakeMachines() ? SWITCH : undefined;
+  if (part === 'systemd') return mayBootSystemd() ? SYSTEMD : undefined;
   if (part === 'runtime') return [join(CACHE, 'wasmhub-nodejs.wasm')].find(isReadable);
   if (part === 'github-api') return [join(CACHE, 'github-api.json')].find(isReadable);
   if (part === 'os-frameworks' || part === 'provider-sdks')
@@ -106,6 +112,7 @@ export function describeWithReal(parts: readonly RealPart[], title: string, defi
   const hints = {
     'tun-rig': 'root and /dev/net/tun',
     machines: 'root who may create namespaces, ip, nft, knotd and knsupdate',
+    systemd: 'root who may create namespaces and control groups, ip and systemd',
   };
   const hint = Object.entries(hints)
     .map(([part, needs]) => (missing.some(one => one === part) ? `; ${part} needs ${needs}` : ''))
@@ -129,6 +136,12 @@ function mayMakeMachines(): boolean {
   const programs = ['ip', 'nft', 'knotd', 'knotc', 'knsupdate'] as const;
   if (process.getuid?.() !== 0 || programs.some(part => realPart(part) === undefined)) return false;
   return spawnSync('unshare', ['--net', '--mount', 'true']).status === 0;
+}
+
+function mayBootSystemd(): boolean {
+  const programs = ['ip', 'systemd-analyze'] as const;
+  if (process.getuid?.() !== 0 || programs.some(part => realPart(part) === undefined)) return false;
+  return spawnSync(SYSTEMD, ['--possible']).status === 0;
 }
 
 function isReadable(path: string): boolean {

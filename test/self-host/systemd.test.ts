@@ -1,0 +1,157 @@
+// self-host/systemd on a machine with a real systemd and the real bore.
+
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeWithReal, requirePart } from '../support/real-parts.ts';
+import { bootSystemd, type SystemdMachine } from '../support/systemd-machine.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+const UNITS = '/etc/systemd/system';
+const HEALTHY = 'a bore server and asks for its secret';
+
+describeWithReal(['systemd', 'bore'], 'the units of self-host/systemd', () => {
+  let machine: SystemdMachine;
+  beforeAll(async () => {
+    machine = await bootSystemd({
+      '/usr/local/bin/bore': { from: requirePart('bore') },
+      '/usr/local/lib/bore/health-check': { from: 'self-host/health-check' },
+      [`${UNITS}/bore.service`]: { from: 'self-host/systemd/bore.service' },
+      [`${UNITS}/bore@.service`]: { from: 'self-host/systemd/bore.service' },
+      [`${UNITS}/bore-health.service`]: { from: 'self-host/systemd/bore-health.service' },
+      [`${UNITS}/bore-health.timer`]: { from: 'self-host/systemd/bore-health.timer' },
+      // Sooner than in earnest, so that the test need not wait half a minute.
+      [`${UNITS}/bore-health.service.d/sooner.conf`]: {
+        text: '[Service]\nExecStart=\nExecStart=/usr/local/lib/bore/health-check --timeout 1 127.0.0.1\n',
+      },
+      '/etc/systemd/journald@bore.conf': { from: 'self-host/systemd/journald@bore.conf' },
+      '/etc/bore/bore.env': { text: 'BORE_SECRET=a secret of the server\n' },
+      '/etc/bore/bore@2.env': {
+        text: 'BORE_SECRET=another\nBORE_BIND_ADDR=127.0.0.4\nBORE_MIN_PORT=29000\n',
+      },
+      '/etc/bore/bore@open.env': { text: 'BORE_SECRTE=misspelt\nBORE_BIND_ADDR=127.0.0.5\n' },
+    });
+  });
+  afterAll(() => machine?.stop());
+
+  /** What a line prints; it has to succeed. */
+  async function run(line: string): Promise<string> {
+    const { code, output } = await machine.run(line);
+    expect(code, `${line}\n${output}`).toBe(0);
+    return output;
+  }
+  const show = (unit: string, property: string) => run(`systemctl show ${unit} --value -p ${property}`);
+  const isHealthy = async (server: string) => {
+    const { output } = await machine.run(`/usr/local/lib/bore/health-check ${server}`);
+    return output.endsWith(HEALTHY);
+  };
+  /** Starts a unit that listens on `server`, and resolves with its process. */
+  async function start(unit: string, server: string): Promise<string> {
+    await run(`systemctl start ${unit}`);
+    await waitUntil(() => isHealthy(server), `${unit} answers on ${server}`);
+    return show(unit, 'MainPID');
+  }
+
+  it('have no fault that systemd can see', async () => {
+    const units = 'bore.service bore@2.service bore-health.service bore-health.timer';
+    expect(await run(`systemd-analyze verify ${units}`)).toBe('');
+  });
+
+  it.each([['bore.service'], ['bore@2.service'], ['bore-health.service']])(
+    'leave %s little to do harm with: systemd rates it 1.5 of 10 or better',
+    async unit => {
+      await run(`systemd-analyze security --threshold=15 --no-pager ${unit}`);
+    },
+  );
+
+  it('run a bore server that passes data, without rights and without its secret in the arguments', async () => {
+    const pid = await start('bore', '127.0.0.1');
+    const [status, args, limits] = await Promise.all(
+      ['status', 'cmdline', 'limits'].map(file => run(`tr '\\0' ' ' </proc/${pid}/${file}`)),
+    );
+    expect(status).toMatch(/^CapBnd:\s+0+$/m);
+    expect(status).toMatch(/^NoNewPrivs:\s+1$/m);
+    expect(status).toMatch(/^Seccomp:\s+2$/m);
+    expect(status).not.toMatch(/^Uid:\s+0/m);
+    expect(args).not.toContain('secret');
+    // Where even root may not have as many, systemd takes what there is.
+    const hard = execFileSync('bash', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim();
+    const files = hard === 'unlimited' ? 262_144 : Math.min(262_144, Number(hard));
+    expect(limits).toMatch(new RegExp(`^Max open files\\s+${files}\\s`, 'm'));
+
+    const answer = await run(`
+      export BORE_SECRET='a secret of the server'
+      cd "$(mktemp -d)" && echo hello >greeting
+      python3 -m http.server --bind 127.0.0.1 8000 >/dev/null 2>&1 & app=$!
+      bore local 8000 --to 127.0.0.1 --port 20042 >/dev/null & tunnel=$!
+      trap 'kill $app $tunnel' EXIT
+      for _ in {1..200}; do
+        exec 3<>/dev/tcp/127.0.0.1/20042 && printf 'GET /greeting HTTP/1.0\\r\\n\\r\\n' >&3 && grep hello <&3 && exit
+        sleep 0.05
+      done 2>/dev/null
+      exit 1`);
+    expect(answer).toBe('hello');
+  });
+
+  it('keep the log of bore in a journal of its own, without colours', async () => {
+    await start('bore', '127.0.0.1');
+    const log = await run('journalctl --namespace=bore -u bore -o cat --no-pager');
+    expect(log).toContain('INFO bore_cli::server: server listening addr=0.0.0.0');
+    expect(await run('journalctl -u bore -o cat --no-pager -t bore')).not.toContain('server listening');
+  });
+
+  it('start a server again however often it was started before, and after it was killed', async () => {
+    for (let times = 0; times < 6; times++) await run('systemctl restart bore');
+    const killed = await show('bore', 'MainPID');
+    await run('systemctl kill --signal=SIGKILL bore');
+    await waitUntil(
+      async () => ![killed, '0'].includes(await show('bore', 'MainPID')),
+      'bore is started again',
+    );
+    await waitUntil(() => isHealthy('127.0.0.1'), 'bore answers again');
+  });
+
+  it('do not start a server whose settings have no secret, and say so', async () => {
+    await run('systemctl stop bore');
+    expect((await machine.run('systemctl start bore@open')).code).not.toBe(0);
+    const log = () => machine.run('journalctl --namespace=bore -u bore@open -o cat --no-pager');
+    const complaint = 'BORE_SECRET is missing or empty in /etc/bore/bore@open.env';
+    await waitUntil(async () => (await log()).output.includes(complaint), complaint);
+    expect(await isHealthy('127.0.0.5')).toBe(false);
+    await run('systemctl stop bore@open');
+  });
+
+  it('run two servers on two addresses, each with its own settings', async () => {
+    await run('systemctl stop bore && echo BORE_BIND_ADDR=127.0.0.3 >>/etc/bore/bore.env');
+    const pids = [await start('bore', '127.0.0.3'), await start('bore@2', '127.0.0.4')];
+    expect(new Set(pids).size).toBe(2);
+    expect(await run(`tr '\\0' '\\n' </proc/${pids[1]}/environ | grep MIN_PORT`)).toBe('BORE_MIN_PORT=29000');
+
+    // The health check looks for the first where it is not: no reason to interrupt it.
+    expect((await machine.run('systemctl start bore-health')).code).not.toBe(0);
+    expect(await show('bore', 'MainPID')).toBe(pids[0]);
+    await run(`systemctl stop bore bore@2 && sed -i /BIND_ADDR/d /etc/bore/bore.env`);
+  });
+
+  it('restart a server that hangs, but not one that answers or was stopped', async () => {
+    const hanging = await start('bore', '127.0.0.1');
+    await run(`kill -STOP ${hanging}`);
+    expect((await machine.run('systemctl start bore-health')).code).not.toBe(0);
+    await waitUntil(() => isHealthy('127.0.0.1'), 'the server that hung answers again');
+    const pid = await show('bore', 'MainPID');
+    expect(pid).not.toBe(hanging);
+    await run('systemctl start bore-health');
+    expect(await show('bore', 'MainPID')).toBe(pid);
+
+    await run('systemctl stop bore');
+    expect((await machine.run('systemctl start bore-health')).code).not.toBe(0);
+    expect(await show('bore', 'ActiveState')).toBe('inactive');
+  });
+
+  it('check the health only while the server is meant to run', async () => {
+    const timer = () => show('bore-health.timer', 'ActiveState');
+    await run('systemctl enable bore-health.timer && systemctl start bore');
+    expect(await timer()).toBe('active');
+    await run('systemctl stop bore');
+    expect(await timer()).toBe('inactive');
+  });
+});
