@@ -26,7 +26,7 @@ function makeFolder(): string {
 
 /** A server, and the updater with a configuration for it. */
 async function start(config: Record<string, string> = {}) {
-  const server = await startDuckdnsServer(ca, { name: 'myname', token: TOKEN });
+  const server = await startDuckdnsServer(ca.issue(['DNS:localhost']), { name: 'myname', token: TOKEN });
   onTestFinished(() => server.stop());
   const folder = makeFolder();
   const lines = { NAME: 'myname', TOKEN, SERVER: `https://localhost:${server.port}`, WAIT: '0', ...config };

@@ -9,7 +9,7 @@ const ca = new TestCa();
 afterAll(() => ca.remove());
 
 async function start() {
-  const server = await startDuckdnsServer(ca, { name: 'me', token: 'secret' });
+  const server = await startDuckdnsServer(ca.issue(['DNS:localhost']), { name: 'me', token: 'secret' });
   onTestFinished(() => server.stop());
   const get = async (path: string): Promise<[number | undefined, string]> => {
     const call = request({

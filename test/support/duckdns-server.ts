@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:https';
 import { isIPv4, isIPv6 } from 'node:net';
-import type { TestCa } from './test-ca.ts';
+import type { TestCertificate } from './test-ca.ts';
 
 export interface DuckdnsServer {
   readonly port: number;
@@ -13,30 +13,50 @@ export interface DuckdnsServer {
   readonly requests: readonly string[];
   /** Answers the next requests with these instead, one each. */
   readonly faults: { status: number; body: string }[];
-  /** Is called with each request, before its answer. */
+  /** Is called with each request, before it changes anything. */
   onRequest: () => void;
+  /** Is called after each request that changed the records, before its answer. */
+  onChange: () => void;
   stop(): Promise<void>;
 }
 
-/** An account with one name, on 127.0.0.1, with a certificate for `localhost` and `www.duckdns.org`. */
+export interface DuckdnsAccount {
+  /** The part before .duckdns.org. */
+  readonly name: string;
+  readonly token: string;
+}
+
+/** An account with one name. */
 export async function startDuckdnsServer(
-  ca: TestCa,
-  account: { name: string; token: string },
+  certificate: TestCertificate,
+  account: DuckdnsAccount,
+  { host = '127.0.0.1', port = 0 } = {},
 ): Promise<DuckdnsServer> {
   const records = { ip: '', ipv6: '', txt: '' };
   const requests: string[] = [];
   const faults: DuckdnsServer['faults'] = [];
-  const duckdns: Omit<DuckdnsServer, 'port' | 'stop'> = { records, requests, faults, onRequest: () => {} };
-  const server = createServer(ca.issue(['DNS:localhost', 'DNS:www.duckdns.org']), (request, response) => {
+  const duckdns: Omit<DuckdnsServer, 'port' | 'stop'> = {
+    records,
+    requests,
+    faults,
+    onRequest: () => {},
+    onChange: () => {},
+  };
+  const server = createServer(certificate, (request, response) => {
     requests.push(request.url ?? '');
     duckdns.onRequest();
     const { pathname, searchParams } = new URL(request.url ?? '', 'https://www.duckdns.org');
     const fault = faults.shift();
     if (fault !== undefined) response.writeHead(fault.status).end(fault.body);
     else if (pathname !== '/update') response.writeHead(404).end('not found');
-    else response.end(update(records, account, searchParams, request.socket.remoteAddress ?? ''));
+    else {
+      const before = JSON.stringify(records);
+      const answer = update(records, account, searchParams, request.socket.remoteAddress ?? '');
+      if (JSON.stringify(records) !== before) duckdns.onChange();
+      response.end(answer);
+    }
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
+  await once(server.listen(port, host), 'listening');
   const address = server.address();
   return Object.assign(duckdns, {
     port: typeof address === 'object' && address !== null ? address.port : 0,
@@ -50,7 +70,7 @@ export async function startDuckdnsServer(
 /** What the service answers. It is `KO` for every mistake, without a reason. */
 function update(
   records: DuckdnsServer['records'],
-  account: { name: string; token: string },
+  account: DuckdnsAccount,
   parameters: URLSearchParams,
   visitor: string,
 ): string {
