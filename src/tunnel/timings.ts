@@ -29,6 +29,8 @@ export const TIMINGS = {
    * After an outage of up to half a minute, visitors are served 0.6 s after the server is back.
    */
   retry: 200,
+  /** The first pause after a good session; the next ones double up to `retry`. A restarted server is back within 50 ms. */
+  firstRetry: 50,
   /** After an outage of this length the pauses double with each attempt. */
   fastRetry: 30_000,
   /** The longest pause. */

@@ -2,16 +2,18 @@
 
 import type { Timings } from '../timings.ts';
 
-/** Call `reset()` after a good session, so that the next attempt is made at once. */
+/** Call `reset()` after a good session: the next attempt is made at once, and the first pauses after it are short. */
 export class Backoff {
   readonly #timings: Timings;
   readonly #random: () => number;
   #since: number | undefined;
+  #firstPause: number;
   #pause = 0;
 
   constructor(timings: Timings, random: () => number = Math.random) {
     this.#timings = timings;
     this.#random = random;
+    this.#firstPause = timings.retry;
   }
 
   /** Milliseconds to wait before the next attempt; `now` is the time of a monotonic clock. */
@@ -21,13 +23,14 @@ export class Backoff {
       this.#since = now;
       return 0;
     }
-    if (now - this.#since < fastRetry) this.#pause = retry;
+    if (now - this.#since < fastRetry) this.#pause = Math.min(2 * this.#pause || this.#firstPause, retry);
     else this.#pause = Math.min(Math.max(2 * this.#pause, retry), slowRetry / 2);
     return this.#pause * (1 + this.#random());
   }
 
   reset(): void {
     this.#since = undefined;
+    this.#firstPause = this.#timings.firstRetry;
     this.#pause = 0;
   }
 }

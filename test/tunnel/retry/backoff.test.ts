@@ -21,10 +21,10 @@ it('tries at once, then every 200 to 400 ms for half a minute, then at growing i
   );
 });
 
-it('tries at once again after a good session', () => {
-  const backoff = new Backoff(TIMINGS);
+it('tries again at once after a good session, and soon after that, because a server that is restarted is back soon', () => {
+  const backoff = new Backoff(TIMINGS, () => 0);
   backoff.next(0);
   expect(backoff.next(60_000)).toBeGreaterThan(0);
   backoff.reset();
-  expect(backoff.next(60_001)).toBe(0);
+  expect([0, 0, 50, 150, 350].map(after => backoff.next(60_001 + after))).toEqual([0, 50, 100, 200, 200]);
 });
