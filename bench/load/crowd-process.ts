@@ -33,7 +33,7 @@ function follow(order: CrowdOrder): void {
       for (const address of order.addresses) moveTo(address);
       return;
     case 'forget':
-      for (const name of order.names) addresses.delete(name);
+      for (const name of order.names) forget(name);
       return;
     case 'visit':
       visitAll(order.perSecond);
@@ -50,6 +50,13 @@ function follow(order: CrowdOrder): void {
     case 'report':
       void report().then(made => send({ kind: 'report', id: order.id, report: made }));
   }
+}
+
+/** A WebSocket to it is closed from here, so it does not count as lost. */
+function forget(name: string): void {
+  addresses.delete(name);
+  sockets.get(name)?.removeAllListeners('close').terminate();
+  sockets.delete(name);
 }
 
 function visitAll(perSecond: number): void {
