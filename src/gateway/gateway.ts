@@ -105,7 +105,11 @@ export function startGateway(options: GatewayOptions): Gateway {
   const limits = { ...VISITOR_LIMITS, ...options.limits };
   if (options.rules.access.kind === 'open') limits.strangers = 0;
   const server = options.tls
-    ? new TlsFront(options.tls, limits, { secure: serveWith(PASSES), plain: serveWith(PLAIN_PASSES) })
+    ? new TlsFront(options.tls, limits, {
+        secure: serveWith(PASSES),
+        plain: serveWith(PLAIN_PASSES),
+        isBehindProxy: options.rules.trustedProxy === true,
+      })
     : new Http1Server(limits, serveWith(PASSES), new ConnectionSlots(limits));
   return {
     accept: socket => {

@@ -21,6 +21,11 @@ export interface Visit {
   readonly ownHeaders: [name: string, value: string][];
   /** Call this if the visitor has shown the key, or needs none. Its connection is authenticated from then on. */
   readonly markAuthenticated: () => void;
+  /**
+   * Call this if the request has neither the key nor the password. Over HTTP/1.1, its connection is unauthenticated from
+   * then on, because a proxy in front sends requests of many visitors over one. Does nothing over HTTP/2.
+   */
+  readonly markUnauthenticated: () => void;
   /** Access control sets this if nothing but the public path lets the request in. */
   isPublicOnly?: boolean;
   /** The visitor sends its body only after a 100 (RFC 9110, 10.1.1). */

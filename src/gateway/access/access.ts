@@ -81,9 +81,15 @@ export class AccessControl {
   }
 
   check(visit: Visit): Decision {
-    const { request } = visit;
-    const key = takeKey(request);
+    const key = takeKey(visit.request);
     if (this.#access.kind === 'open') return letIn(visit);
+    const decision = this.#decide(visit, key);
+    if (decision === 'refused') visit.markUnauthenticated();
+    return decision;
+  }
+
+  #decide(visit: Visit, key: string | undefined): Decision {
+    const { request } = visit;
     const hasSession = this.#hasSession(visit);
     const credential = this.#takeAuthorization(request);
     if (readPath(request) === SIGN_IN_PATH) return this.#answerSignIn(visit, hasSession);
@@ -97,7 +103,9 @@ export class AccessControl {
     // A request to a public path does not authenticate its connection, unless it has a session or a credential as well.
     const isKnown = hasSession || credential !== undefined;
     visit.isPublicOnly = !isKnown || isCrossSite(visit);
-    return isKnown ? letIn(visit) : 'let in';
+    if (isKnown) return letIn(visit);
+    visit.markUnauthenticated();
+    return 'let in';
   }
 
   /** Removes key, password and cookies from a request that was refused before `check`, and is recorded. */
@@ -178,6 +186,7 @@ export class AccessControl {
   /** Reads the only body that the gateway itself uses. Anybody can send one, so its length is limited. */
   #readForm(visit: Visit): void {
     const { request, response, awaitsContinue } = visit;
+    visit.markUnauthenticated();
     if (refuseCrossSite(visit)) return;
     if (awaitsContinue) response.writeContinue();
     let form = '';

@@ -124,6 +124,21 @@ export class ConnectionSlots {
     advance(slot);
   }
 
+  /**
+   * Call this if a request on the connection has neither the key nor the password: a proxy in front sends requests of many
+   * visitors over one connection, and this one must not use the room of those that were let in. Makes room among the
+   * unauthenticated connections as for a new one.
+   */
+  markUnauthenticated(stream: Duplex): void {
+    const slot = this.#slots.get(stream);
+    if (slot === undefined || slot.isGone || slot.group === this.#newcomers) return;
+    if (this.#unauthenticated.slots.size >= this.#limits.strangers) this.#closeUnauthenticated();
+    leaveGroup(slot);
+    joinGroup(slot, this.#unauthenticated);
+    while (slot.group.open > slot.group.capacity && evictNewest(findBusiest(slot.group)));
+    advanceOthers(this.#authenticated);
+  }
+
   isAuthenticated(stream: Duplex): boolean {
     return this.#slots.get(stream)?.group === this.#authenticated;
   }
@@ -166,11 +181,21 @@ export class ConnectionSlots {
       (isMostlyIdle(unauthenticated) ? findIdle(unauthenticated) : undefined) ??
       (isCrowded ? undefined : findIdle(authenticated)) ??
       findBusiest(unauthenticated);
-    if (leaving === undefined) return false;
-    remove(leaving);
-    leaving.connection.destroy();
-    return true;
+    return cut(leaving);
   }
+
+  #closeUnauthenticated(): void {
+    const group = this.#unauthenticated;
+    cut((isMostlyIdle(group) ? findIdle(group) : undefined) ?? findBusiest(group));
+  }
+}
+
+/** Closes the connection; false if there is none. */
+function cut(slot: Slot | undefined): boolean {
+  if (slot === undefined) return false;
+  remove(slot);
+  slot.connection.destroy();
+  return true;
 }
 
 function createGroup(capacity: number): Group {

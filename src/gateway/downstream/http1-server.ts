@@ -186,6 +186,7 @@ export class Http1Server implements VisitorServer {
       address: this.#handler.readAddress(),
       ownHeaders: [],
       markAuthenticated: () => this.#slots.markAuthenticated(request.socket),
+      markUnauthenticated: () => this.#slots.markUnauthenticated(request.socket),
       awaitsContinue,
       upgrade,
     };

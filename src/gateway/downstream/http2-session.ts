@@ -201,6 +201,8 @@ export class VisitorSession {
       address: handler.readAddress(),
       ownHeaders: [],
       markAuthenticated: () => slots.markAuthenticated(this.#connection),
+      // Its other requests would lose their room.
+      markUnauthenticated: () => {},
       awaitsContinue: !request.complete && request.headers.expect?.toLowerCase() === '100-continue',
       upgrade: undefined,
     };

@@ -18,11 +18,19 @@ export interface TlsIdentity {
   key: string;
 }
 
+/**
+ * In order of preference (RFC 7301). A proxy gets HTTP/1.1 only: over one HTTP/2 connection it would send requests of many
+ * visitors, and limits and groups of connection-slots.ts are for the requests of one.
+ */
+const PROTOCOLS = { visitor: ['h2', 'http/1.1'], proxy: ['http/1.1'] };
+
 export interface TlsHandlers {
   /** For requests over TLS. */
   secure: VisitHandler;
   /** For requests in plain HTTP, which must never reach the app. */
   plain: VisitHandler;
+  /** Whether all connections come from a proxy. */
+  isBehindProxy: boolean;
 }
 
 /** The type of the first TLS record of a connection (RFC 8446, 5.1); no HTTP method begins with this byte. */
@@ -39,9 +47,14 @@ export class TlsFront implements VisitorServer {
   readonly #http1: Http1Server;
   readonly #http2: Http2Server;
   readonly #plain: Http1Server;
+  readonly #protocols: string[];
 
   /** Ready at once; throws if certificate and key do not match. */
-  constructor({ cert, key }: TlsIdentity, limits: VisitorLimits, { secure, plain }: TlsHandlers) {
+  constructor(
+    { cert, key }: TlsIdentity,
+    limits: VisitorLimits,
+    { secure, plain, isBehindProxy }: TlsHandlers,
+  ) {
     this.#limits = limits;
     this.#slots = new ConnectionSlots(limits);
     this.#connections = new ConnectionSet(this.#slots);
@@ -49,6 +62,7 @@ export class TlsFront implements VisitorServer {
     this.#http1 = new Http1Server(limits, secure, this.#slots);
     this.#http2 = new Http2Server(limits, secure, this.#slots);
     this.#plain = new Http1Server(limits, plain, this.#slots);
+    this.#protocols = PROTOCOLS[isBehindProxy ? 'proxy' : 'visitor'];
   }
 
   admit(connection: Duplex): boolean {
@@ -75,7 +89,7 @@ export class TlsFront implements VisitorServer {
     const socket = new TLSSocket(connection, {
       isServer: true,
       secureContext: this.#secureContext,
-      ALPNProtocols: ['h2', 'http/1.1'],
+      ALPNProtocols: this.#protocols,
     });
     this.#slots.join(socket, connection);
     const timer = setTimeout(() => socket.destroy(), this.#limits.handshakeTimeoutMs);

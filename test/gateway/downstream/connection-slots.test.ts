@@ -72,6 +72,7 @@ describe('after any sequence of events', () => {
     fc.record({ do: fc.constant('open' as const), at: fc.nat(), share: fc.integer({ min: 1, max: 5 }) }),
     fc.record({ do: fc.constant('close' as const), at: fc.nat() }),
     fc.record({ do: fc.constant('authenticate' as const), at: fc.nat() }),
+    fc.record({ do: fc.constant('distrust' as const), at: fc.nat() }),
     fc.record({ do: fc.constant('leave' as const), at: fc.nat() }),
   );
 
@@ -120,6 +121,9 @@ describe('after any sequence of events', () => {
           } else if (one.do === 'authenticate') {
             const connection = pick(connections, one.at);
             if (connection !== undefined) slots.markAuthenticated(connection);
+          } else if (one.do === 'distrust') {
+            const connection = pick(connections, one.at);
+            if (connection !== undefined) slots.markUnauthenticated(connection);
           } else pick(connections, one.at)?.destroy();
           // A destroyed stream emits 'close' in a later turn.
           await new Promise(setImmediate);
@@ -131,6 +135,8 @@ describe('after any sequence of events', () => {
             if (open.length > 0) expect(open.some(({ state }) => state === 'runs')).toBe(true);
           }
           const groupOf = (connection: PassThrough) => slots.isAuthenticated(connection);
+          const unauthenticated = here.filter(connection => !groupOf(connection));
+          if (strangers > 0) expect(unauthenticated.length).toBeLessThanOrEqual(strangers);
           for (const authenticated of [true, false]) {
             const open = requests.filter(
               ({ on, state }) => !on.destroyed && /waits|runs/.test(state) && groupOf(on) === authenticated,

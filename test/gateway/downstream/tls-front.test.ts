@@ -73,6 +73,14 @@ describe('a visitor who speaks TLS', () => {
     expect(app.connections).toBe(0);
   });
 
+  it('gets HTTP/1.1 if it is a proxy that sends requests of many visitors over one connection', async () => {
+    const { door } = await openTls({ rules: { ...OPEN_GATEWAY, trustedProxy: true } });
+    const proxy = await openVisitor(door, { ALPNProtocols: ['h2', 'http/1.1'] });
+    expect(proxy.alpnProtocol).toBe('http/1.1');
+    const visitor = await openVisitor((await openTls()).door, { ALPNProtocols: ['h2', 'http/1.1'] });
+    expect(visitor.alpnProtocol).toBe('h2');
+  });
+
   it('gets HTTP/1.1 without ALPN, and is closed if it offers neither protocol', async () => {
     const { door } = await openTls();
     const visitor = await openVisitor(door);

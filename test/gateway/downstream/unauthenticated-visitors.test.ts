@@ -64,6 +64,45 @@ describe('unauthenticated connections', () => {
     expect(authenticated.closed).toBe(false);
   });
 
+  it('are those whose last request had no key, also if a proxy sends requests of others over them', async () => {
+    const rules = { ...KEYED, publicPaths: ['/endless'] };
+    const door = await openDoor(await openApp(), { rules, limits: { strangers: 2 } });
+    closers.push(door.stop);
+    const proxied: Socket[] = [];
+    for (let number = 0; number < 5; number += 1) {
+      const socket = await signIn(door.port);
+      socket.write('GET /endless HTTP/1.1\r\nHost: bore.example:4321\r\n\r\n');
+      await once(socket, 'data');
+      proxied.push(socket);
+    }
+    await waitUntil(() => proxied.filter(({ closed }) => closed).length === 3, 'only two are left');
+    // Each of these takes a connection that a stranger had, and gives it back.
+    const another = await come(door.port);
+    another.write(
+      'POST /__expose/sign-in HTTP/1.1\r\nHost: bore.example:4321\r\nContent-Length: 9\r\n\r\nkey=',
+    );
+    await waitUntil(() => proxied.filter(({ closed }) => closed).length === 4, 'only one is left');
+    const reviewer = await signIn(door.port, '/endless');
+    expect(reviewer.closed).toBe(false);
+  });
+
+  it('are authenticated from their first request with the key, whoever has used them before', async () => {
+    const rules = { ...KEYED, publicPaths: ['/public'] };
+    const door = await openDoor(await openApp(), { rules, limits: { strangers: 2 } });
+    closers.push(door.stop);
+    const proxied = await signIn(door.port);
+    for (const [path, fields] of [
+      ['/public', ''],
+      ['/', `Authorization: Bearer ${KEY}\r\n`],
+    ]) {
+      proxied.write(`GET ${path} HTTP/1.1\r\nHost: bore.example:4321\r\n${fields}\r\n`);
+      await once(proxied, 'data');
+    }
+    const strangers = [await come(door.port), await come(door.port), await come(door.port)];
+    await waitUntil(() => strangers[0]?.closed === true, 'one has made room');
+    expect(proxied.closed).toBe(false);
+  });
+
   it.each([
     ['link', KEYED],
     ['open', OPEN_GATEWAY],
