@@ -32,6 +32,7 @@ import { startEndClock } from './end-clock.ts';
 import { History } from './history.ts';
 import { type Ingress, openIngress } from './ingress.ts';
 import { InspectorPort } from './inspector-port.ts';
+import { ProxyCheck } from './proxy-check.ts';
 import { PublicTunnel } from './public-tunnel.ts';
 import { createRecorder, openRequestsFile } from './record.ts';
 import { checkSignature } from './signature-check.ts';
@@ -66,6 +67,8 @@ export class Exposure {
   readonly #requestsFile: RequestsFile | undefined;
   readonly #ingress: Ingress;
   readonly #tunnel: PublicTunnel;
+  /** Undefined without `trusted-proxy`. */
+  readonly #proxyCheck: ProxyCheck | undefined;
   /** What the app prints. */
   readonly consoleLines = new ConsoleLines();
   readonly #history: History;
@@ -92,6 +95,7 @@ export class Exposure {
       recorder: this.#recorder,
       threadScript: config.tunnel.threadScript,
       tls: config.tls,
+      onWarning: message => this.warn(message),
       logger,
     });
     this.#tunnel = new PublicTunnel({
@@ -102,6 +106,14 @@ export class Exposure {
       logger,
       signal: this.#cancelled.signal,
     });
+    this.#proxyCheck = config.gateway.trustedProxy
+      ? new ProxyCheck({
+          ingress: this.#ingress,
+          onWarning: message => this.warn(message),
+          logger,
+          signal: this.#cancelled.signal,
+        })
+      : undefined;
     this.#state = {
       ...this.#tunnel.status,
       mode: config.spec.mode,
@@ -269,6 +281,7 @@ export class Exposure {
   #followTunnel(status: TunnelStatus): void {
     if (this.#ending) return;
     this.#update(status);
+    this.#proxyCheck?.follow(status);
     const { tunnel } = status;
     if (tunnel.status === 'Failed' && this.#state.phase.kind === 'live')
       void this.fail(new TunnelError(tunnel.reason, { retryable: false }));

@@ -6,7 +6,7 @@ import { findListening } from '../app/process/readiness.ts';
 import type { TlsIdentity } from '../gateway/downstream/tls-front.ts';
 import { startGateway } from '../gateway/gateway.ts';
 import type { PublicAddress } from '../gateway/own-address.ts';
-import { probeHttp } from '../gateway/probe.ts';
+import { type ForwardedForAnswer, probeForwardedFor, probeHttp } from '../gateway/probe.ts';
 import type { RequestRecorder } from '../gateway/webhooks/record/recorder.ts';
 import type { CapturedRequest } from '../shared/captured-request.ts';
 import type { Logger } from '../shared/log.ts';
@@ -33,6 +33,11 @@ export interface Ingress {
   readonly endsTls: boolean;
   /** Sends one probe to the address, to find out whether it leads here. Never rejects. */
   probe(url: string, signal: AbortSignal): Promise<AddressAnswer>;
+  /**
+   * Claims an address in `X-Forwarded-For` at the URL; resolves with what became of it, and with undefined if this exposure
+   * does not answer there, or without `trusted-proxy`. Never rejects.
+   */
+  probeForwardedFor(url: string, signal: AbortSignal): Promise<ForwardedForAnswer | undefined>;
   /** To be called when the app's state has changed. */
   followApp(): void;
   /** Sends a captured request again. Rejects with a ReplayError. */
@@ -56,6 +61,8 @@ export interface IngressOptions {
   threadScript: string | undefined;
   /** With `tls-cert`: TLS ends here. */
   tls: TlsIdentity | undefined;
+  /** Gets what the preview's owner should know; absent: the log gets it. */
+  onWarning?: (message: string) => void;
   logger: Logger;
 }
 
@@ -65,7 +72,7 @@ export function openIngress(options: IngressOptions): Ingress {
 }
 
 function openGateway(options: IngressOptions): Ingress {
-  const { app, publicAddress, endsAt, gateway: rules, recorder, tls, logger } = options;
+  const { app, publicAddress, endsAt, gateway: rules, recorder, tls, onWarning, logger } = options;
   const proofKey = randomBytes(32);
   const gateway = startGateway({
     app,
@@ -75,6 +82,7 @@ function openGateway(options: IngressOptions): Ingress {
     proofKey,
     ...(recorder && { recorder }),
     ...(tls && { tls }),
+    ...(onWarning && { onWarning }),
     logger,
   });
   const certificate = tls && new X509Certificate(tls.cert).fingerprint256;
@@ -90,6 +98,7 @@ function openGateway(options: IngressOptions): Ingress {
     needsApp: false,
     endsTls: tls !== undefined,
     probe: (url, signal) => probeHttp(url, proofKey, signal, certificate),
+    probeForwardedFor: (url, signal) => probeForwardedFor(url, proofKey, signal, certificate),
     followApp: () => gateway.followApp(),
     replay: (captured, order) => gateway.replay(captured, order),
     stop: drainMs => gateway.stop(drainMs),
@@ -123,6 +132,7 @@ function openRelay({ app, threadScript, logger }: IngressOptions): Ingress {
       const isUp = address && (await findListening({ hosts: [address.host], port: address.port }));
       return isUp ? probeTcp(url, relay, signal) : { kind: 'app away', detail: 'the app is away' };
     },
+    probeForwardedFor: async () => undefined,
     followApp: () => relay.updateTarget(),
     replay: async () => {
       throw new ReplayError('impossible', 'with `protocol: tcp` there are no requests');

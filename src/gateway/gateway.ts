@@ -63,6 +63,8 @@ export interface GatewayOptions {
   proofKey: Buffer;
   /** Gets the requests on captured paths; absent: nothing is recorded. */
   recorder?: RequestRecorder;
+  /** Gets what the preview's owner should know, once; absent: the log gets it. */
+  onWarning?: (message: string) => void;
   logger: Logger;
   /** If set, visitors speak TLS, and plain HTTP is redirected to https. */
   tls?: TlsIdentity;
@@ -134,6 +136,7 @@ export function startGateway(options: GatewayOptions): Gateway {
 
 function createContext(options: GatewayOptions): PassContext {
   const { app, rules, endsAt, proofKey, recorder, queueLimits, logger } = options;
+  const warn = options.onWarning ?? (message => logger.warn(message));
   const siteData = new SiteData();
   const compression = rules.compress ? new Compression() : undefined;
   const signedPaths = rules.verify?.length ? new SignedPaths(rules.verify) : undefined;
@@ -154,7 +157,7 @@ function createContext(options: GatewayOptions): PassContext {
       : undefined,
     logger,
     tally: { visits: 0, open: 0, times: new ResponseTimes() },
-    addresses: rules.trustedProxy ? new VisitorAddresses(logger) : undefined,
+    addresses: rules.trustedProxy ? new VisitorAddresses(logger, warn) : undefined,
   };
 }
 

@@ -3,16 +3,21 @@
 // others.
 
 import type { HttpRequest } from '../shared/http-message.ts';
-import { PROBE_PATH, renderProof } from './probe.ts';
+import { FORWARDED_FOR_QUESTION, type ForwardedForAnswer, PROBE_PATH, renderProof } from './probe.ts';
 import { readPath, readTarget, type Visit } from './visit.ts';
 
 const OWN_FOLDER = '/__expose';
 
 /** The answer to a probe (see probe.ts); undefined if the request is not a probe. */
-export function readProof(request: HttpRequest, proofKey: Buffer): string | undefined {
+export function readProof(
+  request: HttpRequest,
+  proofKey: Buffer,
+  readForwardedFor: () => ForwardedForAnswer | undefined = () => undefined,
+): string | undefined {
   if (request.method !== 'GET' || readPath(request) !== PROBE_PATH) return undefined;
   const query = new URLSearchParams(readTarget(request).slice(PROBE_PATH.length));
-  return renderProof(proofKey, query.get('challenge') ?? '');
+  const forwardedFor = query.has(FORWARDED_FOR_QUESTION) ? readForwardedFor() : undefined;
+  return renderProof(proofKey, query.get('challenge') ?? '', forwardedFor);
 }
 
 /** Whether the gateway answers this path itself. */

@@ -24,6 +24,7 @@ import {
   NOT_SIGNED,
   withoutReload,
 } from './pages/notice.ts';
+import { judgeAddress } from './probe.ts';
 import type { AppLink } from './upstream/app-link.ts';
 import type { Compression } from './upstream/compression.ts';
 import { forwardRequest, type Route } from './upstream/proxy.ts';
@@ -147,8 +148,8 @@ function refuseMalformed(visit: Visit, { access, rejectedConnections }: PassCont
  * Answers the address check of exposure/, which needs no key. Closes the connection after the answer: otherwise an
  * unauthenticated visitor could fill our buffers with answers that it does not read.
  */
-function answerProbe(visit: Visit, { proofKey }: PassContext): boolean {
-  const proof = readProof(visit.request, proofKey);
+function answerProbe(visit: Visit, { proofKey, addresses }: PassContext): boolean {
+  const proof = readProof(visit.request, proofKey, () => addresses && judgeAddress(visit.visitorAddress));
   if (proof === undefined) return false;
   sendText(visit, 200, proof, { connection: 'close' });
   return true;

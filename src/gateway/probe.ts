@@ -1,5 +1,6 @@
 // The probe proves that a public address leads to this exposure: it sends a challenge, and only this exposure has the
-// key to sign it. Sent by exposure/ before a URL is published, answered by passes.ts.
+// key to sign it. Sent by exposure/ before a URL is published, answered by passes.ts. With `trusted-proxy`, a second kind
+// of probe also finds out what the proxy does with a visitor's `X-Forwarded-For`.
 
 import { createHmac, randomBytes } from 'node:crypto';
 import { get as getHttp, type IncomingMessage, type RequestOptions } from 'node:http';
@@ -11,6 +12,9 @@ import { connectTls, ForeignPeerError } from './probe-tls.ts';
 
 /** Path of the probe on every exposure. */
 export const PROBE_PATH = '/__expose/probe';
+
+/** A field of the query: asks for a ForwardedForAnswer, too. */
+export const FORWARDED_FOR_QUESTION = 'forwarded-for';
 
 /** A proof has 64 characters. A much longer answer is some other page, and is not read to its end. */
 const MAX_ANSWER_BYTES = 4_096;
@@ -27,10 +31,42 @@ export type ProbeAnswer =
   | { kind: 'unproved'; detail: string }
   | { kind: 'silent'; detail: string };
 
-/** The keyed answer to a challenge (lower-case hex, 16 to 64 bytes), or undefined if it is not one. */
-export function renderProof(proofKey: Buffer, challenge: string): string | undefined {
+/**
+ * The visitor's address that a probe claims. No visitor has it: it is in the range for documentation (RFC 3849), and in the
+ * middle are the letters of "expose".
+ */
+const CLAIMED_ADDRESS = '2001:db8:6578:706f:7365::1';
+
+const FORWARDED_FOR = [
+  /** The proxy reports the address of the client, and drops what that claims. */
+  'reported',
+  /** The client's own claim was believed. */
+  'claimed',
+  /** There is no address. */
+  'absent',
+] as const;
+
+/** Whose address the gateway got for a probe. */
+export type ForwardedForAnswer = (typeof FORWARDED_FOR)[number];
+
+/** What to answer to a probe that asks for it; `address` is what the gateway has read. */
+export function judgeAddress(address: string | undefined): ForwardedForAnswer {
+  if (address === undefined) return 'absent';
+  return address === CLAIMED_ADDRESS ? 'claimed' : 'reported';
+}
+
+/**
+ * The keyed answer to a challenge (lower-case hex, 16 to 64 bytes), or undefined if it is not one. `forwardedFor`: a part of
+ * the answer that only this exposure can read.
+ */
+export function renderProof(
+  proofKey: Buffer,
+  challenge: string,
+  forwardedFor?: ForwardedForAnswer,
+): string | undefined {
   if (!CHALLENGE.test(challenge)) return undefined;
-  return createHmac('sha256', proofKey).update(`expose probe\n${challenge}`).digest('hex');
+  const text = ['expose probe', challenge, ...(forwardedFor === undefined ? [] : [forwardedFor])].join('\n');
+  return createHmac('sha256', proofKey).update(text).digest('hex');
 }
 
 /**
@@ -56,13 +92,39 @@ export async function probeHttp(
   }
 }
 
-async function openPage(url: string, signal: AbortSignal, certificate?: string): Promise<IncomingMessage> {
+/**
+ * Claims an address in `X-Forwarded-For`, and resolves with what became of it; undefined if the gateway, which must have
+ * `trusted-proxy`, did not answer. Parameters as for `probeHttp`. Never rejects.
+ */
+export async function probeForwardedFor(
+  url: string,
+  proofKey: Buffer,
+  signal: AbortSignal,
+  certificate?: string,
+): Promise<ForwardedForAnswer | undefined> {
+  const challenge = randomBytes(32).toString('hex');
+  const target = `${url}${PROBE_PATH}?challenge=${challenge}&${FORWARDED_FOR_QUESTION}`;
+  try {
+    const claim = { 'X-Forwarded-For': CLAIMED_ADDRESS };
+    const body = await readStart(await openPage(target, signal, certificate, claim));
+    return FORWARDED_FOR.find(answer => isProof(body, renderProof(proofKey, challenge, answer)));
+  } catch {
+    return undefined;
+  }
+}
+
+async function openPage(
+  url: string,
+  signal: AbortSignal,
+  certificate?: string,
+  headers: Record<string, string> = {},
+): Promise<IncomingMessage> {
   const get = url.startsWith('https:') ? getHttps : getHttp;
   const socket = certificate === undefined ? undefined : await connectTls(url, certificate, signal);
   // No agent: a kept-alive connection could still lead to an earlier target of the address.
   const options: RequestOptions = socket
-    ? { createConnection: () => socket, signal }
-    : { agent: false, signal };
+    ? { createConnection: () => socket, headers, signal }
+    : { agent: false, headers, signal };
   return new Promise((resolve, reject) => {
     get(url, options, resolve).once('error', reject);
   });

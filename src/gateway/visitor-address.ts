@@ -70,14 +70,21 @@ function splitBytes(word: string): [high: number, low: number] {
   return [value >> 8, value & 255];
 }
 
+/** A warning for requests without the field. */
+export const NO_FORWARDED_FOR =
+  '`trusted-proxy` is true, and a request came without X-Forwarded-For: either the proxy does not set it, or the request went around the proxy; see docs/security.md#the-visitors-address';
+
 /** Reads the address of each visitor. Reports once what is wrong with the proxy's field. */
 export class VisitorAddresses {
   readonly #logger: Logger;
+  readonly #onWarning: (message: string) => void;
   #isUnreadableReported = false;
   #isAbsenceReported = false;
 
-  constructor(logger: Logger) {
+  /** `onWarning` gets fixed sentences; what quotes a request goes to the log only. */
+  constructor(logger: Logger, onWarning: (message: string) => void) {
     this.#logger = logger;
+    this.#onWarning = onWarning;
   }
 
   /** Undefined if the proxy reports none. */
@@ -101,8 +108,6 @@ export class VisitorAddresses {
   #reportAbsence(): void {
     if (this.#isAbsenceReported) return;
     this.#isAbsenceReported = true;
-    this.#logger.warn(
-      '`trusted-proxy` is true, and a request came without X-Forwarded-For: either the proxy does not set it, or the request went around the proxy; see docs/security.md#the-visitors-address',
-    );
+    this.#onWarning(NO_FORWARDED_FOR);
   }
 }

@@ -1,0 +1,131 @@
+// With `trusted-proxy`: what an exposure finds out about the proxy in front, over a bore server and a proxy on this machine.
+
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingHttpHeaders, request as sendRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { Exposure } from '../../src/exposure/exposure.ts';
+import { createLogger } from '../../src/shared/log.ts';
+import { startBoreServer } from '../../src/tunnel/server/server.ts';
+import { OPEN_GATEWAY } from '../support/open-gateway.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+/** Where bore listens for visitors, so that only the proxy leads there. */
+const INNER = '127.0.14.10';
+const VISITOR = '203.0.113.7';
+
+/** What the proxy makes of a visitor's headers. */
+type Rule = (headers: IncomingHttpHeaders) => IncomingHttpHeaders;
+const SET: Rule = headers => ({ ...headers, 'x-forwarded-for': VISITOR });
+const APPEND: Rule = headers => ({
+  ...headers,
+  'x-forwarded-for': `${headers['x-forwarded-for']}, ${VISITOR}`,
+});
+const PASS_ON: Rule = headers => headers;
+const REMOVE: Rule = ({ 'x-forwarded-for': _, ...headers }) => headers;
+
+/** A proxy that passes each request on to `target()`. */
+async function startProxy(rule: Rule, target: () => { host: string; port: number }): Promise<string> {
+  const proxy = createServer((request, response) => {
+    const { method = 'GET', url = '/', headers } = request;
+    const options = { ...target(), method, path: url, headers: rule(headers), agent: false };
+    const onward = sendRequest(options, answer => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    onward.on('error', () => response.writeHead(502).end());
+    request.pipe(onward);
+  });
+  await once(proxy.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => {
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+  return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+}
+
+/** `bindTunnels`: where bore listens for visitors. */
+async function open(rule: Rule, { bindTunnels = INNER, trustedProxy = true } = {}) {
+  const server = await startBoreServer({ bindTunnels });
+  const folder = mkdtempSync(join(tmpdir(), 'proxy-check-'));
+  writeFileSync(join(folder, 'index.html'), 'hello');
+  const log: string[] = [];
+  let port = 0;
+  const publicUrl = await startProxy(rule, () => ({ host: bindTunnels, port }));
+  const exposure = new Exposure({
+    config: {
+      protocol: 'http',
+      spec: { mode: 'web', path: folder, spa: false, crossOriginIsolation: false },
+      env: {},
+      baseEnvironment: {},
+      startupTimeoutMs: 20_000,
+      gateway: { ...OPEN_GATEWAY, trustedProxy },
+      tunnel: {
+        servers: [{ address: { host: '127.0.0.1', port: server.controlPort } }],
+        identity: 'a preview',
+        remotePort: { kind: 'random' },
+        publicUrl,
+      },
+    },
+    folder: join(folder, 'session'),
+    logger: createLogger({ level: 'debug', write: line => log.push(line) }),
+    onChild: () => {},
+  });
+  exposure.subscribe(({ tunnel }) => {
+    if (tunnel.status === 'Connected') port = tunnel.port;
+  });
+  onTestFinished(async () => {
+    await exposure.stop();
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  await exposure.start();
+  const isChecked = () =>
+    [/the visitor's address at/, /bore's own address/].every(wanted => log.some(line => wanted.test(line)));
+  if (trustedProxy) await waitUntil(isChecked, 'the proxy is checked');
+  return { exposure, log, publicUrl, direct: () => `http://${bindTunnels}:${port}` };
+}
+
+describe('a proxy that is trusted', () => {
+  it.each([
+    ['sets the visitor’s address', SET],
+    ['appends the visitor’s address', APPEND],
+  ])('causes no warning if it %s, and is the only way in', async (_, rule) => {
+    const { exposure } = await open(rule);
+    expect(exposure.state).toMatchObject({ address: { kind: 'verified' }, warnings: [] });
+  });
+
+  it('causes a warning if it passes on what visitors claim', async () => {
+    const { exposure, publicUrl } = await open(PASS_ON);
+    expect(exposure.state.warnings).toEqual([
+      expect.stringContaining(`the proxy at ${publicUrl} passes on the X-Forwarded-For of visitors`),
+    ]);
+  });
+
+  it('causes one warning if it does not report the visitor’s address, also when visitors come', async () => {
+    const { exposure, log, publicUrl } = await open(REMOVE);
+    for (let visit = 0; visit < 3; visit += 1) expect((await fetch(publicUrl)).status).toBe(200);
+    expect(exposure.state.warnings).toEqual([expect.stringContaining('came without X-Forwarded-For')]);
+    expect(log.filter(line => line.includes('without X-Forwarded-For'))).toHaveLength(1);
+  });
+
+  it('causes a warning if visitors can go around it', async () => {
+    const { exposure, direct } = await open(SET, { bindTunnels: '127.0.0.1' });
+    expect(exposure.state.warnings).toEqual([
+      expect.stringMatching(
+        /visitors can go around the proxy: this preview also answers at .*--bind-tunnels/,
+      ),
+    ]);
+    expect(exposure.state.warnings[0]).toContain(`answers at ${direct()},`);
+  });
+
+  it('is not asked about addresses if it is not trusted', async () => {
+    const { exposure, log, publicUrl } = await open(PASS_ON, { trustedProxy: false });
+    expect((await fetch(publicUrl)).status).toBe(200);
+    expect(exposure.state.warnings).toEqual([]);
+    expect(log.filter(line => /address at|own address/.test(line))).toEqual([]);
+  });
+});
