@@ -43,13 +43,11 @@ function skip({ name, title }: Check, reason: string, isBlocking: boolean): Done
 }
 
 async function runCheck(check: Check, subject: Subject): Promise<Finding[] | Skip> {
-  const limit = AbortSignal.timeout(check.deadlineMs);
+  const limit = AbortSignal.any([subject.question.signal, AbortSignal.timeout(check.deadlineMs)]);
   try {
     return await raceSignal(check.run(subject, limit), limit);
   } catch (error) {
-    const reason = isTimeout(error)
-      ? `not finished within ${check.deadlineMs / 1_000} s`
-      : sanitise(describeError(error));
+    const reason = isTimeout(error) ? 'it took too long' : sanitise(describeError(error));
     return [{ ...warning(`could not be checked: ${reason}`), blocks: true }];
   }
 }

@@ -1,26 +1,34 @@
 // What is wrong if a visit to a public address does not arrive in our tunnel. Used by the checks public-port, https and
 // proxy.
 
+import { isIP } from 'node:net';
 import { renderAddress } from '../tunnel/address.ts';
 import { quote } from '../tunnel/failure.ts';
 import { isNear } from './addresses.ts';
-import { type Finding, fault } from './check.ts';
+import { type Finding, fault, warning } from './check.ts';
 import type { Reached } from './reach.ts';
 import type { Subject } from './subject.ts';
 import { NoVisit, portOf, type Target, type Visit } from './visit.ts';
 
-/** Other addresses of the name lead elsewhere: a fault for each, if one leads here. */
+/** Other addresses of the name do not lead to the tunnel, and one does. */
 export function explainOthers(reached: readonly Reached[]): Finding[] {
-  if (!reached.some(({ isOurs }) => isOurs)) return [];
-  return reached
-    .filter(one => !one.isOurs && !cannotTry(one))
-    .map(({ target, answer }) => {
-      const where = renderAddress({ host: target.address, port: portOf(target) });
-      const said = answer instanceof NoVisit ? answer.message : `the answer was ${answer.status}`;
-      return fault(
-        `${where}, another address of ${target.url.hostname}, does not lead to the tunnel (${said}): visitors may be sent there. Several machines behind one name do not work; give each its own name, or remove the record`,
-      );
-    });
+  const ours = reached.find(({ isOurs }) => isOurs);
+  if (ours === undefined) return [];
+  return reached.filter(one => !one.isOurs && !cannotTry(one)).map(one => explainOther(one, ours.target));
+}
+
+function explainOther({ target, answer }: Reached, ours: Target): Finding {
+  const where = renderAddress({ host: target.address, port: portOf(target) });
+  const said = answer instanceof NoVisit ? answer.message : `the answer was ${answer.status}`;
+  const what = `${where}, another address of ${target.url.hostname}, does not lead to the tunnel (${said})`;
+  // bore listens on IPv4 alone unless it is told otherwise, and browsers then take the other address at once.
+  if (answer instanceof NoVisit && answer.kind === 'refused' && isIP(target.address) !== isIP(ours.address))
+    return warning(
+      `${what}: programs that try one address alone fail there; let bore and the proxy listen on it, or remove the record`,
+    );
+  return fault(
+    `${what}: visitors may be sent there. Several machines behind one name do not work; give each its own name, or remove the record`,
+  );
 }
 
 /** Without IPv6 here, nothing can be said about an IPv6 address. */

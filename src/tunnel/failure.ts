@@ -90,6 +90,11 @@ export function hintAtFirewall(server: ServerAddress): string {
   return `is the bore server running, and does a firewall let connections to port ${server.port} out?`;
 }
 
+/** Where to find out more: docs/doctor.md. */
+export function hintAtDoctor(server: ServerAddress): string {
+  return `\`npx expose-action doctor --server ${renderAddress(server)}\` checks the way there`;
+}
+
 /** The `Error` frame that answered our `Hello(port)`; `hasSecret`: we sent a proof before it. */
 export function explainErrorFrame(
   server: ServerAddress,

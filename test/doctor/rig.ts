@@ -69,7 +69,7 @@ export async function examineServer(
 }
 
 /** Whether docs/troubleshooting.md has a row for the message. */
-function isExplained(message: string): boolean {
+export function isExplained(message: string): boolean {
   return EXPLAINED.some(pieces => pieces.every(piece => message.includes(piece)));
 }
 

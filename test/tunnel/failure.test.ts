@@ -111,7 +111,7 @@ describe('a start with a server that cannot be reached', () => {
     const server = { host: closed.host, port: closed.controlPort };
     const { message, states, log } = await failToOpen({ server, signal: AbortSignal.timeout(2_500) });
     expect(message).toMatch(
-      /could not reach 127\.0\.0\.1:\d+: connect ECONNREFUSED .*; is the bore server running/,
+      /could not reach 127\.0\.0\.1:\d+: connect ECONNREFUSED .*; is the bore server running.* out\? `npx expose-action doctor --server 127\.0\.0\.1:\d+` checks the way there$/,
     );
     expect(states.at(-1)).toEqual({ status: 'Disconnected' });
     expect(log.filter(line => line.startsWith('warn'))).toEqual([expect.stringContaining('firewall')]);

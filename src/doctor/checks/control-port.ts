@@ -9,8 +9,8 @@ import { isAboutPort } from '../own-tunnel.ts';
 import type { Subject } from '../subject.ts';
 import { NoVisit, openTcp, openTls, portOf, type Target } from '../visit.ts';
 
-/** Further addresses of the name that are tried. */
-const MAX_OTHERS = 3;
+/** Addresses of the name that are tried. */
+const MAX_ADDRESSES = 4;
 const IDENTIFY_MS = 1_500;
 
 export const controlPort: Check = {
@@ -96,10 +96,13 @@ async function sayTls(target: Target, limit: AbortSignal): Promise<boolean> {
   }
 }
 
-/** Runners take any of the addresses. */
+/** Runners take any of the addresses, and the tunnel has shown only that one of them answers. */
 async function tryOthers(subject: Subject, signal: AbortSignal): Promise<Finding[]> {
-  const others = (await listTargets(subject)).slice(1, 1 + MAX_OTHERS);
-  const found = await Promise.all(others.map(target => tryOther(subject, target, signal)));
+  const targets = await listTargets(subject);
+  if (targets.length < 2) return [];
+  const found = await Promise.all(
+    targets.slice(0, MAX_ADDRESSES).map(target => tryOther(subject, target, signal)),
+  );
   return found.flat();
 }
 

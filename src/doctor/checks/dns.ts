@@ -2,7 +2,7 @@
 
 import { resolve4 } from 'node:dns/promises';
 import { raceSignal } from '../../shared/abort.ts';
-import { hasCode } from '../../shared/errors.ts';
+import { describeError, hasCode } from '../../shared/errors.ts';
 import { stripBrackets } from '../../shared/public-url.ts';
 import { explainDial } from '../../tunnel/failure.ts';
 import { isPublicName, kindOf } from '../addresses.ts';
@@ -22,7 +22,9 @@ export const dns: Check = {
     const server = await judge(subject, host, signal, error => explainServer(subject, error, signal));
     const publicHost = stripBrackets(subject.publicUrl().hostname);
     if (publicHost === host) return server;
-    const visitors = await judge(subject, publicHost, signal, async () => [explainPublicName(subject)]);
+    const visitors = await judge(subject, publicHost, signal, async error => [
+      explainPublicName(subject, error),
+    ]);
     return [...server, ...visitors];
   },
 };
@@ -65,6 +67,8 @@ function judgeAddresses(host: string, addresses: readonly string[]): Finding[] {
 async function explainServer(subject: Subject, error: unknown, signal: AbortSignal): Promise<Finding[]> {
   const { server } = subject.question;
   const { message } = explainDial(server, error);
+  if (hasCode(error, 'EAI_AGAIN'))
+    return [fault(`${message}: no DNS server answered; check the network of this machine`)];
   if (!hasCode(error, 'ENOTFOUND')) return [fault(message)];
   // getaddrinfo says the same of a name without addresses as of one that does not exist.
   const hasOther = await raceSignal(resolve4(server.host), signal).catch(reason =>
@@ -76,7 +80,11 @@ async function explainServer(subject: Subject, error: unknown, signal: AbortSign
   ];
 }
 
-function explainPublicName(subject: Subject): Finding {
+function explainPublicName(subject: Subject, error: unknown): Finding {
+  if (!hasCode(error, 'ENOTFOUND', 'ENODATA'))
+    return fault(
+      `${subject.publicUrl().hostname}, which visitors use, was not found: ${describeError(error)}`,
+    );
   const { hostname } = subject.publicUrl();
   const zone = hostname.slice(hostname.indexOf('.') + 1);
   const isWildcard = hostname !== subject.publicUrl(1).hostname;

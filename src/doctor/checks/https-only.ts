@@ -20,7 +20,7 @@ export const httpsOnly: Check = {
   async run(subject, signal) {
     const { server, secret, publicUrl } = subject.question;
     const forced = listHttpsWarnings({ servers: [{ address: server, secret }], publicUrl });
-    if (forced.length > 0) return forced.map(fault);
+    if (forced.length > 0) return forced.map(message => ({ ...fault(message), blocks: false }));
     const host = stripBrackets(subject.publicUrl().hostname);
     if (isIP(host) !== 0) return [ok('browsers open them: an address has no https-only rule')];
     const found = await Promise.all(listSites(host).map(site => askSite(subject, site, host, signal)));

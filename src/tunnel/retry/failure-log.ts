@@ -4,7 +4,7 @@
 import { describeError, TunnelError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import { renderAddress, type ServerAddress } from '../address.ts';
-import { hintAtFirewall, type TunnelFailure } from '../failure.ts';
+import { hintAtDoctor, hintAtFirewall, type TunnelFailure } from '../failure.ts';
 import { ATTEMPTS_BEFORE_HINT } from '../timings.ts';
 
 /** The number of sessions in a row that ended at once after which a warning is logged. */
@@ -37,7 +37,7 @@ export class FailureLog {
     const name = renderAddress(server);
     const count = this.#counts.get(name) ?? 1;
     const isPuzzling = failure.kind === 'transient' && count >= ATTEMPTS_BEFORE_HINT;
-    const reason = `${describeError(failure)}${isPuzzling ? `; ${hintAtFirewall(server)}` : ''}`;
+    const reason = `${describeError(failure)}${isPuzzling ? `; ${hintAtFirewall(server)} ${hintAtDoctor(server)}` : ''}`;
     this.#last.set(name, new TunnelError(reason, { cause: failure, retryable: failure.retryable }));
     if (isStart && count === ATTEMPTS_BEFORE_HINT) this.#logger.warn(reason);
     else this.#logger.debug(`attempt ${count} failed: ${reason}`);

@@ -1,0 +1,284 @@
+// What `expose doctor` says where names, firewalls, routers and versions of bore matter: the command on one machine, the
+// server on another one, with a DNS server between them.
+
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
+import {
+  type Finished,
+  type Machine,
+  type Machines,
+  type MachinesOptions,
+  startMachines,
+} from '../support/machines.ts';
+import { describeWithReal, type RealPart, requirePart } from '../support/real-parts.ts';
+import { TestCa } from '../support/test-ca.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { isExplained } from './rig.ts';
+
+const SECRET = 'a secret of these tests';
+const HOST = 'bore.example.com';
+const RANGE = ['--min-port', '20000', '--max-port', '29999'];
+
+interface Said {
+  code: number | null;
+  faults: string[];
+  warnings: string[];
+}
+
+interface Json {
+  servers: { checks: { findings: { status: string; message: string }[] }[] }[];
+}
+
+/** Runs the command on a machine, as a user does. */
+function run(machine: Machine, flags: readonly string[], environment = {}): Promise<Finished> {
+  const command = [
+    '--disable-warning=ExperimentalWarning',
+    'src/cli.ts',
+    'doctor',
+    '--port-range',
+    '20000-29999',
+  ];
+  const server = flags.includes('--server') ? [] : ['--server', HOST];
+  const env = { ...process.env, BORE_SECRET: SECRET, ...environment };
+  return machine.finish(process.execPath, [...command, ...server, ...flags], { env });
+}
+
+/** What it finds. Every message must be in docs/troubleshooting.md. */
+async function examine(machine: Machine, flags: readonly string[] = [], environment = {}): Promise<Said> {
+  const { code, stdout, stderr } = await run(machine, [...flags, '--json'], environment);
+  expect(stderr).toBe('');
+  const { servers }: Json = JSON.parse(stdout);
+  const findings = servers.flatMap(({ checks }) => checks.flatMap(check => check.findings));
+  const list = (status: string) => findings.flatMap(one => (one.status === status ? one.message : []));
+  const said = { code, faults: list('fault'), warnings: list('warning') };
+  for (const message of [...said.faults, ...said.warnings]) expect(isExplained(message), message).toBe(true);
+  return said;
+}
+
+async function startBore(
+  machine: Machine,
+  part: RealPart = 'bore',
+  flags: readonly string[] = RANGE,
+): Promise<void> {
+  const child = machine.run(requirePart(part), ['server', ...flags], {
+    env: { ...process.env, BORE_SECRET: SECRET },
+    stdio: 'ignore',
+  });
+  await waitUntil(async () => {
+    const { code } = await machine.finish('bash', ['-c', '</dev/tcp/127.0.0.1/7835']);
+    if (child.exitCode !== null) throw new Error(`bore exited with ${child.exitCode}`);
+    return code === 0;
+  }, `${part} listens`);
+}
+
+async function start<Name extends string>(options: MachinesOptions<Name>) {
+  const rig = await startMachines(options);
+  onTestFinished(() => rig.stop());
+  return rig;
+}
+
+describeWithReal(['machines', 'bore'], 'expose doctor, on another machine than the server,', () => {
+  let rig: Machines<'server' | 'other' | 'laptop'>;
+  beforeAll(async () => {
+    rig = await startMachines({ names: ['server', 'other', 'laptop'] });
+    await Promise.all([startBore(rig.machines.server), startBore(rig.machines.other)]);
+  });
+  afterAll(() => rig.stop());
+  beforeEach(async () => {
+    await rig.setRecord(HOST, [rig.machines.server.ipv4]);
+    onTestFinished(() => rig.machines.server.firewall(''));
+  });
+
+  it('finds nothing wrong with a good server, and exits with 0', async () => {
+    const { code, stdout, stderr } = await run(rig.machines.laptop, []);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^bore\.example\.com:7835\n(?: {2}[✓-] .*\n)+\nno faults\n$/);
+    expect(stdout).toContain('  ✓ Public port   a visit to http://bore.example.com:2');
+    expect(stdout).not.toContain(SECRET);
+  });
+
+  it('names a name that does not exist', async () => {
+    await rig.setRecord(HOST, []);
+    const { code, faults } = await examine(rig.machines.laptop);
+    expect(faults).toEqual([
+      expect.stringMatching(/^there is no host bore\.example\.com .*: check `server` for a typo$/),
+    ]);
+    expect(code).toBe(1);
+  });
+
+  it('names a name that exists and has no address', async () => {
+    await rig.setRecord(HOST, ['TXT "v=spf1 -all"']);
+    const { faults } = await examine(rig.machines.laptop);
+    expect(faults).toEqual([expect.stringContaining('the name bore.example.com exists, but has no address')]);
+  });
+
+  it('names a wildcard record that is missing', async () => {
+    await rig.setRecord('preview.example.com', [rig.machines.server.ipv4]);
+    const { faults } = await examine(rig.machines.laptop, [
+      '--public-url',
+      'https://{port}.preview.example.com',
+    ]);
+    expect(faults).toEqual([
+      expect.stringContaining(
+        'there is no host 20000.preview.example.com, which visitors use: add the wildcard record *.preview.example.com',
+      ),
+    ]);
+  });
+
+  it.each([
+    [
+      'drops what comes to the control port',
+      'tcp dport 7835 drop',
+      /^could not reach bore\.example\.com:7835: no answer within 3 s: is the bore server running, and does a firewall/,
+    ],
+    [
+      'drops what comes to the public ports',
+      'tcp dport 20000-29999 drop',
+      /did not answer from here \(no answer in time\): a firewall drops what comes to the public ports \(20000-29999\)/,
+    ],
+    [
+      'rejects what comes to the public ports',
+      'tcp dport 20000-29999 reject with tcp reset',
+      /refuses connections .*a firewall rejects what comes to the public ports \(20000-29999\)/,
+    ],
+  ])('names a firewall that %s', async (_, rules, message) => {
+    await rig.machines.server.firewall(rules);
+    const { code, faults } = await examine(rig.machines.laptop);
+    expect(faults).toEqual([expect.stringMatching(message)]);
+    expect(code).toBe(1);
+  });
+
+  it('names the other machine behind the same name', async () => {
+    await rig.setRecord(HOST, [rig.machines.server.ipv4, rig.machines.other.ipv4]);
+    const { faults } = await examine(rig.machines.laptop);
+    expect(faults).toEqual([
+      expect.stringMatching(
+        /another address of bore\.example\.com, does not lead to the tunnel .*Several machines behind one name do not work/,
+      ),
+    ]);
+  });
+
+  it('names a public name that leads to another machine', async () => {
+    await rig.setRecord('preview.example.com', [rig.machines.other.ipv4]);
+    const { faults } = await examine(rig.machines.laptop, [
+      '--public-url',
+      'http://preview.example.com:{port}',
+    ]);
+    expect(faults).toEqual([
+      expect.stringMatching(/refuses connections .* or preview\.example\.com leads to another machine$/),
+    ]);
+  });
+
+  it('warns of an IPv6 address on which bore does not listen', async () => {
+    await rig.setRecord(HOST, [rig.machines.server.ipv4, rig.machines.server.ipv6 ?? '']);
+    const { code, faults, warnings } = await examine(rig.machines.laptop);
+    expect({ code, faults }).toEqual({ code: 0, faults: [] });
+    expect(warnings).toEqual([
+      expect.stringContaining('[2001:db8:113::1]:7835, another address of bore.example.com, does not answer'),
+      expect.stringMatching(
+        /^\[2001:db8:113::1\]:2\d{4}, another address of bore\.example\.com, does not lead to the tunnel/,
+      ),
+    ]);
+  });
+
+  it('warns of a private address behind a public name', async () => {
+    await rig.machines.server.finish('ip', ['addr', 'add', '10.0.0.7/24', 'dev', 'eth0']);
+    await rig.machines.laptop.finish('ip', ['addr', 'add', '10.0.0.8/24', 'dev', 'eth0']);
+    await rig.setRecord(HOST, ['10.0.0.7']);
+    const { faults, warnings } = await examine(rig.machines.laptop);
+    expect(faults).toEqual([]);
+    expect(warnings).toEqual([
+      expect.stringContaining('bore.example.com leads to 10.0.0.7, a private address'),
+    ]);
+  });
+});
+
+describeWithReal(['machines', 'bore'], 'expose doctor, behind the same router as the server,', () => {
+  it('warns that the public address cannot be reached from there, and finds nothing wrong from outside', async () => {
+    const { machines, routerAddress, setRecord } = await start({
+      names: ['server', 'laptop', 'visitor'],
+      home: { names: ['server', 'laptop'], forward: { to: 'server', ports: '7835, 20000-29999' } },
+    });
+    await startBore(machines.server);
+    await setRecord(HOST, [routerAddress]);
+    const inside = await examine(machines.laptop, [
+      '--server',
+      machines.server.ipv4,
+      '--public-url',
+      `http://${HOST}:{port}`,
+    ]);
+    expect({ code: inside.code, faults: inside.faults }).toEqual({ code: 0, faults: [] });
+    expect(inside.warnings).toEqual([
+      expect.stringMatching(
+        /did not answer from here .*no hairpin NAT.*run the doctor from another network, too$/,
+      ),
+    ]);
+    const outside = await examine(machines.visitor);
+    expect([outside.code, outside.faults, outside.warnings]).toEqual([0, [], []]);
+  });
+});
+
+describeWithReal(['machines', 'bore-0.5'], 'expose doctor, on a server with bore 0.5,', () => {
+  it('names the version', async () => {
+    const { machines, setRecord } = await start({ names: ['server', 'laptop'] });
+    await startBore(machines.server, 'bore-0.5');
+    await setRecord(HOST, [machines.server.ipv4]);
+    const { faults } = await examine(machines.laptop);
+    expect(faults).toEqual([
+      expect.stringContaining('as bore 0.5 does, so some clients get none: install bore 0.6.0'),
+    ]);
+  });
+});
+
+describeWithReal(
+  ['machines', 'bore', 'nginx'],
+  'expose doctor, on a name whose domain has a web site,',
+  () => {
+    it('warns if the site asks for https on all names of the domain', async () => {
+      const { machines, setRecord } = await start({ names: ['server', 'site', 'laptop'] });
+      const ca = new TestCa();
+      onTestFinished(() => ca.remove());
+      await startBore(machines.server);
+      await setRecord(HOST, [machines.server.ipv4]);
+      await setRecord('example.com', [machines.site.ipv4]);
+      await startSite(machines.site, ca, 'max-age=31536000; includeSubDomains');
+      const trust = { NODE_EXTRA_CA_CERTS: ca.file };
+      const { code, warnings } = await examine(machines.laptop, [], trust);
+      expect(warnings).toEqual([
+        expect.stringContaining('https://example.com sends Strict-Transport-Security with includeSubDomains'),
+      ]);
+      expect(code).toBe(0);
+      // Browsers ignore the field if they do not trust the certificate (RFC 6797, 8.1).
+      expect((await examine(machines.laptop)).warnings).toEqual([]);
+    });
+  },
+);
+
+async function startSite(machine: Machine, ca: TestCa, rule: string): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'doctor-site-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const { cert, key } = ca.issue(['DNS:example.com']);
+  writeFileSync(join(folder, 'cert.pem'), cert);
+  writeFileSync(join(folder, 'key.pem'), key);
+  writeFileSync(
+    join(folder, 'nginx.conf'),
+    `daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log; events {}
+     http { access_log off; server { listen 443 ssl; ssl_certificate cert.pem; ssl_certificate_key key.pem;
+       add_header Strict-Transport-Security "${rule}" always; return 200 hello; } }`,
+  );
+  const child = machine.run(requirePart('nginx'), ['-p', folder, '-c', join(folder, 'nginx.conf')], {
+    stdio: 'ignore',
+  });
+  child.once('error', () => {});
+  await waitUntil(
+    async () => (await machine.finish('bash', ['-c', '</dev/tcp/127.0.0.1/443'])).code === 0,
+    'nginx listens',
+  );
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  });
+}
