@@ -16,9 +16,14 @@ export interface ProxyUnderTest {
   /** The first three numbers of the loopback addresses that only this test file uses, as 127.0.8. */
   network: string;
   start: StartProxy;
+  /** Caddy has none. */
+  hasRateLimits?: boolean;
 }
 
-export function describeProxy(name: string, { part, network, start }: ProxyUnderTest): void {
+export function describeProxy(
+  name: string,
+  { part, network, start, hasRateLimits = true }: ProxyUnderTest,
+): void {
   // `tun-rig` stands for root: previews get a hosts file of their own, and the proxy the ports 443 and 80.
   describeWithReal(['bore', 'tun-rig', part], `${name} in front of previews`, () => {
     let world: World;
@@ -40,6 +45,6 @@ export function describeProxy(name: string, { part, network, start }: ProxyUnder
     defineForwarding(read);
     defineRefusals(read);
     defineChanges(read);
-    defineLimits(read, () => slowHead);
+    defineLimits(read, () => slowHead, hasRateLimits);
   });
 }

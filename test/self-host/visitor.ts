@@ -115,8 +115,8 @@ export async function askHttp2(session: ClientHttp2Session, question: Question):
   const fields = { ':authority': host, ':path': path, ':method': method, ...headers };
   const stream = session.request(fields, { endStream: body === undefined });
   if (body !== undefined) stream.end(body);
-  const [response] = await once(stream, 'response');
-  const received = await readAll(stream);
+  // A short answer is over in the same packet: it has to be read while the head is awaited.
+  const [[response], received] = await Promise.all([once(stream, 'response'), readAll(stream)]);
   return { status: response[constants.HTTP2_HEADER_STATUS], headers: response, body: received };
 }
 

@@ -16,6 +16,11 @@ const FORGERIES: [string, Record<string, string | string[]>][] = [
   ['named as a field of the connection', { 'X-Forwarded-For': FORGED, Connection: 'close, X-Forwarded-For' }],
 ];
 
+const WEBSOCKET = {
+  ...{ connection: 'Upgrade', upgrade: 'websocket' },
+  ...{ 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' },
+};
+
 export function defineForwarding(read: () => World): void {
   it.each(FORGERIES)(
     "sends the visitor's own address instead of one that is forged %s",
@@ -37,7 +42,7 @@ export function defineForwarding(read: () => World): void {
       headers: { 'x-forwarded-for': FORGED, forwarded: `for=${FORGED}` },
     });
     session.close();
-    const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'x-forwarded-for': FORGED };
+    const upgrade = { ...WEBSOCKET, 'x-forwarded-for': FORGED };
     await first.visitor.ask({ name: raw.name, headers: upgrade });
     const wanted = [first.visitor.options.from, first.visitor.options.from];
     if (place.ipv6 !== undefined) {

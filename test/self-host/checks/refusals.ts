@@ -105,7 +105,9 @@ export function defineRefusals(read: () => World): void {
       'GET / HTTP/1.1\r\n\r\n',
       'GET / HTTP/1.1\r\nHost:\r\n\r\n',
     ])
-      expect(await first.visitor.send(first.name, head)).toMatch(/^(?:HTTP\/1\.[01] 4\d\d|$)/);
+      expect(await first.visitor.send(first.name, head, text => text.includes('\r\n\r\n'))).toMatch(
+        /^(?:HTTP\/1\.[01] 4\d\d|$)/,
+      );
     expect([countForbidden(), first.app.requests.length]).toEqual([0, 0]);
   });
 
@@ -183,7 +185,7 @@ export function defineRefusals(read: () => World): void {
     expect(answers).not.toMatch(/^HTTP\/1\.1 101/m);
     const paths = app.requests.map(({ url }) => url);
     // As two requests of one connection they are read by both alike; never as three, or as the hidden one alone.
-    if (paths.includes('/smuggled')) expect(answers.match(/^HTTP\/1\.1 200/gm)?.length).toBe(paths.length);
+    if (paths.includes('/smuggled')) expect(answers.match(/HTTP\/1\.1 200/g)?.length).toBe(paths.length);
     else expect(paths.filter(path => path !== '/outer' && path !== '/end')).toEqual([]);
   });
 

@@ -1,0 +1,62 @@
+// self-host/caddy in front of previews: the suite for every proxy.
+
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { requirePart } from '../support/real-parts.ts';
+import { accepts } from '../support/tunnel-rig.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { describeProxy } from './proxy-suite.ts';
+import type { ProxyPlace, RunningProxy } from './proxy-world.ts';
+
+const run = promisify(execFile);
+
+describeProxy('Caddy', { part: 'caddy', network: '127.0.28', start: startCaddy, hasRateLimits: false });
+
+async function startCaddy(place: ProxyPlace): Promise<RunningProxy> {
+  const { folder } = place;
+  cpSync('self-host/caddy', folder, { recursive: true });
+  const tls = join(folder, 'certificate/files.caddy');
+  writeFileSync(
+    tls,
+    readFileSync(tls, 'utf8')
+      .replace('/etc/caddy/certificate/fullchain.pem', place.certificate)
+      .replace('/etc/caddy/certificate/privkey.pem', place.key),
+  );
+  const caddy = requirePart('caddy');
+  const { stdout } = await run(caddy, ['adapt', '--validate', '--config', join(folder, 'Caddyfile')]);
+  const file = join(folder, 'caddy.json');
+  writeFileSync(file, fit(stdout, place));
+  const env = { ...process.env, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
+  const child = spawn(caddy, ['run', '--config', file], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let log = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', chunk => {
+      log += chunk;
+    });
+  const stop = async () => {
+    const exited = once(child, 'exit');
+    child.kill('SIGTERM');
+    await exited;
+  };
+  try {
+    await waitUntil(() => accepts(place.host, place.httpsPort), 'Caddy listens');
+  } catch (error) {
+    await stop();
+    throw new Error(`Caddy does not listen; it said:\n${log}`, { cause: error });
+  }
+  return { readLog: () => log, stop };
+}
+
+/** Changes Caddy's own form of the file: there each address is a text of its own. */
+function fit(json: string, { folder, host, httpsPort, httpPort, ipv6, tunnels }: ProxyPlace): string {
+  const listen = (port: number, port6: number | undefined) =>
+    [`${host}:${port}`, ...(port6 === undefined ? [] : [`[::1]:${port6}`])].map(one => `"${one}"`).join();
+  return json
+    .replaceAll('":443"', listen(httpsPort, ipv6?.httpsPort))
+    .replaceAll('":80"', listen(httpPort, ipv6?.httpPort))
+    .replaceAll('localhost:2019', `unix/${folder}/admin.sock`)
+    .replaceAll('127.0.0.2', tunnels);
+}

@@ -1,0 +1,54 @@
+// self-host/haproxy in front of previews: the suite for every proxy.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { requirePart } from '../support/real-parts.ts';
+import { accepts } from '../support/tunnel-rig.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { describeProxy } from './proxy-suite.ts';
+import type { ProxyPlace, RunningProxy } from './proxy-world.ts';
+
+describeProxy('HAProxy', { part: 'haproxy', network: '127.0.9', start: startHaproxy });
+
+/** As Debian's unit starts it, with a master process, but logging to its output. */
+async function startHaproxy(place: ProxyPlace): Promise<RunningProxy> {
+  const { folder } = place;
+  const file = join(folder, 'haproxy.cfg');
+  writeFileSync(
+    join(folder, 'preview.example.com.pem'),
+    readFileSync(place.certificate, 'utf8') + readFileSync(place.key, 'utf8'),
+  );
+  writeFileSync(file, fit(readFileSync('self-host/haproxy/haproxy.cfg', 'utf8'), place));
+  const child = spawn(requirePart('haproxy'), ['-W', '-f', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let log = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', chunk => {
+      log += chunk;
+    });
+  const stop = async () => {
+    const exited = once(child, 'exit');
+    child.kill('SIGTERM');
+    await exited;
+  };
+  try {
+    await waitUntil(() => accepts(place.host, place.httpsPort), 'HAProxy listens');
+  } catch (error) {
+    await stop();
+    throw new Error(`HAProxy does not listen; it said:\n${log}`, { cause: error });
+  }
+  return { readLog: () => log, stop };
+}
+
+function fit(text: string, place: ProxyPlace): string {
+  const { folder, host, httpsPort, httpPort, ipv6, tunnels } = place;
+  return text
+    .replace('log /dev/log', 'log stdout format raw')
+    .replaceAll('0.0.0.0:443', `${host}:${httpsPort}`)
+    .replaceAll('0.0.0.0:80', `${host}:${httpPort}`)
+    .replaceAll(/^\s*bind \[::\]:443 (.*)$/gm, ipv6 ? `bind [::1]:${ipv6.httpsPort} $1` : '')
+    .replaceAll(/^\s*bind \[::\]:80 (.*)$/gm, ipv6 ? `bind [::1]:${ipv6.httpPort} $1` : '')
+    .replaceAll('127.0.0.2', tunnels)
+    .replaceAll(/\/(?:etc|run)\/haproxy\//g, `${folder}/`);
+}
