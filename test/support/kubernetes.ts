@@ -14,12 +14,13 @@ const Port = v.object({
 });
 const Probe = v.object({
   exec: v.optional(v.object({ command: v.array(v.string()) })),
+  httpGet: v.optional(v.object({ path: v.string(), port: v.union([v.string(), v.number()]) })),
   timeoutSeconds: v.number(),
 });
+const KeyRef = v.optional(v.object({ name: v.string(), key: v.string() }));
 const Env = v.object({
   name: v.string(),
-  value: v.optional(v.string()),
-  valueFrom: v.optional(v.object({ secretKeyRef: v.object({ name: v.string(), key: v.string() }) })),
+  valueFrom: v.object({ secretKeyRef: KeyRef, configMapKeyRef: KeyRef }),
 });
 const Container = v.object({
   name: v.string(),

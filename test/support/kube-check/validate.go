@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
 	podoptions "k8s.io/kubernetes/pkg/api/pod"
+	servicehelpers "k8s.io/kubernetes/pkg/api/service"
 	"k8s.io/kubernetes/pkg/apis/apps"
 	_ "k8s.io/kubernetes/pkg/apis/apps/install"
 	appsvalidation "k8s.io/kubernetes/pkg/apis/apps/validation"
@@ -67,7 +68,13 @@ func validate(object runtime.Object) []string {
 	case *corev1.Secret:
 		return run(object, &core.Secret{}, corevalidation.ValidateSecret)
 	case *corev1.Service:
-		return run(object, &core.Service{}, corevalidation.ValidateServiceCreate)
+		return run(object, &core.Service{}, func(service *core.Service) field.ErrorList {
+			// The API server chooses a free port before it validates.
+			if servicehelpers.NeedsHealthCheck(service) && service.Spec.HealthCheckNodePort == 0 {
+				service.Spec.HealthCheckNodePort = 30000
+			}
+			return corevalidation.ValidateServiceCreate(service)
+		})
 	case *networkingv1.NetworkPolicy:
 		return run(object, &networking.NetworkPolicy{}, func(networkPolicy *networking.NetworkPolicy) field.ErrorList {
 			return networkingvalidation.ValidateNetworkPolicy(networkPolicy, networkingvalidation.NetworkPolicyValidationOptions{})
