@@ -4,6 +4,7 @@ import { examine } from '../doctor/doctor.ts';
 import { countFindings, renderReports, reportJson } from '../doctor/report.ts';
 import type { Question } from '../doctor/subject.ts';
 import { Problems } from '../inputs/problems.ts';
+import { parseTrustedProxy } from '../inputs/trusted-proxy.ts';
 import { parseTunnelInputs } from '../inputs/tunnel.ts';
 import { InputError } from '../shared/errors.ts';
 import type { Command, CommandCall } from './command.ts';
@@ -34,11 +35,13 @@ export const doctor: Command = {
   },
 };
 
+/** TLS that ends on the runner is no matter of the server's. */
+const NO_TLS = { value: undefined, known: undefined };
+
 /** Throws an InputError. */
 function readQuestions(call: CommandCall, signal: AbortSignal): Question[] {
   const { flags } = call;
   if (flags.server === undefined) throw new InputError('which server? Give --server HOST or HOST:PORT');
-  const trustedProxy = flags['trusted-proxy'] === true;
   const problems = new Problems();
   const read = (name: string) => {
     const flag = flags[name];
@@ -46,10 +49,13 @@ function readQuestions(call: CommandCall, signal: AbortSignal): Question[] {
   };
   // Our own answers are HTTP, also where previews are raw TCP.
   const protocol = read('public-url').trim().startsWith('tcp:') ? 'tcp' : 'http';
-  const { known } = problems.check(() => parseTunnelInputs(read, protocol, problems));
+  const tunnel = problems.check(() => parseTunnelInputs(read, protocol, problems));
+  const trusted = String(flags['trusted-proxy'] ?? '');
+  const trustedProxy =
+    problems.check(() => parseTrustedProxy(trusted, { protocol, tunnel, tls: NO_TLS })).known ?? false;
   problems.throwIfAny();
-  const { servers = [], remotePort, publicUrl = '' } = known ?? {};
-  const range = flags['port-range'] !== undefined && remotePort?.kind === 'auto' ? remotePort : undefined;
+  const { servers, remotePort, publicUrl } = tunnel.value;
+  const range = flags['port-range'] !== undefined && remotePort.kind === 'auto' ? remotePort : undefined;
   return servers.map(({ address, secret }) => ({
     server: address,
     secret,

@@ -184,6 +184,16 @@ describeWithReal(['machines', 'bore'], 'expose doctor, on another machine than t
     ]);
   });
 
+  it("names Cloudflare's proxy, which does not pass on the control port", async () => {
+    await rig.setRecord(HOST, ['104.16.0.7']);
+    const { faults } = await examine(rig.machines.laptop);
+    expect(faults).toEqual([
+      expect.stringMatching(
+        /: 104\.16\.0\.7 belongs to Cloudflare, .* set the record of bore\.example\.com to "DNS only"$/,
+      ),
+    ]);
+  });
+
   it('warns of a private address behind a public name', async () => {
     await rig.machines.server.finish('ip', ['addr', 'add', '10.0.0.7/24', 'dev', 'eth0']);
     await rig.machines.laptop.finish('ip', ['addr', 'add', '10.0.0.8/24', 'dev', 'eth0']);

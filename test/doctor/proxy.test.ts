@@ -1,8 +1,12 @@
 // What the doctor says about a server behind nginx with https: the recommended configuration, and that configuration
 // with one thing broken at a time. bore, nginx and openssl are the real ones.
 
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import tls from 'node:tls';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import type { CheckName } from '../../src/doctor/check.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import { TestCa, type TestCertificate } from '../support/test-ca.ts';
@@ -44,28 +48,34 @@ const GOOD = [
   'client_max_body_size 0;',
 ];
 
-async function examineBehind(broken: Broken, trustedProxy = true): Promise<Examined> {
-  const lines = GOOD.filter(line => !broken.without?.test(line));
-  const listen = broken.listen ?? 'ssl http2';
+async function examineBehind(broken: Broken, trustedProxy = true, bore = BORE): Promise<Examined> {
   const keys = 'ssl_certificate cert.pem; ssl_certificate_key key.pem;';
-  await startNginx(
-    NGINX,
-    `server { listen ${NGINX}:443 ${listen} default_server; ${keys} return 404; }
-     server {
-       listen ${NGINX}:443 ${listen};
-       server_name "~^(?<tunnel>${broken.pattern ?? '2[0-9]{4}'})\\.preview\\.test$";
-       ${keys}
-       ${broken.server ?? ''}
-       location / { proxy_pass http://${broken.pass ?? `${TUNNELS}:$tunnel`}; ${lines.join(' ')} ${broken.more ?? ''} }
-     }`,
-    broken.certificate ?? certificate,
-  );
-  return examineServer(BORE, {
-    secret: SECRET,
-    publicUrl: 'https://{port}.preview.test',
-    trustedProxy,
-    lookup: async () => [{ address: NGINX }],
-  });
+  const listen = `${NGINX}:443 ${broken.listen ?? 'ssl http2'}`;
+  await startNginx(NGINX, renderServers(broken, listen, keys), broken.certificate ?? certificate);
+  return examineNames('https://{port}.preview.test', NGINX, bore, trustedProxy);
+}
+
+function renderServers(broken: Broken, listen: string, keys: string): string {
+  const lines = GOOD.filter(line => !broken.without?.test(line));
+  return `
+    server { listen ${listen} default_server; ${keys} return 404; }
+    server {
+      listen ${listen};
+      server_name "~^(?<tunnel>${broken.pattern ?? '2[0-9]{4}'})\\.preview\\.test$";
+      ${keys}
+      ${broken.server ?? ''}
+      location / { proxy_pass http://${broken.pass ?? `${TUNNELS}:$tunnel`}; ${lines.join(' ')} ${broken.more ?? ''} }
+    }`;
+}
+
+/** With all names leading to `address`. */
+function examineNames(
+  publicUrl: string,
+  address = NGINX,
+  host = BORE,
+  trustedProxy = false,
+): Promise<Examined> {
+  return examineServer(host, { secret: SECRET, publicUrl, trustedProxy, lookup: async () => [{ address }] });
 }
 
 describeWithReal(['bore', 'nginx'], 'the doctor, on a server behind nginx with https,', () => {
@@ -144,7 +154,7 @@ describeWithReal(['bore', 'nginx'], 'the doctor, on a server behind nginx with h
       'leaves X-Forwarded-For as it is',
       { without: /Forwarded/ },
       'forwarded-for',
-      /passes on the X-Forwarded-For that a visitor sends/,
+      /passes on the X-Forwarded-For of visitors/,
     ],
     [
       'removes X-Forwarded-For',
@@ -157,6 +167,58 @@ describeWithReal(['bore', 'nginx'], 'the doctor, on a server behind nginx with h
     const { faults, find } = await examineBehind(broken);
     expect(find(check)?.status).toBe('fault');
     expect(faults).toEqual([expect.stringMatching(message)]);
+  });
+
+  it('names a proxy that does not run', async () => {
+    const { faults } = await examineNames('https://{port}.preview.test');
+    expect(faults).toEqual([
+      expect.stringMatching(
+        /^https:\S+ refuses connections .*: the proxy does not run, or does not listen there, or \d+\.preview\.test leads to another machine$/,
+      ),
+    ]);
+  });
+
+  it('names a proxy that refuses the name in the TLS handshake', async () => {
+    await startNginx(
+      NGINX,
+      `server { listen ${NGINX}:443 ssl default_server; ssl_reject_handshake on; }`,
+      certificate,
+    );
+    const { faults } = await examineNames('https://{port}.preview.test');
+    expect(faults).toEqual([
+      expect.stringMatching(
+        /does not speak TLS with us for the name \d+\.preview\.test .*check that the proxy has a certificate for this name/,
+      ),
+    ]);
+  });
+
+  it('names an https address where no proxy ends TLS', async () => {
+    const { faults } = await examineNames('https://preview.test:{port}', TUNNELS);
+    expect(faults).toEqual([
+      expect.stringMatching(
+        /the TLS of a visit to https:\/\/preview\.test:\d+ arrives in the tunnel: nothing in front ends it/,
+      ),
+    ]);
+  });
+
+  it('names visitors who can go around the proxy', async () => {
+    const open = '127.0.16.14';
+    const server = await launchRealServer(open, { secret: SECRET, minPort: RANGE.min, maxPort: RANGE.max });
+    onTestFinished(server.kill);
+    const { faults, find } = await examineBehind({ pass: `${open}:$tunnel` }, true, open);
+    expect(faults).toEqual([
+      expect.stringMatching(/^visitors can go around the proxy: http:\/\/127\.0\.16\.14:\d+ is open/),
+    ]);
+    expect(find('version')?.status).toBe('ok');
+    expect((await examineNames('https://{port}.preview.test', NGINX, open)).faults).toEqual([]);
+  });
+
+  it('finds nothing wrong with a proxy without TLS', async () => {
+    await startNginx(NGINX, renderServers({}, `${NGINX}:80`, ''), undefined, 80);
+    const { faults, warnings, find } = await examineNames('http://{port}.preview.test');
+    expect([faults, warnings]).toEqual([[], []]);
+    expect(find('websocket')?.status).toBe('ok');
+    expect(find('certificate')).toBeUndefined();
   });
 
   it.each<[string, () => TestCertificate, RegExp]>([
@@ -175,6 +237,7 @@ describeWithReal(['bore', 'nginx'], 'the doctor, on a server behind nginx with h
       () => issue(['*.example.com', 'example.com']),
       /is not for \d+\.preview\.test, which visitors use, but for \*\.example\.com, example\.com: get one for \*\.preview\.test/,
     ],
+    ['is signed by itself', signItself, /is signed by nobody but itself, so browsers warn every visitor/],
     [
       'is from an unknown authority',
       issueElsewhere,
@@ -228,6 +291,17 @@ function issue(names: readonly string[], from?: string, to?: string): TestCertif
     names.map(name => `DNS:${name}`),
     from === undefined ? { days: 60 } : { from, to: to ?? from },
   );
+}
+
+function signItself(): TestCertificate {
+  const folder = mkdtempSync(join(tmpdir(), 'doctor-cert-'));
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const subject = ['-subj', '/CN=preview.test', '-addext', `subjectAltName=DNS:${NAME}`];
+  const args = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '60', ...subject];
+  execFileSync('openssl', [...args, '-keyout', key, '-out', cert], { stdio: 'pipe' });
+  const made = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+  rmSync(folder, { recursive: true });
+  return made;
 }
 
 function issueElsewhere(): TestCertificate {

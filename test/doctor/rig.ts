@@ -78,6 +78,7 @@ export async function startNginx(
   host: string,
   servers: string,
   certificate?: TestCertificate,
+  port = 443,
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'doctor-nginx-'));
   if (certificate !== undefined) {
@@ -108,7 +109,7 @@ http {
     await end(child);
     rmSync(folder, { recursive: true, force: true });
   });
-  await waitUntil(() => accepts(host, 443), `nginx listens on ${host}`);
+  await waitUntil(() => accepts(host, port), `nginx listens on ${host}`);
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -1,10 +1,15 @@
 // What the doctor says about a bore server without a proxy: good ones, and each broken set-up that loopback can have.
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpsServer } from 'node:https';
 import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { expect, it, onTestFinished } from 'vitest';
 import { listen } from '../support/listen.ts';
 import { describeWithReal } from '../support/real-parts.ts';
+import { runPrinting } from '../support/run-command.ts';
 import { startSilentAddress } from '../support/silent-address.ts';
 import { TestCa } from '../support/test-ca.ts';
 import { startForwarder, startRealServer } from '../support/tunnel-rig.ts';
@@ -248,6 +253,56 @@ describeWithReal(['bore'], 'the doctor, on a server without a proxy,', () => {
       lookup: async () => [{ address: host }],
     });
     expect(faults).toEqual([expect.stringContaining('browsers open names under .dev only with https')]);
+  });
+
+  it("warns if this machine's clock is not the server's", async () => {
+    const host = '127.0.15.47';
+    await startRealServer(host, PORTS);
+    const ca = new TestCa();
+    const date = new Date(Date.now() - 3_600_000).toUTCString();
+    const site = createHttpsServer(ca.issue(['DNS:bore.test']), (_, response) =>
+      response.setHeader('Date', date).end(),
+    );
+    onTestFinished(() => ca.remove());
+    onTestFinished(() => void site.close());
+    await listen(site, { host, port: 443 });
+    const { faults, warnings } = await examineServer(host, {
+      server: { host: 'bore.test', port: 7835 },
+      lookup: async () => [{ address: host }],
+    });
+    expect(faults).toEqual([]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/^this machine's clock is 3(?:599|600|601) s ahead of the server's/),
+    ]);
+  });
+
+  it('examines several servers at the same time, each with its own section', async () => {
+    const hosts = ['127.0.15.48', '127.0.15.49'] as const;
+    await startRealServer(hosts[0], { secret: SECRET, ...PORTS });
+    const file = join(mkdtempSync(join(tmpdir(), 'doctor-')), 'secret');
+    onTestFinished(() => rmSync(dirname(file), { recursive: true }));
+    writeFileSync(file, `${SECRET}\n`);
+    const flags = ['--server', hosts.join(','), '--secret-file', file, '--port-range', '20000-29999'];
+    const { code, out, err } = await runPrinting(['doctor', ...flags], tmpdir());
+    expect([code, err]).toEqual([1, '']);
+    const [good = '', bad = '', sum] = out.split('\n\n');
+    expect(good).toMatch(/^127\.0\.15\.48:7835\n/);
+    expect(good).not.toContain('✗');
+    expect(bad).toMatch(/^127\.0\.15\.49:7835\n(?:.*\n)+? {2}✗ Control port {2}could not reach /);
+    expect(sum).toMatch(/^1 fault: https:/);
+    const { out: json } = await runPrinting(['doctor', ...flags, '--json'], tmpdir());
+    const secret = {
+      check: 'secret',
+      status: 'ok',
+      findings: [{ status: 'ok', message: 'the server takes it' }],
+    };
+    expect(JSON.parse(json)).toMatchObject({
+      ...{ success: false, faults: 1, warnings: 0 },
+      servers: [
+        { server: '127.0.15.48:7835', checks: expect.arrayContaining([secret]) },
+        { server: '127.0.15.49:7835' },
+      ],
+    });
   });
 
   it('names a name that does not exist, and skips what depends on it', async () => {

@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { describeWithReal, type RealPart } from '../support/real-parts.ts';
 import { defineChanges } from './checks/changes.ts';
+import { defineDoctor } from './checks/doctor.ts';
 import { defineForwarding } from './checks/forwarding.ts';
 import { defineLimits, type SlowHead, sendSlowHead } from './checks/limits.ts';
 import { definePages } from './checks/pages.ts';
@@ -45,6 +46,7 @@ export function describeProxy(
     defineForwarding(read);
     defineRefusals(read);
     defineChanges(read);
+    defineDoctor(read);
     defineLimits(read, () => slowHead, hasRateLimits);
   });
 }

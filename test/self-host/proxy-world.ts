@@ -113,6 +113,9 @@ export interface World {
   place: ProxyPlace;
   /** The address of the bore server itself. */
   bore: string;
+  secret: string;
+  /** The authority of the proxy's certificate, PEM. */
+  ca: string;
   tunnels: string;
   /** The first three numbers of all addresses. */
   network: string;
@@ -173,7 +176,18 @@ export async function createWorld(network: string, startProxy: StartProxy): Prom
     for (const app of [a, b]) closers.push(() => app.stop());
     const [first, second] = await Promise.all([start(PORTS.first, 443, a), start(PORTS.second, 8443, b)]);
     const world: World = {
-      ...{ first, second, proxy: usual.proxy, place: usual.place, bore, tunnels, network, stop },
+      ...{
+        first,
+        second,
+        proxy: usual.proxy,
+        place: usual.place,
+        bore,
+        secret: SECRET,
+        ca: ca.pem,
+        tunnels,
+        network,
+        stop,
+      },
       countForbidden: forbidden.count,
       restartFirst: async () => {
         await world.first.stop();

@@ -26,7 +26,7 @@ export const forwardedFor: Check = {
     if (addresses.includes(FORGED_ADDRESS))
       return [
         (trustedProxy ? fault : warning)(
-          `the proxy passes on the X-Forwarded-For that a visitor sends (${shown} arrived, and ${FORGED_ADDRESS} was forged): ${REMEDY}${trustedProxy ? '' : '; harmless while `trusted-proxy` is off'}`,
+          `the proxy passes on the X-Forwarded-For of visitors (${shown} arrived, and ${FORGED_ADDRESS} was forged): ${REMEDY}${trustedProxy ? '' : '; harmless while `trusted-proxy` is off'}`,
         ),
       ];
     const visitor = addresses.at(-1) ?? '';

@@ -3,11 +3,15 @@
 
 import { isIP } from 'node:net';
 import { type Check, type Finding, fault, ok, Skip } from '../check.ts';
+import type { OwnApp } from '../own-app.ts';
 import type { OwnTunnel } from '../own-tunnel.ts';
 import type { Reached } from '../reach.ts';
 import type { Subject } from '../subject.ts';
 import { explainForeign, explainOthers, explainUnreached } from '../unreached.ts';
-import { NoVisit, openTcp } from '../visit.ts';
+import { NoVisit, type Target, visit } from '../visit.ts';
+
+/** A firewall that drops is the usual case, so nobody should wait long for it. */
+const PLAIN_MS = 2_000;
 
 export const publicPort: Check = {
   name: 'public-port',
@@ -43,25 +47,26 @@ async function adviseOnForeign(subject: Subject, { target }: Reached): Promise<s
 /** Who reaches the plain port can send the app any X-Forwarded-For. */
 async function judgePlainPort(
   subject: Subject,
-  { port }: OwnTunnel,
+  { port, app }: OwnTunnel,
   signal: AbortSignal,
-): Promise<Finding[]> {
-  const { trustedProxy } = subject.question;
+): Promise<Finding[] | Skip> {
   const [target] = await subject.plainTargets(port);
-  if (target === undefined) return [];
-  const { url } = target;
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(2_000)]);
+  if (target === undefined) return new Skip('the server has no address');
+  const { origin } = target.url;
+  if (!(await leadsToApp(target, app, signal)))
+    return [ok(`${origin} is closed: visitors can come only through the proxy`)];
+  if (!subject.question.trustedProxy)
+    return [ok(`${origin} is open, too: the preview can also be opened without the proxy`)];
+  const message = `visitors can go around the proxy: ${origin} is open, and there they can claim any address in X-Forwarded-For; start bore with --bind-tunnels 127.0.0.2, or close its public ports in the firewall`;
+  return [{ ...fault(message), blocks: false }];
+}
+
+async function leadsToApp(target: Target, app: OwnApp, signal: AbortSignal): Promise<boolean> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(PLAIN_MS)]);
   try {
-    (await openTcp(target, limit)).resetAndDestroy();
+    return (await visit(target, app.pathOf('proof', 'plain'), limit)).body === app.proof;
   } catch (error) {
-    if (error instanceof NoVisit)
-      return [ok(`${url.origin} is closed: visitors can come only through the proxy`)];
+    if (error instanceof NoVisit) return false;
     throw error;
   }
-  if (!trustedProxy) return [ok(`${url.origin} is open, too: the preview can also be opened without https`)];
-  return [
-    fault(
-      `${url.origin} is open, so anybody can go round the proxy and send a forged X-Forwarded-For: start bore with --bind-tunnels 127.0.0.2, or leave \`trusted-proxy\` out`,
-    ),
-  ];
 }
