@@ -13,6 +13,7 @@ import { sanitise } from '../shared/sanitise.ts';
 import type { AppState } from '../shared/state.ts';
 import { AccessControl, type AccessRules } from './access/access.ts';
 import { SiteData } from './access/site-data.ts';
+import { WrongCredentials } from './access/wrong-credentials.ts';
 import { ConnectionSlots } from './downstream/connection-slots.ts';
 import { Http1Server } from './downstream/http1-server.ts';
 import { TlsFront, type TlsIdentity } from './downstream/tls-front.ts';
@@ -138,12 +139,18 @@ function createContext(options: GatewayOptions): PassContext {
   const { app, rules, endsAt, proofKey, recorder, queueLimits, logger } = options;
   const warn = options.onWarning ?? (message => logger.warn(message));
   const siteData = new SiteData();
+  const wrongCredentials = new WrongCredentials(logger);
   const compression = rules.compress ? new Compression() : undefined;
   const signedPaths = rules.verify?.length ? new SignedPaths(rules.verify) : undefined;
   const needsNoKey = (path: string) => signedPaths?.needsNoKey(path) === true;
   return {
     readApp: app,
-    access: new AccessControl(rules, { siteData, needsNoKey, endsAt: endsAt ?? (() => undefined) }),
+    access: new AccessControl(rules, {
+      siteData,
+      needsNoKey,
+      onWrongCredential: ({ visitorAddress }) => wrongCredentials.note(visitorAddress),
+      endsAt: endsAt ?? (() => undefined),
+    }),
     siteData,
     link: new AppLink(),
     rejectedConnections: new WeakSet(),
@@ -164,7 +171,9 @@ function createContext(options: GatewayOptions): PassContext {
 function runPasses(passes: readonly Pass[], visit: Visit, context: PassContext): void {
   const { logger } = context;
   visit.response.on('error', error =>
-    logger.debug(`an answer could not be completed: ${sanitise(describeError(error))}`),
+    logger.debug(
+      `the answer to ${describeVisit(visit)} could not be completed: ${sanitise(describeError(error))}`,
+    ),
   );
   runFrom(passes, visit, context);
 }

@@ -129,7 +129,7 @@ function startRecording(visit: Visit, { recorder }: PassContext): boolean {
  * Refuses with 4xx or 5xx what two HTTP implementations could read differently (see guard.ts), and closes the
  * connection. Drops the requests behind it in the same packet, because Node still emits them.
  */
-function refuseMalformed(visit: Visit, { access, rejectedConnections }: PassContext): boolean {
+function refuseMalformed(visit: Visit, { access, rejectedConnections, logger }: PassContext): boolean {
   const { request, recording } = visit;
   const { socket } = request;
   const isBehind = rejectedConnections.has(socket);
@@ -139,6 +139,7 @@ function refuseMalformed(visit: Visit, { access, rejectedConnections }: PassCont
   recording?.refuse(refusal === undefined ? BEHIND_MALFORMED : describeMalformed(refusal));
   if (refusal === undefined) return true;
   rejectedConnections.add(socket);
+  logger.debug(`refused ${describeVisit(visit)}: ${refusal.reason}`);
   const allow = refusal.status === 405 ? { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' } : {};
   sendText(visit, refusal.status, `${refusal.reason}\n`, { connection: 'close', ...allow });
   return true;
@@ -169,10 +170,12 @@ function checkAccess(visit: Visit, context: PassContext): boolean | Promise<bool
   return true;
 }
 
-function recordAccessRefusal(visit: Visit, { access }: PassContext): void {
+function recordAccessRefusal(visit: Visit, { access, logger }: PassContext): void {
+  const { statusCode } = visit.response;
+  if (statusCode >= 400) logger.debug(`refused ${describeVisit(visit)}: no access (${statusCode})`);
   if (visit.recording === undefined) return;
   access.removeCredentials(visit.request);
-  visit.recording.refuse(describeAccessRefusal(visit.response.statusCode));
+  visit.recording.refuse(describeAccessRefusal(statusCode));
 }
 
 /** Before the body is awaited: if its sender leaves, the request is recorded as it is then. */
@@ -397,7 +400,8 @@ function answerAlone(
   sendNotice(visit, workedMs < LONG_WORK_MS ? notice : withoutReload(notice));
 }
 
-/** Method and path, fit for a log. */
-export function describeVisit({ request }: Visit): string {
-  return sanitise(`${request.method} ${readPath(request)}`);
+/** Method and path, and the visitor's address if it is known, fit for a log. */
+export function describeVisit({ request, visitorAddress }: Visit): string {
+  const what = sanitise(`${request.method} ${readPath(request)}`);
+  return visitorAddress === undefined ? what : `${what} from ${visitorAddress}`;
 }

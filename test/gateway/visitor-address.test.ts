@@ -3,11 +3,14 @@ import { createServer } from 'node:http';
 import { isIP } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Access } from '../../src/gateway/access/access.ts';
 import { parseAddress, readForwardedFor } from '../../src/gateway/visitor-address.ts';
+import type { AppState } from '../../src/shared/state.ts';
 import { useClosers } from '../support/closers.ts';
 import { type Door, openDoor, sendRaw } from '../support/gateway-door.ts';
 
 const HEAD = 'Host: bore.example:4321\r\nConnection: close\r\n';
+const KEY = 'K3y-of-this-preview_0123456789';
 const closers = useClosers();
 
 /** A gateway whose app answers with every header that it got. */
@@ -144,6 +147,67 @@ describe('with `trusted-proxy`', () => {
     expect(first.length).toBeLessThan(400);
     expect(second).toContain('a request came without X-Forwarded-For');
     expect(others).toEqual([]);
+  });
+
+  it('the log names the address with what it says of a visitor', async () => {
+    const away: AppState = {
+      status: 'running',
+      upstream: { kind: 'address', host: '127.0.0.1', port: 1, hostHeader: 'rewrite' },
+    };
+    const door = await openDoor(() => away, { rules: { trustedProxy: true } });
+    closers.push(door.stop);
+    const from = 'X-Forwarded-For: 203.0.113.7\r\nConnection: close\r\n';
+    await sendRaw(door.port, `GET /${'a'.repeat(500)} HTTP/1.1\r\n${HEAD}${from}\r\n`);
+    await sendRaw(door.port, `GET /b HTTP/1.1\r\nHost: evil.example\r\n${from}\r\n`);
+    expect(door.log).toEqual([
+      expect.stringMatching(/^debug no answer to GET \/a+… from 203\.0\.113\.7: .*ECONNREFUSED/),
+      'debug refused GET /b from 203.0.113.7: this Host is not the address of this preview',
+    ]);
+  });
+
+  it.each([
+    ['in the link', { kind: 'link', key: KEY }, 'GET /?expose-key=wrong', ''],
+    [
+      'in the form',
+      { kind: 'link', key: KEY },
+      'POST /__expose/sign-in',
+      'Content-Length: 9\r\n\r\nkey=wrong',
+    ],
+    [
+      'as a password',
+      { kind: 'basic', user: 'ada', password: KEY },
+      'GET /',
+      'Authorization: Basic YWRhOmE=\r\n',
+    ],
+  ] satisfies [string, Access, string, string][])(
+    'the log names the address of wrong keys, the 1st and the 10th: %s',
+    async (_, access, line, rest) => {
+      const door = await openDoor(1, { rules: { trustedProxy: true, access } });
+      closers.push(door.stop);
+      const head = `${line} HTTP/1.1\r\n${HEAD}X-Forwarded-For: 203.0.113.7\r\n${rest}\r\n`;
+      for (let attempt = 0; attempt < 12; attempt += 1) await sendRaw(door.port, head);
+      // A visitor who has no key yet, and one whose address is not known.
+      await sendRaw(door.port, `GET / HTTP/1.1\r\n${HEAD}X-Forwarded-For: 203.0.113.8\r\n\r\n`);
+      expect(door.log.filter(text => text.startsWith('info'))).toEqual([
+        'info a wrong key or password from 203.0.113.7',
+        'info 10 wrong keys or passwords from 203.0.113.7 so far',
+      ]);
+      expect(door.log.join()).not.toContain('expose-key');
+    },
+  );
+
+  it('the log stays short, however many addresses send wrong keys', async () => {
+    const access: Access = { kind: 'link', key: KEY };
+    const door = await openDoor(1, { rules: { trustedProxy: true, access } });
+    closers.push(door.stop);
+    for (let number = 0; number < 110; number += 1)
+      await sendRaw(
+        door.port,
+        `GET /?expose-key=a HTTP/1.1\r\n${HEAD}X-Forwarded-For: 2001:db8::${number}\r\n\r\n`,
+      );
+    const lines = door.log.filter(text => text.startsWith('info'));
+    expect(lines).toHaveLength(101);
+    expect(lines.at(-1)).toContain('from more than 100 addresses');
   });
 
   it.each([

@@ -38,6 +38,8 @@ export interface AccessContext {
   siteData: SiteData;
   /** Whether a path needs no credential for another reason: only signed requests on it reach the app. */
   needsNoKey: (path: string) => boolean;
+  /** Called for each refused request with a wrong key or password. */
+  onWrongCredential: (visit: Visit) => void;
   /** Returns when the exposure ends, if that is known; no session lasts longer. */
   endsAt: () => Date | undefined;
 }
@@ -70,13 +72,15 @@ export class AccessControl {
   readonly #isPublic: (path: string) => boolean;
   readonly #cookies = new SessionCookies();
   readonly #siteData: SiteData;
+  readonly #onWrongCredential: (visit: Visit) => void;
   readonly #endsAt: () => Date | undefined;
 
-  constructor(rules: AccessRules, { siteData, needsNoKey, endsAt }: AccessContext) {
+  constructor(rules: AccessRules, { siteData, needsNoKey, onWrongCredential, endsAt }: AccessContext) {
     this.#access = rules.access;
     const isPublic = compilePatterns(rules.publicPaths);
     this.#isPublic = path => isPublic(path) || needsNoKey(path);
     this.#siteData = siteData;
+    this.#onWrongCredential = onWrongCredential;
     this.#endsAt = endsAt;
   }
 
@@ -84,7 +88,10 @@ export class AccessControl {
     const key = takeKey(visit.request);
     if (this.#access.kind === 'open') return letIn(visit);
     const decision = this.#decide(visit, key);
-    if (decision === 'refused') visit.markUnauthenticated();
+    if (decision !== 'refused') return decision;
+    visit.markUnauthenticated();
+    if (key !== undefined || (this.#access.kind === 'basic' && readBasic(visit.request) !== undefined))
+      this.#onWrongCredential(visit);
     return decision;
   }
 
@@ -200,8 +207,9 @@ export class AccessControl {
       if (response.headersSent) return;
       const key = new URLSearchParams(form).get('key') ?? '';
       const isRight = this.#isKey(key.trim());
-      if (!isRight || this.#signIn(visit, readReturn(visit)) === 'refused')
-        this.refuse(visit, { wrongKey: !isRight && key !== '' });
+      const wrongKey = !isRight && key !== '';
+      if (wrongKey) this.#onWrongCredential(visit);
+      if (!isRight || this.#signIn(visit, readReturn(visit)) === 'refused') this.refuse(visit, { wrongKey });
     });
   }
 

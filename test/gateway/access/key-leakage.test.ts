@@ -97,6 +97,6 @@ describe('the redirect of the sign-in (open redirect)', () => {
       const answer = await ask(`GET /${String.fromCharCode(code)}?expose-key=${KEY}`);
       expect(answer).toMatch(/^HTTP\/1.1 (?:303|400|401|505) /);
     }
-    expect(door.log).toEqual([]);
+    expect(door.log.filter(line => !line.startsWith('debug refused'))).toEqual([]);
   });
 });
