@@ -1,9 +1,6 @@
 // With `trusted-proxy`: what an exposure finds out about the proxy in front, over a bore server and a proxy on this machine.
 
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingHttpHeaders, request as sendRequest } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -11,50 +8,29 @@ import { Exposure } from '../../src/exposure/exposure.ts';
 import { createLogger } from '../../src/shared/log.ts';
 import { startBoreServer } from '../../src/tunnel/server/server.ts';
 import { OPEN_GATEWAY } from '../support/open-gateway.ts';
+import { type HeaderRule, startSmallProxy } from '../support/small-proxy.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 /** Where bore listens for visitors, so that only the proxy leads there. */
 const INNER = '127.0.14.10';
 const VISITOR = '203.0.113.7';
 
-/** What the proxy makes of a visitor's headers. */
-type Rule = (headers: IncomingHttpHeaders) => IncomingHttpHeaders;
-const SET: Rule = headers => ({ ...headers, 'x-forwarded-for': VISITOR });
-const APPEND: Rule = headers => ({
+const SET: HeaderRule = headers => ({ ...headers, 'x-forwarded-for': VISITOR });
+const APPEND: HeaderRule = headers => ({
   ...headers,
   'x-forwarded-for': `${headers['x-forwarded-for']}, ${VISITOR}`,
 });
-const PASS_ON: Rule = headers => headers;
-const REMOVE: Rule = ({ 'x-forwarded-for': _, ...headers }) => headers;
-
-/** A proxy that passes each request on to `target()`. */
-async function startProxy(rule: Rule, target: () => { host: string; port: number }): Promise<string> {
-  const proxy = createServer((request, response) => {
-    const { method = 'GET', url = '/', headers } = request;
-    const options = { ...target(), method, path: url, headers: rule(headers), agent: false };
-    const onward = sendRequest(options, answer => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
-    });
-    onward.on('error', () => response.writeHead(502).end());
-    request.pipe(onward);
-  });
-  await once(proxy.listen(0, '127.0.0.1'), 'listening');
-  onTestFinished(() => {
-    proxy.closeAllConnections();
-    proxy.close();
-  });
-  return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
-}
+const PASS_ON: HeaderRule = headers => headers;
+const REMOVE: HeaderRule = ({ 'x-forwarded-for': _, ...headers }) => headers;
 
 /** `bindTunnels`: where bore listens for visitors. */
-async function open(rule: Rule, { bindTunnels = INNER, trustedProxy = true } = {}) {
+async function open(rule: HeaderRule, { bindTunnels = INNER, trustedProxy = true } = {}) {
   const server = await startBoreServer({ bindTunnels });
   const folder = mkdtempSync(join(tmpdir(), 'proxy-check-'));
   writeFileSync(join(folder, 'index.html'), 'hello');
   const log: string[] = [];
   let port = 0;
-  const publicUrl = await startProxy(rule, () => ({ host: bindTunnels, port }));
+  const publicUrl = await startSmallProxy(rule, () => ({ host: bindTunnels, port }));
   const exposure = new Exposure({
     config: {
       protocol: 'http',

@@ -103,6 +103,8 @@ export interface Preview {
   visitor: Visitor;
   /** What `expose run` found out: its own address leads to it, through the proxy. */
   isVerified: boolean;
+  /** What `expose run` has printed so far. */
+  readOutput(): string;
   stop(): Promise<void>;
 }
 
@@ -214,12 +216,15 @@ interface PreviewOptions {
 }
 
 /** `expose run` in a process of its own, for which the names of the previews lead to the proxy. */
-async function startPreview(options: PreviewOptions): Promise<Pick<Preview, 'isVerified' | 'stop'>> {
+async function startPreview(
+  options: PreviewOptions,
+): Promise<Pick<Preview, 'isVerified' | 'readOutput' | 'stop'>> {
   const { bore, port, suffix, app, hosts, ca } = options;
   const expose = [process.execPath, '--disable-warning=ExperimentalWarning', resolve('src/cli.ts'), 'run'];
   const args = ['--port', `${await app.start()}`, '--server', bore, '--remote-port', `${port}`];
   const more = ['--public-url', `https://{port}.preview.example.com${suffix}`, '--access', 'open', '--json'];
-  const command = [...expose, ...args, ...more, '--max-body', '300MB', '--host-header', 'preserve'];
+  const trust = ['--trusted-proxy', '--log-level', 'debug'];
+  const command = [...expose, ...args, ...more, ...trust, '--max-body', '300MB', '--host-header', 'preserve'];
   const script = 'mount --bind "$0" /etc/hosts && exec "$@"';
   const child = spawn('unshare', ['--mount', 'sh', '-c', script, hosts, ...command], {
     env: { ...process.env, BORE_SECRET: SECRET, NODE_EXTRA_CA_CERTS: ca },
@@ -243,7 +248,7 @@ async function startPreview(options: PreviewOptions): Promise<Pick<Preview, 'isV
     await waitUntil(() => live() !== undefined || isOver(), `the preview on port ${port} is live`);
     const state = live();
     if (state === undefined) throw new Error(`the preview on port ${port} ended:\n${said}`);
-    return { isVerified: JSON.parse(state).verified, stop };
+    return { isVerified: JSON.parse(state).verified, readOutput: () => said, stop };
   } catch (error) {
     await stop();
     throw new Error(`no preview on port ${port}; it said:\n${said}`, { cause: error });

@@ -54,6 +54,37 @@ export function defineForwarding(read: () => World): void {
     expect(raw.seen).not.toContain(FORGED);
   });
 
+  it("lets the app behind a preview see the visitor's address, once, and the preview finds no way to claim one", async () => {
+    const { first } = read();
+    const headers = {
+      'X-Forwarded-For': FORGED,
+      'X-Real-IP': FORGED,
+      Forwarded: `for=${FORGED}`,
+      'Client-IP': FORGED,
+    };
+    await first.visitor.ask({ name: first.name, path: '/address', headers });
+    const lines = Object.entries({ Host: first.host, ...WEBSOCKET, ...headers }).map(pair => pair.join(': '));
+    const upgrade = ['GET /address HTTP/1.1', ...lines, '', ''].join('\r\n');
+    expect(await first.visitor.send(first.name, upgrade, text => text.includes('\r\n\r\n'))).toContain(
+      ' 101 ',
+    );
+    const seen = first.app.requests
+      .filter(({ url }) => url === '/address')
+      .map(({ rawHeaders }) => rawHeaders);
+    expect(seen).toHaveLength(2);
+    for (const raw of seen) {
+      expect(raw).not.toContain(FORGED);
+      expect(raw[raw.findIndex(text => text.toLowerCase() === 'x-forwarded-for') + 1]).toBe(
+        first.visitor.options.from,
+      );
+    }
+    await expect.poll(first.readOutput, { timeout: 10_000 }).toContain("bore's own address");
+    const output = first.readOutput();
+    expect(output).toMatch(/the visitor's address at https:\/\/20042\S*: reported/);
+    expect(output).toContain('does not lead here');
+    expect(output).not.toContain('`trusted-proxy` is true, and');
+  });
+
   it('logs the address of the visitor and the port of the tunnel, and no key of a link', async () => {
     const { first, proxy } = read();
     const key = 'the-key-of-the-link';
