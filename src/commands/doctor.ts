@@ -62,6 +62,7 @@ function readQuestions(call: CommandCall, signal: AbortSignal): Question[] {
     range,
     publicUrl: publicUrl.replace(/^tcp:/, 'http:'),
     trustedProxy,
+    isWebPage: protocol === 'http',
     signal,
   }));
 }

@@ -1,5 +1,7 @@
 // What an IP address says about where it is. Used by the checks.
 
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 
@@ -26,6 +28,8 @@ const CLOUDFLARE = listSubnets(
 /** Names that only a local network knows (RFC 6762, RFC 6761, RFC 8375, ICANN's .internal), and bare ones. */
 const LOCAL_NAME = /^[^.]+$|\.(?:local|localhost|test|internal|lan|home|corp|home\.arpa)$/;
 
+const DISCARD_PORT = 9;
+
 const LISTS = KINDS.map(([kind, subnets]) => [kind, listSubnets(subnets)] as const);
 
 export function kindOf(address: string): AddressKind {
@@ -44,6 +48,21 @@ export function isPublicName(host: string): boolean {
 /** Whether the address belongs to this machine, or is one that only this network reaches. */
 export function isNear(address: string): boolean {
   return kindOf(address) !== 'public' || isOwn(address);
+}
+
+/** Whether this machine has a route to the address: many have none for IPv6. Sends nothing. */
+export async function isRoutable(address: string): Promise<boolean> {
+  const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
+  try {
+    // For UDP, the kernel only looks up the route.
+    socket.connect(DISCARD_PORT, address);
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.close();
+  }
 }
 
 function isOwn(address: string): boolean {

@@ -8,8 +8,8 @@ import type { Duplex } from 'node:stream';
 
 /** Longest head of a request: above what any check sends. */
 const MAX_HEAD_BYTES = 65_536;
-/** How long an answer waits for what the visitor must do first. */
-const PATIENCE_MS = 3_000;
+/** How long an event stream waits for its visitor: longer than that one waits for the event. */
+const PATIENCE_MS = 10_000;
 /** First byte of a TLS connection: a handshake record (RFC 8446, 5.1). */
 const TLS_HANDSHAKE = 0x16;
 /** RFC 6455, 1.3. */

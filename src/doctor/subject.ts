@@ -8,9 +8,11 @@ import { renderAddress, type ServerAddress } from '../tunnel/address.ts';
 import type { TunnelFailure } from '../tunnel/failure.ts';
 import type { Lookup } from '../tunnel/tunnel.ts';
 import { deriveKey } from '../tunnel/wire/challenge.ts';
+import { isRoutable } from './addresses.ts';
+import type { OwnApp } from './own-app.ts';
 import { askForPort, type FailedTunnel, type OwnTunnel, openOwnTunnel } from './own-tunnel.ts';
 import { type Reached, reachAll } from './reach.ts';
-import type { Target, Visit } from './visit.ts';
+import { type Target, VISIT_MS, type Visit } from './visit.ts';
 
 export interface PortRange {
   min: number;
@@ -27,6 +29,8 @@ export interface Question {
   /** Template with {host} and {port}. */
   publicUrl: string;
   trustedProxy: boolean;
+  /** Browsers open the address; not that of a `tcp://` template. */
+  isWebPage: boolean;
   /** Replaces the system's name resolution; for tests. */
   lookup?: Lookup;
   signal: AbortSignal;
@@ -36,6 +40,19 @@ export interface Question {
 const SAMPLE_PORT = 12_345;
 
 const lookupAll: Lookup = host => lookup(host, { all: true, order: 'verbatim' });
+
+/** A visit to our tunnel. */
+export interface Visiting {
+  target: Target;
+  app: OwnApp;
+  /** The public port. */
+  port: number;
+  /** Aborted when the visit has taken too long. */
+  limit: AbortSignal;
+}
+
+/** More than a visit through a proxy takes, TLS and the tunnel's own connection included. */
+const ROUND_TRIPS = 12;
 
 export class Subject {
   readonly question: Question;
@@ -104,9 +121,24 @@ export class Subject {
     return this.#targetsOf(this.publicUrl(port));
   }
 
+  /** Addresses without a route from here are left out: nothing can be said about them. */
   async #targetsOf(url: URL): Promise<Target[]> {
     const addresses = await this.resolve(stripBrackets(url.hostname));
-    return addresses.map(address => ({ url, address }));
+    const routable = await Promise.all(addresses.map(isRoutable));
+    const reachable = addresses.filter((_, index) => routable[index]);
+    return (reachable.length > 0 ? reachable : addresses).map(address => ({ url, address }));
+  }
+
+  /**
+   * For a check that visits our tunnel: where it connects, and how long it waits: `waitMs`, and longer the farther away
+   * the server is. Rejects if there is no tunnel, or no address.
+   */
+  async beginVisit(waitMs: number, signal: AbortSignal): Promise<Visiting> {
+    const { app, port, connectMs } = await this.tunnel();
+    const [target] = await this.targets(port);
+    if (target === undefined) throw new Error('the public name has no address');
+    const timeout = AbortSignal.timeout(waitMs + Math.ceil(ROUND_TRIPS * connectMs));
+    return { target, app, port, limit: AbortSignal.any([signal, timeout]) };
   }
 
   /** One visit to our tunnel at each address of its public name, made at the first call. */
@@ -128,7 +160,8 @@ export class Subject {
 
   async #reach(): Promise<Reached[]> {
     const tunnel = await this.tunnel();
-    const reached = await reachAll(await this.targets(tunnel.port), tunnel, this.question.signal);
+    const { limit } = await this.beginVisit(VISIT_MS, this.question.signal);
+    const reached = await reachAll(await this.targets(tunnel.port), tunnel, limit);
     for (const { answer } of reached) if ('headers' in answer) this.noteDate(answer.headers);
     return reached;
   }

@@ -18,7 +18,7 @@ export interface Target {
   address: string;
 }
 
-/** How long a visit may take, in ms, if the check does not say. */
+/** How long a visit may take, in ms, on a server that is near. */
 export const VISIT_MS = 3_000;
 /** Longer answers come from other programs, and are cut. */
 const MAX_BODY_BYTES = 4_096;
@@ -83,14 +83,13 @@ export function openTls(
   return settle(tls, 'secureConnect', signal);
 }
 
-/** Sends one request and reads the beginning of its answer. Rejects with NoVisit. */
+/** Sends one request and reads the beginning of its answer. Rejects with NoVisit, also when `limit` is aborted. */
 export async function visit(
   target: Target,
   path: string,
-  signal: AbortSignal,
+  limit: AbortSignal,
   options: AskOptions = {},
 ): Promise<Visit> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(VISIT_MS)]);
   return visitOver(await openConnection(target, limit), target, path, limit, options);
 }
 

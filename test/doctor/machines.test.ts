@@ -184,6 +184,17 @@ describeWithReal(['machines', 'bore'], 'expose doctor, on another machine than t
     ]);
   });
 
+  it('leaves out IPv6 addresses where this machine has no IPv6', async () => {
+    const { laptop } = rig.machines;
+    await laptop.finish('ip', ['-6', 'addr', 'flush', 'dev', 'eth0']);
+    onTestFinished(async () => {
+      await laptop.finish('ip', ['-6', 'addr', 'add', `${laptop.ipv6}/64`, 'dev', 'eth0', 'nodad']);
+    });
+    await rig.setRecord(HOST, [rig.machines.server.ipv4, '2001:db8:77::1']);
+    const { code, faults, warnings } = await examine(laptop);
+    expect({ code, faults, warnings }).toEqual({ code: 0, faults: [], warnings: [] });
+  });
+
   it("names Cloudflare's proxy, which does not pass on the control port", async () => {
     await rig.setRecord(HOST, ['104.16.0.7']);
     const { faults } = await examine(rig.machines.laptop);

@@ -49,6 +49,7 @@ export async function examineServer(
       range: RANGE,
       publicUrl: 'http://{host}:{port}',
       trustedProxy: false,
+      isWebPage: true,
       signal: AbortSignal.timeout(DEADLINE_MS),
       ...rest,
     },

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { expect, it, onTestFinished } from 'vitest';
+import { reply, startBadBoreServer } from '../support/bad-bore-server.ts';
 import { listen } from '../support/listen.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import { runPrinting } from '../support/run-command.ts';
@@ -274,6 +275,31 @@ describeWithReal(['bore'], 'the doctor, on a server without a proxy,', () => {
     expect(warnings).toEqual([
       expect.stringMatching(/^this machine's clock is 3(?:599|600|601) s ahead of the server's/),
     ]);
+  });
+
+  it('names a server that has no port left, and a server that breaks the protocol', async () => {
+    const full = await startBadBoreServer(reply('{"Error":"failed to find an available port"}\0'));
+    const { faults, find } = await examineServer('', { server: full.address });
+    expect(faults).toEqual([
+      expect.stringMatching(/could not open a port \(failed to find an available port\): it may be full$/),
+    ]);
+    expect(find('control-port')?.status).toBe('ok');
+    const bad = await startBadBoreServer(reply('{"Hello":80}\0'));
+    expect((await examineServer('', { server: bad.address })).faults).toEqual([
+      expect.stringMatching(/answered with port 80 instead of 2\d{4}: it cannot be relied on/),
+    ]);
+  });
+
+  it('says nothing of https where the public address is not for browsers', async () => {
+    const host = '127.0.15.51';
+    await startRealServer(host, PORTS);
+    const question = {
+      server: { host: 'bore.example.dev', port: 7835 },
+      lookup: async () => [{ address: host }],
+    };
+    const { faults, find } = await examineServer(host, { ...question, isWebPage: false });
+    expect(faults).toEqual([]);
+    expect(find('https-only')).toBeUndefined();
   });
 
   it('examines several servers at the same time, each with its own section', async () => {

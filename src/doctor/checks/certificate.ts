@@ -4,8 +4,8 @@ import type { X509Certificate } from 'node:crypto';
 import { describeNames, isFor } from '../../inputs/tls.ts';
 import { stripBrackets } from '../../shared/public-url.ts';
 import { sanitise } from '../../shared/sanitise.ts';
-import { type Check, type Finding, fault, ok, Skip, warning } from '../check.ts';
-import { openTcp, openTls } from '../visit.ts';
+import { type Check, type Finding, fault, ok, warning } from '../check.ts';
+import { openTcp, openTls, VISIT_MS } from '../visit.ts';
 
 /** Let's Encrypt's certificates are renewed 30 days before their end: so close to it, a renewal was missed. */
 const NEAR_END_MS = 14 * 24 * 60 * 60_000;
@@ -15,12 +15,10 @@ export const certificate: Check = {
   title: 'Certificate',
   needs: ['https'],
   applies: subject => subject.isHttps,
-  deadlineMs: 6_000,
+  deadlineMs: 8_000,
   async run(subject, signal) {
-    const { port } = await subject.tunnel();
-    const [target] = await subject.targets(port);
-    if (target === undefined) return new Skip('its name has no address');
-    const socket = await openTls(await openTcp(target, signal), target, ['http/1.1'], signal);
+    const { target, limit } = await subject.beginVisit(VISIT_MS, signal);
+    const socket = await openTls(await openTcp(target, limit), target, ['http/1.1'], limit);
     try {
       const leaf = socket.getPeerX509Certificate();
       if (leaf === undefined) return [fault(`${target.url.origin} has no certificate: give the proxy one`)];
@@ -73,7 +71,8 @@ function judgeName(leaf: X509Certificate, host: string): Finding[] {
 }
 
 function judgeChain(leaf: X509Certificate, reason: string): Finding[] {
-  const issuer = sanitise(leaf.issuer.split('\n').join(', '));
+  const top = findTop(leaf);
+  const issuer = sanitise(top.issuer.split('\n').join(', '));
   switch (reason) {
     // Judged above.
     case '':
@@ -90,18 +89,29 @@ function judgeChain(leaf: X509Certificate, reason: string): Finding[] {
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
     case 'UNABLE_TO_GET_ISSUER_CERT':
-      return [
-        fault(
-          `the chain of the certificate is not complete: that of its issuer (${issuer}) is missing; give the proxy fullchain.pem, not cert.pem, or, for an authority of your own, set NODE_EXTRA_CA_CERTS to its certificate here`,
-        ),
-      ];
     case 'SELF_SIGNED_CERT_IN_CHAIN':
-      return [
-        fault(
-          `the certificate is from an authority that this machine does not know (${issuer}), and browsers probably neither: set NODE_EXTRA_CA_CERTS to its certificate here if all visitors trust it`,
-        ),
-      ];
+      return [top === leaf ? explainIncomplete(issuer) : explainUnknown(issuer)];
     default:
       return [fault(`the certificate is not accepted (${sanitise(reason)}): issue it anew`)];
   }
+}
+
+function explainIncomplete(issuer: string): Finding {
+  return fault(
+    `the chain of the certificate is not complete: that of its issuer (${issuer}) is missing; give the proxy fullchain.pem, not cert.pem, or, for an authority of your own, set NODE_EXTRA_CA_CERTS to its certificate here`,
+  );
+}
+
+function explainUnknown(issuer: string): Finding {
+  return fault(
+    `the certificate is from an authority that this machine does not know (${issuer}), and browsers probably neither: set NODE_EXTRA_CA_CERTS to its certificate here if all visitors trust it`,
+  );
+}
+
+/** The last certificate of the chain that the proxy sent. */
+function findTop(leaf: X509Certificate): X509Certificate {
+  let top = leaf;
+  for (let next = top.issuerCertificate; next !== undefined && next !== top; next = next.issuerCertificate)
+    top = next;
+  return top;
 }

@@ -9,7 +9,7 @@ export const clock: Check = {
   name: 'clock',
   title: 'Clock',
   needs: ['control-port', 'proxy', 'https-only'],
-  deadlineMs: 5_000,
+  deadlineMs: 8_000,
   async run(subject) {
     const [date] = subject.dates;
     if (date === undefined) return new Skip('nothing there says what time it is');

@@ -5,7 +5,7 @@ import { renderAddress } from '../../tunnel/address.ts';
 import { explainNotBore, hintAtFirewall, type TunnelFailure } from '../../tunnel/failure.ts';
 import { isCloudflare } from '../addresses.ts';
 import { type Check, type Finding, fault, ok, warning } from '../check.ts';
-import { isAboutPort } from '../own-tunnel.ts';
+import type { FailedTunnel } from '../own-tunnel.ts';
 import type { Subject } from '../subject.ts';
 import { NoVisit, openTcp, openTls, portOf, type Target } from '../visit.ts';
 
@@ -20,21 +20,16 @@ export const controlPort: Check = {
   deadlineMs: 12_000,
   async run(subject, signal) {
     const opened = await subject.openTunnel();
-    if ('failure' in opened && !isPastDoor(opened.failure))
-      return [await explain(subject, opened.failure, signal)];
+    if ('failure' in opened && !isPastDoor(opened)) return [await explain(subject, opened.failure, signal)];
     const others = await tryOthers(subject, signal);
     return [ok(`${subject.name} answers like a bore server`), ...others];
   },
 };
 
-/** The server spoke bore with us, so the failure is about the secret or a port. */
-function isPastDoor(failure: TunnelFailure): boolean {
-  return (
-    failure.kind === 'secret' ||
-    failure.kind === 'secret-unwanted' ||
-    failure.kind === 'wrong-port' ||
-    isAboutPort(failure)
-  );
+/** Whether the server spoke bore with us, so that the failure is about the secret or a port. */
+function isPastDoor({ failure, isConnected }: FailedTunnel): boolean {
+  if (!isConnected || failure.kind === 'not-bore' || failure.kind === 'silent') return false;
+  return !isHangUp(failure);
 }
 
 async function explain(subject: Subject, failure: TunnelFailure, signal: AbortSignal): Promise<Finding> {

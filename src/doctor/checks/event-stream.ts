@@ -1,7 +1,7 @@
 // Whether the proxy passes on an event stream at once, instead of waiting for its end.
 
 import { raceSignal } from '../../shared/abort.ts';
-import { type Check, fault, ok, Skip } from '../check.ts';
+import { type Check, fault, ok } from '../check.ts';
 import { ask, NoVisit, openConnection, readUntil } from '../visit.ts';
 
 /** Shorter than the app's own patience, which then ends the stream. */
@@ -12,12 +12,9 @@ export const eventStream: Check = {
   title: 'Event stream',
   needs: ['proxy'],
   applies: subject => subject.isProxied,
-  deadlineMs: 5_000,
+  deadlineMs: 8_000,
   async run(subject, signal) {
-    const { app, port } = await subject.tunnel();
-    const [target] = await subject.targets(port);
-    if (target === undefined) return new Skip('its name has no address');
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(WAIT_MS)]);
+    const { target, app, limit } = await subject.beginVisit(WAIT_MS, signal);
     const path = app.pathOf('events', 'check');
     const socket = await openConnection(target, limit);
     try {

@@ -14,7 +14,7 @@ export const forwardedFor: Check = {
   title: 'X-Forwarded-For',
   needs: ['proxy'],
   applies: subject => subject.isProxied,
-  deadlineMs: 6_000,
+  deadlineMs: 8_000,
   async run(subject) {
     const { app } = await subject.tunnel();
     const ours = (await subject.reach()).find(({ isOurs }) => isOurs);

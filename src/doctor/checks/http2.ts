@@ -4,7 +4,7 @@ import { connect } from 'node:http2';
 import { raceSignal } from '../../shared/abort.ts';
 import { describeError } from '../../shared/errors.ts';
 import { sanitise } from '../../shared/sanitise.ts';
-import { type Check, fault, ok, Skip, warning } from '../check.ts';
+import { type Check, fault, ok, warning } from '../check.ts';
 import { openTcp, openTls } from '../visit.ts';
 
 const WAIT_MS = 3_000;
@@ -14,12 +14,9 @@ export const http2: Check = {
   title: 'HTTP/2',
   needs: ['proxy'],
   applies: subject => subject.isHttps,
-  deadlineMs: 5_000,
+  deadlineMs: 8_000,
   async run(subject, signal) {
-    const { app, port } = await subject.tunnel();
-    const [target] = await subject.targets(port);
-    if (target === undefined) return new Skip('its name has no address');
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(WAIT_MS)]);
+    const { target, app, limit } = await subject.beginVisit(WAIT_MS, signal);
     const socket = await openTls(await openTcp(target, limit), target, ['h2', 'http/1.1'], limit);
     if (socket.alpnProtocol !== 'h2') {
       socket.destroy();

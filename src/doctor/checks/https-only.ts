@@ -15,8 +15,8 @@ export const httpsOnly: Check = {
   name: 'https-only',
   title: 'http links',
   needs: ['dns'],
-  applies: subject => !subject.isHttps,
-  deadlineMs: 5_000,
+  applies: subject => !subject.isHttps && subject.question.isWebPage,
+  deadlineMs: 8_000,
   async run(subject, signal) {
     const { server, secret, publicUrl } = subject.question;
     const forced = listHttpsWarnings({ servers: [{ address: server, secret }], publicUrl });

@@ -1,7 +1,7 @@
 // Whether something speaks TLS at the https address of `public-url`.
 
 import { renderAddress } from '../../tunnel/address.ts';
-import { type Check, type Finding, fault, ok, Skip } from '../check.ts';
+import { type Check, type Finding, fault, ok } from '../check.ts';
 import type { Subject } from '../subject.ts';
 import { explainUnreached } from '../unreached.ts';
 import { NoVisit, openTcp, openTls, portOf, type Target } from '../visit.ts';
@@ -13,19 +13,16 @@ export const https: Check = {
   title: 'https',
   needs: ['dns', 'secret', 'port-range'],
   applies: subject => subject.isHttps,
-  deadlineMs: 6_000,
+  deadlineMs: 8_000,
   async run(subject, signal) {
-    const tunnel = await subject.tunnel();
-    const [target] = await subject.targets(tunnel.port);
-    if (target === undefined) return new Skip('its name has no address');
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(WAIT_MS)]);
+    const { target, app, limit } = await subject.beginVisit(WAIT_MS, signal);
     try {
       const socket = await openTcp(target, limit);
       (await openTls(socket, target, ['http/1.1'], limit)).destroy();
       return [ok(`${renderAddress({ host: target.address, port: portOf(target) })} speaks TLS`)];
     } catch (error) {
       if (!(error instanceof NoVisit)) throw error;
-      return [await explain(subject, target, error, tunnel.app.sawTls)];
+      return [await explain(subject, target, error, app.sawTls)];
     }
   },
 };

@@ -1,7 +1,7 @@
 // Whether the proxy takes a request head nearly as long as the gateway does, 16 KB: apps with many cookies send such.
 
-import { type Check, ok, Skip, warning } from '../check.ts';
-import { NoVisit, visit } from '../visit.ts';
+import { type Check, ok, warning } from '../check.ts';
+import { NoVisit, VISIT_MS, visit } from '../visit.ts';
 
 /** Together 15 KB, and no single field is longer than nginx takes without a setting. */
 const FIELDS = Object.fromEntries([1, 2, 3, 4, 5].map(n => [`X-Doctor-${n}`, 'x'.repeat(2_900)]));
@@ -11,11 +11,9 @@ export const largeHead: Check = {
   title: 'Large head',
   needs: ['proxy'],
   applies: subject => subject.isProxied,
-  deadlineMs: 5_000,
+  deadlineMs: 8_000,
   async run(subject, signal) {
-    const { app, port } = await subject.tunnel();
-    const [target] = await subject.targets(port);
-    if (target === undefined) return new Skip('its name has no address');
+    const { target, app, limit } = await subject.beginVisit(VISIT_MS, signal);
     const path = app.pathOf('proof', 'head');
     const explain = (said: string) => [
       warning(
@@ -23,7 +21,7 @@ export const largeHead: Check = {
       ),
     ];
     try {
-      const { status, body } = await visit(target, path, signal, { headers: FIELDS });
+      const { status, body } = await visit(target, path, limit, { headers: FIELDS });
       return body === app.proof ? [ok('15 KB pass')] : explain(`the answer was ${status}`);
     } catch (error) {
       if (error instanceof NoVisit) return explain(error.message);

@@ -1,7 +1,7 @@
 // Whether the proxy refuses names with ports that bore does not give out: they would lead to other programs.
 
-import { type Check, fault, ok, Skip } from '../check.ts';
-import { NoVisit, visit } from '../visit.ts';
+import { type Check, fault, ok } from '../check.ts';
+import { NoVisit, VISIT_MS, visit } from '../visit.ts';
 
 /** SSH: no range contains it, and most machines have it. */
 const NEVER_GIVEN = 22;
@@ -13,18 +13,16 @@ export const otherPorts: Check = {
   title: 'Other ports',
   needs: ['proxy'],
   applies: subject => subject.isProxied && subject.publicUrl(1).host !== subject.publicUrl(2).host,
-  deadlineMs: 5_000,
+  deadlineMs: 8_000,
   async run(subject, signal) {
     const { range } = subject.question;
     const port = range === undefined ? NEVER_GIVEN : range.max < 65_535 ? range.max + 1 : range.min - 1;
-    const { port: own } = await subject.tunnel();
     // The proxy is where our own name leads: the other one may have no DNS record.
-    const [proxy] = await subject.targets(own);
-    if (proxy === undefined) return new Skip('its name has no address');
-    const target = { ...proxy, url: subject.publicUrl(port) };
+    const { target: own, limit } = await subject.beginVisit(VISIT_MS, signal);
+    const target = { ...own, url: subject.publicUrl(port) };
     const refused = [ok(`the proxy refuses ${target.url.host}`)];
     try {
-      const { status } = await visit(target, '/', signal);
+      const { status } = await visit(target, '/', limit);
       if (!PASSED_ON.includes(status)) return refused;
       return [
         fault(

@@ -15,7 +15,7 @@ export const proxy: Check = {
   title: 'Proxy',
   needs: ['dns', 'secret', 'port-range', 'https'],
   applies: subject => subject.isProxied,
-  deadlineMs: 6_000,
+  deadlineMs: 8_000,
   async run(subject) {
     const { port, app } = await subject.tunnel();
     const reached = await subject.reach();

@@ -50,10 +50,11 @@ async function judgePlainPort(
   { port, app }: OwnTunnel,
   signal: AbortSignal,
 ): Promise<Finding[] | Skip> {
+  const { limit } = await subject.beginVisit(PLAIN_MS, signal);
   const [target] = await subject.plainTargets(port);
   if (target === undefined) return new Skip('the server has no address');
   const { origin } = target.url;
-  if (!(await leadsToApp(target, app, signal)))
+  if (!(await leadsToApp(target, app, limit)))
     return [ok(`${origin} is closed: visitors can come only through the proxy`)];
   if (!subject.question.trustedProxy)
     return [ok(`${origin} is open, too: the preview can also be opened without the proxy`)];
@@ -61,8 +62,7 @@ async function judgePlainPort(
   return [{ ...fault(message), blocks: false }];
 }
 
-async function leadsToApp(target: Target, app: OwnApp, signal: AbortSignal): Promise<boolean> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(PLAIN_MS)]);
+async function leadsToApp(target: Target, app: OwnApp, limit: AbortSignal): Promise<boolean> {
   try {
     return (await visit(target, app.pathOf('proof', 'plain'), limit)).body === app.proof;
   } catch (error) {

@@ -1,13 +1,13 @@
 // Whether the server is bore 0.6, by what it does: 0.5 ends a connection in both directions when a visitor ends one.
 
 import { type Check, fault, ok, Skip } from '../check.ts';
-import { NoVisit, openTcp, readUntil } from '../visit.ts';
+import { NoVisit, openTcp, readUntil, VISIT_MS } from '../visit.ts';
 
 export const version: Check = {
   name: 'version',
   title: 'Version',
   needs: ['public-port'],
-  deadlineMs: 6_000,
+  deadlineMs: 8_000,
   async run(subject, signal) {
     const tunnel = await subject.tunnel();
     // A proxy in between may end the connection in its own way, so the plain port is used where it is open.
@@ -15,7 +15,7 @@ export const version: Check = {
       ? await subject.plainTargets(tunnel.port)
       : await subject.targets(tunnel.port);
     if (target === undefined) return new Skip('the public port has no address');
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(3_000)]);
+    const { limit } = await subject.beginVisit(VISIT_MS, signal);
     const path = tunnel.app.pathOf('half-close', 'version');
     try {
       const socket = await openTcp(target, limit);
@@ -23,7 +23,9 @@ export const version: Check = {
       await readUntil(socket, tunnel.app.proof, limit);
       return [ok('bore 0.6 or later: answers arrive after a visitor has ended its sending direction')];
     } catch (error) {
-      if (error instanceof NoVisit && error.kind !== 'broken' && error.kind !== 'silent')
+      if (error instanceof NoVisit && error.kind === 'silent')
+        return new Skip(`cannot be told: ${error.message}`);
+      if (error instanceof NoVisit && error.kind !== 'broken')
         return new Skip(`cannot be told, because ${target.url.origin} is closed`);
       if (!(error instanceof NoVisit)) throw error;
     }

@@ -1,7 +1,7 @@
 // Whether a WebSocket passes the proxy, with bytes in both directions.
 
 import { randomBytes } from 'node:crypto';
-import { type Check, fault, ok, Skip } from '../check.ts';
+import { type Check, fault, ok } from '../check.ts';
 import { NoVisit, openConnection, readUntil } from '../visit.ts';
 
 const WAIT_MS = 3_000;
@@ -13,12 +13,9 @@ export const websocket: Check = {
   title: 'WebSocket',
   needs: ['proxy'],
   applies: subject => subject.isProxied,
-  deadlineMs: 5_000,
+  deadlineMs: 8_000,
   async run(subject, signal) {
-    const { app, port } = await subject.tunnel();
-    const [target] = await subject.targets(port);
-    if (target === undefined) return new Skip('its name has no address');
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(WAIT_MS)]);
+    const { target, app, limit } = await subject.beginVisit(WAIT_MS, signal);
     const path = app.pathOf('websocket', 'check');
     const socket = await openConnection(target, limit);
     try {
