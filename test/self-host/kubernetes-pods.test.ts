@@ -11,9 +11,12 @@ import { buildKustomization, listKind } from '../support/kubernetes.ts';
 import { type Machine, type Machines, startMachines } from '../support/machines.ts';
 import { type Pod, type RunningContainer, startPod } from '../support/pod.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
+import { isFull } from '../support/scale.ts';
 import { TestCa } from '../support/test-ca.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
+const NAMES = ['pod', 'next-pod', 'balancer', 'runner', 'visitor'] as const;
+type Name = (typeof NAMES)[number];
 const SECRET = 'the secret of the cluster';
 /** Answers with the visitor's address that it is told. */
 const APP = `require('node:http').createServer((request, response) =>
@@ -21,14 +24,16 @@ const APP = `require('node:http').createServer((request, response) =>
 
 describeWithReal(['bore', 'nginx', 'kube-check', 'machines'], 'the pods for Kubernetes', () => {
   let ca: TestCa;
-  let rig: Machines<'pod' | 'runner' | 'visitor'>;
-  let machines: Record<'pod' | 'runner' | 'visitor', Machine>;
+  let rig: Machines<Name>;
+  let machines: Readonly<Record<Name, Machine>>;
 
   beforeAll(async () => {
     ca = new TestCa();
-    rig = await startMachines({ names: ['pod', 'runner', 'visitor'] });
+    rig = await startMachines({ names: NAMES });
     machines = rig.machines;
     const addresses = [machines.pod.ipv4, machines.pod.ipv6 ?? ''];
+    await rig.setRecord('bore-3.example.com', [machines.balancer.ipv4]);
+    await rig.setRecord('*.bore-3.example.com', [machines.balancer.ipv4]);
     for (const name of ['bore', '*.preview', 'bore-2', '*.bore-2'])
       await rig.setRecord(`${name}.example.com`, addresses);
     const app = machines.runner.run(process.execPath, ['-e', APP], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -41,13 +46,19 @@ describeWithReal(['bore', 'nginx', 'kube-check', 'machines'], 'the pods for Kube
   });
 
   /** Starts the pod of a Deployment, and resolves when all its startup and readiness probes succeed. */
-  async function start(overlay: string, name = 'bore', programs: string[] = []): Promise<Pod> {
+  async function start(
+    overlay: string,
+    name = 'bore',
+    { machine = machines.pod, programs = [] }: { machine?: Machine; programs?: string[] } = {},
+  ): Promise<Pod> {
     const objects = await buildKustomization(resolve('self-host/kubernetes', overlay));
     const deployment = listKind(objects, 'Deployment').find(one => one.metadata.name === name);
     if (deployment === undefined) throw new Error(`${overlay} has no ${name}`);
-    const certificate = ca.issue(['DNS:*.preview.example.com', 'DNS:*.bore-2.example.com']);
+    const certificate = ca.issue(
+      ['preview', 'bore-2', 'bore-3'].map(domain => `DNS:*.${domain}.example.com`),
+    );
     const pod = await startPod({
-      machine: machines.pod,
+      machine,
       deployment,
       objects,
       secrets: {
@@ -61,11 +72,7 @@ describeWithReal(['bore', 'nginx', 'kube-check', 'machines'], 'the pods for Kube
       ],
     });
     onTestFinished(() => pod.stop());
-    for (const container of deployment.spec.template.spec.containers)
-      await waitUntil(
-        async () => (await pod.container(container.name).probe('readinessProbe')).ok,
-        `${container.name} is ready`,
-      );
+    for (const { name } of deployment.spec.template.spec.containers) await becomesReady(pod, name);
     return pod;
   }
 
@@ -148,6 +155,23 @@ describeWithReal(['bore', 'nginx', 'kube-check', 'machines'], 'the pods for Kube
     expect(await open(link, '-6')).toMatch(/^from /);
   });
 
+  it.runIf(isFull)('a new pod takes over from the old one, and the preview keeps its link', async () => {
+    const old = await start('three-servers', 'bore-3');
+    await lead(machines.balancer, machines.pod);
+    const link = await preview(
+      ...['--server', 'bore-3.example.com', '--port-range', '20000-29999'],
+      ...['--public-url', 'https://{port}.{host}'],
+    );
+    await open(link);
+    // As a Deployment does with maxSurge: the new one is ready before the Service forgets the old one.
+    await start('three-servers', 'bore-3', { machine: machines['next-pod'] });
+    await lead(machines.balancer, machines['next-pod']);
+    process.kill(old.container('nginx').pid, 'SIGQUIT');
+    process.kill(old.container('bore').pid, 'SIGTERM');
+    await old.container('bore').exited;
+    expect(await open(link)).toMatch(/^from /);
+  });
+
   it('the probes fail while bore hangs, and succeed when it goes on', async () => {
     const bore = (await start('direct')).container('bore');
     expect(await bore.probe('startupProbe')).toEqual({
@@ -166,7 +190,7 @@ describeWithReal(['bore', 'nginx', 'kube-check', 'machines'], 'the pods for Kube
     // Instead of each minute, it looks all the time.
     const sleep = join(ca.folder, 'sleep');
     await writeFile(sleep, '#!/bin/sh\nexec /bin/sleep 0.1\n', { mode: 0o755 });
-    const pod = await start('behind-nginx', 'bore', [sleep]);
+    const pod = await start('behind-nginx', 'bore', { programs: [sleep] });
     expect(await pod.container('nginx').probe('livenessProbe')).toEqual({ ok: true, said: 'nginx answers' });
     const renewed = ca.issue(['DNS:*.preview.example.com']);
     await pod.replace('certificate', 'privkey.pem', renewed.key);
@@ -192,6 +216,12 @@ describeWithReal(['bore', 'nginx', 'kube-check', 'machines'], 'the pods for Kube
     expect(await again.exited).toBe(137);
   });
 
+  it('bore does not start with an empty secret', async () => {
+    const script = resolve('self-host/image/start-bore');
+    const { code, stderr } = await machines.pod.finish(script, [], { env: { BORE_SECRET: '' } });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('BORE_SECRET is missing') });
+  });
+
   it('bore has as many file descriptors as its container may have', async () => {
     const bore = (await start('direct')).container('bore');
     const limits = await readFile(`/proc/${await findBore(bore)}/limits`, 'utf8');
@@ -200,6 +230,29 @@ describeWithReal(['bore', 'nginx', 'kube-check', 'machines'], 'the pods for Kube
     expect(Number(soft)).toBeGreaterThan(1_024);
   });
 });
+
+/** Resolves when the container's readiness probe succeeds; rejects with its log where the container ends instead. */
+async function becomesReady(pod: Pod, name: string): Promise<void> {
+  const container = pod.container(name);
+  let ended = false;
+  void container.exited.then(() => {
+    ended = true;
+  });
+  await waitUntil(async () => ended || (await container.probe('readinessProbe')).ok, `${name} is ready`);
+  if (ended) throw new Error(`${name} ended: ${await container.readLog()}`);
+}
+
+/** The balancer, like a Service, leads new connections to this pod. Those that exist stay where they are. */
+async function lead(balancer: Machine, pod: Machine): Promise<void> {
+  const rules = `table ip service
+    delete table ip service
+    table ip service {
+      chain in { type nat hook prerouting priority dstnat; tcp dport { 7835, 443 } dnat to ${pod.ipv4}; }
+      chain out { type nat hook postrouting priority srcnat; masquerade; }
+    }`;
+  const script = 'echo 1 >/proc/sys/net/ipv4/ip_forward && exec nft -f -';
+  expect(await balancer.finish('sh', ['-c', script], { input: rules })).toMatchObject({ code: 0 });
+}
 
 /** The child of process 1. */
 async function findBore({ pid }: RunningContainer): Promise<number> {
