@@ -22,7 +22,9 @@ const sockets = new Map<string, WebSocket>();
 let visiting: NodeJS.Timeout | undefined;
 const watching = new Map<string, { timer: NodeJS.Timeout; visit: () => void }>();
 
-const send = (event: CrowdEvent) => void (process.connected && process.send?.(event));
+// With a callback, a parent that has just ended is no error.
+const send = (event: CrowdEvent) =>
+  void (process.connected && process.send?.(event, undefined, undefined, () => {}));
 
 process.on('message', message => follow(message as CrowdOrder));
 process.once('disconnect', () => process.exit(0));

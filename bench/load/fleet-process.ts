@@ -19,7 +19,9 @@ const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 /** Name → what ends the preview. Set before the tunnel is connected. */
 const previews = new Map<string, () => Promise<void>>();
 
-const send = (event: FleetEvent) => void (process.connected && process.send?.(event));
+// With a callback, a parent that has just ended is no error.
+const send = (event: FleetEvent) =>
+  void (process.connected && process.send?.(event, undefined, undefined, () => {}));
 
 process.on('message', message => follow(message as FleetOrder));
 process.once('disconnect', () => void close([...previews.keys()]));

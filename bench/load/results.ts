@@ -8,18 +8,28 @@ const FILE = join(import.meta.dirname, 'results.json');
 
 export interface Row {
   what: string;
-  /** Empty or `–` is never a figure: a text says what happened. */
   value: number | string;
   unit: string;
 }
 
 export interface Section {
-  /** Such as `three-killed`; the key in the file. */
+  /** The key in the file, such as `all-killed`. */
   id: string;
   title: string;
   rows: readonly Row[];
-  /** For each preview: seconds from the server's return (or its loss) to the first good visit. For the plot. */
-  curve?: readonly number[];
+  /** Set if previews were interrupted. */
+  returns?: Returns;
+}
+
+export interface Returns {
+  /** How many previews were interrupted. */
+  previews: number;
+  /** How many had another URL afterwards. */
+  moved: number;
+  /** Seconds until the first good visit: one for each preview, or for those that were watched. */
+  seconds: readonly number[];
+  /** Where the seconds begin: when the server (or the link) worked again, or when it was lost. */
+  since: 'return' | 'loss';
 }
 
 export interface Results {
@@ -34,17 +44,29 @@ export function readResults(): Results | undefined {
   return existsSync(FILE) ? (JSON.parse(readFileSync(FILE, 'utf8')) as Results) : undefined;
 }
 
-/** Replaces sections of the same id and keeps the others. */
+/** Replaces sections of the same id, keeps the others, and stores all. */
 export function writeResults(fresh: Results): Results {
-  const kept = readResults()?.sections.filter(({ id }) => !fresh.sections.some(one => one.id === id)) ?? [];
-  const results = { ...fresh, sections: [...kept, ...fresh.sections] };
+  const old = readResults()?.sections ?? [];
+  const find = (list: readonly Section[], id: string) => list.find(section => section.id === id);
+  const sections = [
+    ...old.map(section => find(fresh.sections, section.id) ?? section),
+    ...fresh.sections.filter(({ id }) => find(old, id) === undefined),
+  ];
+  const results = { ...fresh, sections };
   writeFileSync(FILE, `${JSON.stringify(results, null, 1)}\n`);
   return results;
 }
 
-/** Median, p95 and maximum of times in milliseconds, in seconds. */
+/** Median, 95th percentile and maximum of times in milliseconds, as seconds. */
 export function describeTimes(what: string, samples: readonly number[]): Row {
-  const [median = 0, most = 0, worst = 0] = [0.5, 0.95, 1].map(share => quantile(samples, share) / 1_000);
-  const show = (seconds: number) => seconds.toFixed(seconds < 10 ? 2 : 1);
-  return { what, value: `${show(median)} / ${show(most)} / ${show(worst)}`, unit: 's' };
+  return { what, value: renderTimes(samples.map(ms => ms / 1_000)), unit: 's' };
+}
+
+/** `0.41 / 0.55 / 1.02`: median, 95th percentile and maximum. */
+export function renderTimes(seconds: readonly number[]): string {
+  return [0.5, 0.95, 1].map(share => renderSeconds(quantile(seconds, share))).join(' / ');
+}
+
+export function renderSeconds(seconds: number): string {
+  return seconds.toFixed(seconds < 10 ? 2 : 1);
 }

@@ -7,7 +7,7 @@ import { listUnexplained, measureOutages, type Window } from '../outages.ts';
 import { describeTimes, type Row, type Section } from '../results.ts';
 import { World } from '../world.ts';
 import { startAll } from './start.ts';
-import { runStorm, type StormOptions } from './storm.ts';
+import { runStorm, type StormOptions, toReturns } from './storm.ts';
 
 export const HOSTS = ['127.0.0.220', '127.0.0.221', '127.0.0.222'];
 /** Service before each restart. A tunnel waits longer after a session of less than 5 s. */
@@ -60,15 +60,9 @@ class Story {
 
   async storm(id: string, title: string, options: StormOptions): Promise<void> {
     await delay(SERVICE_MS);
-    const { previews, returnMs, outageMs, moved, window } = await runStorm(this.#world, options);
-    this.#windows.push(window);
-    const rows = [
-      { what: 'previews on it', value: previews, unit: '' },
-      describeTimes('served again after the server is back', returnMs),
-      describeTimes('outage as visitors see it', outageMs),
-      { what: 'with another URL', value: moved.length, unit: '' },
-    ];
-    await this.#addWithVisits({ id, title, rows, curve: returnMs.map(ms => ms / 1_000) });
+    const storm = await runStorm(this.#world, options);
+    this.#windows.push(storm.window);
+    await this.#addWithVisits({ id, title, rows: [], returns: toReturns(storm) });
   }
 
   /** As `systemctl restart bore` on one server after the other. */
@@ -76,7 +70,7 @@ class Story {
     const { crowd } = this.#world;
     const outages: number[] = [];
     const closely = new Set<string>();
-    let moved = 0;
+    let [previews, moved] = [0, 0];
     for (const host of HOSTS) {
       await delay(SERVICE_MS);
       const names = this.#world.listOn(host).slice(0, WATCHED_CLOSELY);
@@ -87,18 +81,16 @@ class Story {
       const storm = await runStorm(this.#world, { hosts: [host], ...how });
       await delay(LEAD_MS);
       crowd.tell({ kind: 'unwatch' });
+      previews += storm.previews;
       moved += storm.moved.length;
       this.#windows.push(storm.window);
     }
     const report = await crowd.report();
     for (const name of closely) outages.push(...measureOutages(report.probes[name] ?? []));
-    const rows = [
-      describeTimes(`outage, seen by a visitor every ${CLOSE_PROBE_MS} ms`, outages),
-      { what: 'with another URL', value: moved, unit: '' },
-    ];
     const title = 'One server after the other is restarted (SIGTERM, and started at once)';
-    const curve = outages.map(ms => ms / 1_000);
-    await this.#addWithVisits({ id: 'rolling', title, rows, curve }, report);
+    const seconds = outages.map(ms => ms / 1_000);
+    const returns = { previews, moved, seconds, since: 'loss' } as const;
+    await this.#addWithVisits({ id: 'rolling', title, rows: [], returns }, report);
   }
 
   async churn(): Promise<void> {
@@ -138,13 +130,8 @@ class Story {
     await this.#addWithVisits({
       id: 'one-away',
       title: 'One server stays away for 60 s',
-      rows: [
-        { what: 'previews on it', value: storm.previews, unit: '' },
-        describeTimes('served again after the server was lost', storm.outageMs),
-        { what: 'moved to another server, with another URL', value: storm.moved.length, unit: '' },
-        { what: 'previews of the other servers that were disturbed', value: disturbed, unit: '' },
-      ],
-      curve: storm.outageMs.map(ms => ms / 1_000),
+      rows: [{ what: 'previews of the other servers that were disturbed', value: disturbed, unit: '' }],
+      returns: toReturns(storm, 'loss'),
     });
   }
 
@@ -168,6 +155,6 @@ class Story {
 
   #add(section: Section): void {
     this.sections.push(section);
-    for (const { what, value, unit } of section.rows) this.#log(`${section.id}: ${what}: ${value} ${unit}`);
+    this.#log(section.title);
   }
 }
