@@ -96,7 +96,15 @@ function watch(names: readonly string[], everyMs: number, untilServed: boolean):
     unwatch(name);
     const list = probes.get(name) ?? [];
     probes.set(name, list);
-    const visit = () => void probe(name, list, untilServed);
+    // Until it is served, a preview has one visitor at a time: more would only make a busy machine busier.
+    let isWaiting = false;
+    const visit = () => {
+      if (isWaiting) return;
+      isWaiting = untilServed;
+      void probe(name, list, untilServed).finally(() => {
+        isWaiting = false;
+      });
+    };
     // Spread evenly, so that they do not all come at one moment.
     const timer = setTimeout(
       () => watching.set(name, { timer: setInterval(visit, everyMs), visit }),
