@@ -44,6 +44,7 @@ export type RealPart =
       | 'systemd'
       | 'go-app'
       | 'kube-check'
+      | 'caddy-dns'
       | 'kosoku'
       | 'h2spec'
       | 'pebble'
