@@ -23,6 +23,7 @@ type PackagedPart =
   | 'nft'
   | 'systemd-analyze'
   | 'shellcheck'
+  | 'podman'
   | 'knotd'
   | 'knotc'
   | 'knsupdate'
@@ -43,6 +44,8 @@ export type RealPart =
       | 'machines'
       | 'systemd'
       | 'go-app'
+      | 'compose-config'
+      | 'podman-compose'
       | 'kube-check'
       | 'caddy-dns'
       | 'kosoku'
@@ -78,6 +81,7 @@ const ON_PATH: Partial<Record<RealPart, readonly string[]>> = {
   nft: ['nft'],
   'systemd-analyze': ['systemd-analyze'],
   shellcheck: ['shellcheck'],
+  podman: ['podman'],
   knotd: ['knotd'],
   knotc: ['knotc'],
   knsupdate: ['knsupdate'],
