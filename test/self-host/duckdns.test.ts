@@ -1,6 +1,6 @@
 // The updater for DuckDNS in self-host/duckdns, with the real curl, against a server that plays DuckDNS's API.
 
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,8 +9,10 @@ import { text } from 'node:stream/consumers';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { startDuckdnsServer } from '../support/duckdns-server.ts';
 import { startMachines } from '../support/machines.ts';
-import { describeWithReal, requirePart } from '../support/real-parts.ts';
+import { describeWithReal } from '../support/real-parts.ts';
+import { bootSystemd } from '../support/systemd-machine.ts';
 import { TestCa } from '../support/test-ca.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const FOLDER = resolve('self-host/duckdns');
 const UPDATER = join(FOLDER, 'duckdns-update');
@@ -39,7 +41,7 @@ async function start(config: Record<string, string> = {}) {
     { mode: 0o600 },
   );
   const update = (args: string[] = [], env: NodeJS.ProcessEnv = {}) =>
-    run(UPDATER, args, { CREDENTIALS_DIRECTORY: folder, ...env });
+    run(UPDATER, args, { DUCKDNS_CONF: file, ...env });
   return { server, folder, file, update };
 }
 
@@ -170,16 +172,13 @@ describe('the token', () => {
     const folder = makeFolder();
     const file = join(folder, 'duckdns.conf');
     writeFileSync(file, 'NAME=myname\n', { mode: 0o644 });
-    const inPlace = join(folder, 'duckdns-update');
-    writeFileSync(inPlace, readFileSync(UPDATER, 'utf8').replace('/etc/duckdns', folder), { mode: 0o755 });
-    expect(await run(inPlace, [])).toEqual({
-      code: 2,
-      said: `duckdns-update: others can read the token: chmod 600 ${file}`,
-    });
+    const update = () => run(UPDATER, [], { DUCKDNS_CONF: file });
+    const reason = `duckdns-update: others can read the token: chmod 600 ${file}`;
+    expect(await update()).toEqual({ code: 2, said: reason });
     chmodSync(file, 0o600);
-    expect((await run(inPlace, [])).said).toContain('is not a token of DuckDNS');
+    expect((await update()).said).toContain('is not a token of DuckDNS');
     rmSync(file);
-    expect((await run(inPlace, [])).said).toContain(`cannot read ${file}`);
+    expect((await update()).said).toContain(`cannot read ${file}`);
   });
 });
 
@@ -226,7 +225,7 @@ describeWithReal(['machines'], 'on a machine with an address of its own', () => 
     });
     const prepare = `ip -6 addr add fd00::1/64 dev eth0 nodad`;
     await vm.finish('sh', ['-c', prepare]);
-    const env = { PATH: `${folder}:${process.env.PATH}`, CREDENTIALS_DIRECTORY: folder };
+    const env = { PATH: `${folder}:${process.env.PATH}`, DUCKDNS_CONF: file };
     const updated = await vm.finish(UPDATER, [], { env });
     expect(updated.stdout).toBe(`myname.duckdns.org leads to 192.0.2.7 ${vm.ipv6}; changed now\n`);
     expect(readFileSync(`${folder}/asked`, 'utf8')).toContain(`ip=192.0.2.7&ipv6=${vm.ipv6}"`);
@@ -239,20 +238,45 @@ describeWithReal(['machines'], 'on a machine with an address of its own', () => 
   });
 });
 
-describeWithReal(['systemd-analyze'], "systemd's check of the service and its timer", () => {
-  it('finds nothing, and says that the service has next to no rights', () => {
-    const folder = makeFolder();
-    // The program need not be installed where the tests run.
-    for (const name of ['duckdns.service', 'duckdns.timer'])
-      writeFileSync(
-        join(folder, name),
-        readFileSync(join(FOLDER, name), 'utf8').replace('/usr/local/bin/duckdns-update', UPDATER),
-      );
-    const [service, timer] = [join(folder, 'duckdns.service'), join(folder, 'duckdns.timer')];
-    const analyze = (...args: string[]) =>
-      execFileSync(requirePart('systemd-analyze'), args, { encoding: 'utf8', stdio: 'pipe' });
-    expect(analyze('verify', service, timer)).toBe('');
-    // Of 100, in tenths: 13 is "OK".
-    expect(() => analyze('security', '--offline=true', '--threshold=15', service)).not.toThrow();
+/** DuckDNS's answers to one name and all others. */
+const API = `events {}
+http { access_log off; server {
+  listen 127.0.0.1:443 ssl; ssl_certificate /etc/api.pem; ssl_certificate_key /etc/api.pem;
+  if ($arg_domains = myname) { return 200 "OK\\n127.0.0.1\\n\\nUPDATED"; }
+  return 200 KO;
+} }
+`;
+
+describeWithReal(['systemd', 'nginx'], 'the service and the timer', () => {
+  it('run at boot with next to no rights, and fail with a reason that does not show the token', async () => {
+    const { cert, key } = ca.issue(['DNS:www.duckdns.org']);
+    const units = '/etc/systemd/system';
+    const machine = await bootSystemd({
+      '/usr/local/bin/duckdns-update': { from: UPDATER },
+      [`${units}/duckdns.service`]: { from: join(FOLDER, 'duckdns.service') },
+      [`${units}/duckdns.timer`]: { from: join(FOLDER, 'duckdns.timer') },
+      [`${units}/duckdns.service.d/ca.conf`]: { text: '[Service]\nEnvironment=CURL_CA_BUNDLE=/etc/ca.pem\n' },
+      [`${units}/duckdns.timer.d/sooner.conf`]: {
+        text: '[Timer]\nOnBootSec=\nOnBootSec=1s\nRandomizedDelaySec=0\nAccuracySec=1s\n',
+      },
+      '/etc/ca.pem': { from: ca.file },
+      '/etc/api.pem': { text: cert + key },
+      '/etc/api.conf': { text: API },
+      '/etc/duckdns/duckdns.conf': { text: `NAME=myname\nTOKEN=${TOKEN}\n` },
+    });
+    onTestFinished(() => machine.stop());
+    await machine.run("echo '127.0.0.1 www.duckdns.org' >/etc/hosts; chmod 644 /etc/hosts /etc/ca.pem");
+    await machine.run("systemd-run --unit=api nginx -c /etc/api.conf -g 'daemon off;'");
+    await waitUntil(async () => (await machine.run('ss -ltn')).output.includes(':443 '), 'the API listens');
+    expect((await machine.run('systemd-analyze verify duckdns.service duckdns.timer')).output).toBe('');
+    expect((await machine.run('systemd-analyze security --threshold=15 duckdns.service')).code).toBe(0);
+    await machine.run('systemctl start duckdns.timer');
+    const readLog = async () => (await machine.run('journalctl --no-pager -o cat -u duckdns')).output;
+    const success = 'myname.duckdns.org leads to 127.0.0.1; changed now';
+    await waitUntil(async () => (await readLog()).includes(success), 'the timer has started the service');
+    await machine.run('sed -i s/myname/another/ /etc/duckdns/duckdns.conf; systemctl start duckdns');
+    expect((await machine.run('systemctl --failed --plain')).output).toContain('duckdns.service');
+    expect(await readLog()).toContain('duckdns-update: DuckDNS refused');
+    expect((await machine.run('journalctl --no-pager')).output).not.toContain(TOKEN);
   });
 });
