@@ -3,6 +3,7 @@
 
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -17,6 +18,7 @@ import { waitUntil } from '../support/wait-until.ts';
 
 const NAMES = ['pod', 'next-pod', 'balancer', 'runner', 'visitor'] as const;
 type Name = (typeof NAMES)[number];
+const DOCKERFILE = readFileSync(resolve('self-host/image/Dockerfile'), 'utf8');
 const SECRET = 'the secret of the cluster';
 /** Answers with the visitor's address that it is told. */
 const APP = `require('node:http').createServer((request, response) =>
@@ -65,11 +67,7 @@ describeWithReal(['bore', 'nginx', 'kube-check', 'machines'], 'the pods for Kube
         bore: { BORE_SECRET: SECRET },
         'preview-certificate': { 'tls.crt': certificate.cert, 'tls.key': certificate.key },
       },
-      programs: [
-        requirePart('bore'),
-        ...['health-check', 'image/start-bore'].map(file => resolve('self-host', file)),
-        ...programs,
-      ],
+      programs: [requirePart('bore'), ...listCopied().map(file => resolve('self-host', file)), ...programs],
     });
     onTestFinished(() => pod.stop());
     for (const { name } of deployment.spec.template.spec.containers) await becomesReady(pod, name);
@@ -184,6 +182,8 @@ describeWithReal(['bore', 'nginx', 'kube-check', 'machines'], 'the pods for Kube
     expect(live).toEqual({ ok: false, said: expect.stringContaining('sent nothing within 5 s') });
     await signalBore(bore, 'SIGCONT');
     expect((await bore.probe('livenessProbe')).ok).toBe(true);
+    // Process 1 also reaps what the probes leave behind.
+    await waitUntil(async () => (await listChildren(bore)).size === 1, 'only bore is left');
   });
 
   it('nginx has a probe too, and reads a renewed certificate', async () => {
@@ -216,6 +216,12 @@ describeWithReal(['bore', 'nginx', 'kube-check', 'machines'], 'the pods for Kube
     expect(await again.exited).toBe(137);
   });
 
+  it('the image has the version of bore that the tests run', async () => {
+    const { stdout } = await machines.pod.finish(requirePart('bore'), ['--version']);
+    const version = /--version (\S+)/.exec(DOCKERFILE)?.[1];
+    expect(stdout.trim()).toBe(`bore-cli ${version}`);
+  });
+
   it('bore does not start with an empty secret', async () => {
     const script = resolve('self-host/image/start-bore');
     const { code, stderr } = await machines.pod.finish(script, [], { env: { BORE_SECRET: '' } });
@@ -230,6 +236,12 @@ describeWithReal(['bore', 'nginx', 'kube-check', 'machines'], 'the pods for Kube
     expect(Number(soft)).toBeGreaterThan(1_024);
   });
 });
+
+/** The files of self-host/ that the Dockerfile puts into /usr/local/bin. */
+function listCopied(): string[] {
+  const copied = /^COPY ([^-].*) \/usr\/local\/bin\/$/m.exec(DOCKERFILE)?.[1] ?? '';
+  return copied.split(' ');
+}
 
 /** Resolves when the container's readiness probe succeeds; rejects with its log where the container ends instead. */
 async function becomesReady(pod: Pod, name: string): Promise<void> {
@@ -254,9 +266,21 @@ async function lead(balancer: Machine, pod: Machine): Promise<void> {
   expect(await balancer.finish('sh', ['-c', script], { input: rules })).toMatchObject({ code: 0 });
 }
 
-/** The child of process 1. */
-async function findBore({ pid }: RunningContainer): Promise<number> {
-  return Number(await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8'));
+/** The children of process 1: bore, and what a probe may have left to it, by the names of their programs. */
+async function listChildren({ pid }: RunningContainer): Promise<Map<string, number>> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  const names = new Map<string, number>();
+  for (const child of children.trim().split(' ')) {
+    const name = await readFile(`/proc/${child}/comm`, 'utf8').catch(() => 'ended');
+    names.set(name.trim(), Number(child));
+  }
+  return names;
+}
+
+async function findBore(container: RunningContainer): Promise<number> {
+  const pid = (await listChildren(container)).get('bore');
+  if (pid === undefined) throw new Error(`bore does not run: ${await container.readLog()}`);
+  return pid;
 }
 
 async function signalBore(container: RunningContainer, signal: NodeJS.Signals): Promise<void> {

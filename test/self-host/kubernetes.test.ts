@@ -124,6 +124,17 @@ describeWithReal(['kube-check'], 'the kustomizations for Kubernetes', () => {
       }
   });
 
+  it('three-servers lets one server at a time go when nodes are drained', () => {
+    const objects = objectsOf('three-servers');
+    const [budget] = listKind(objects, 'PodDisruptionBudget');
+    expect(budget?.spec.maxUnavailable).toBe(1);
+    expect(select(objects, budget?.spec.selector.matchLabels ?? {}).map(one => one.metadata.name)).toEqual([
+      'bore-1',
+      'bore-2',
+      'bore-3',
+    ]);
+  });
+
   it('every port of a Service is open in a NetworkPolicy', () => {
     for (const overlay of OVERLAYS)
       for (const { spec } of listKind(objectsOf(overlay), 'Service')) {

@@ -90,8 +90,20 @@ const ConfigMap = v.object({
   metadata: Metadata,
   data: v.record(v.string(), v.string()),
 });
-const Other = v.object({ kind: v.picklist(['Namespace', 'PodDisruptionBudget']), metadata: Metadata });
-const KubeObject = v.variant('kind', [Deployment, Service, NetworkPolicy, ConfigMap, Other]);
+const DisruptionBudget = v.object({
+  kind: v.literal('PodDisruptionBudget'),
+  metadata: Metadata,
+  spec: v.object({ maxUnavailable: v.number(), selector: v.object({ matchLabels: Labels }) }),
+});
+const Namespace = v.object({ kind: v.literal('Namespace'), metadata: Metadata });
+const KubeObject = v.variant('kind', [
+  Deployment,
+  Service,
+  NetworkPolicy,
+  ConfigMap,
+  DisruptionBudget,
+  Namespace,
+]);
 const Report = v.object({ objects: v.array(v.unknown()), problems: v.array(v.string()) });
 
 export type KubeObject = v.InferOutput<typeof KubeObject>;
