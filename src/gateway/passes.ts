@@ -30,7 +30,7 @@ import type { Compression } from './upstream/compression.ts';
 import { forwardRequest, type Route } from './upstream/proxy.ts';
 import { forwardUpgrade } from './upstream/upgrade.ts';
 import { hasBody, readPath, type Visit } from './visit.ts';
-import type { VisitorAddresses } from './visitor-address.ts';
+import { cutHostPart, type VisitorAddresses } from './visitor-address.ts';
 import { keepForLater, mayKeep } from './webhooks/queue/pass.ts';
 import type { DeliveryQueue } from './webhooks/queue/queue.ts';
 import type { RequestRecorder } from './webhooks/record/recorder.ts';
@@ -115,7 +115,9 @@ export const PLAIN_PASSES: readonly Pass[] = [
 
 /** Before all others: whatever happens to the request, record and log say where it came from. */
 function readVisitorAddress(visit: Visit, { addresses }: PassContext): boolean {
-  if (addresses !== undefined) visit.visitorAddress = addresses.read(visit.request);
+  if (addresses === undefined) return false;
+  visit.visitorAddress = addresses.read(visit.request);
+  if (visit.visitorAddress !== undefined) visit.nameVisitor(cutHostPart(visit.visitorAddress));
   return false;
 }
 

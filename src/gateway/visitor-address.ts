@@ -70,6 +70,18 @@ function splitBytes(word: string): [high: number, low: number] {
   return [value >> 8, value & 255];
 }
 
+/**
+ * What one visitor cannot change: an IPv4 address, or the first 64 bits of an IPv6 address, whose other half devices choose
+ * themselves (RFC 4291, 2.5.1). Takes what `parseAddress` returns.
+ */
+export function cutHostPart(address: string): string {
+  if (!address.includes(':')) return address;
+  const [head = [], tail] = address.split('::').map(part => part.split(':').filter(group => group !== ''));
+  if (tail === undefined) return head.slice(0, 4).join(':');
+  const zeros = Array.from({ length: 8 - head.length - tail.length }, () => '0');
+  return [...head, ...zeros, ...tail].slice(0, 4).join(':');
+}
+
 /** A warning for requests without the field. */
 export const NO_FORWARDED_FOR =
   '`trusted-proxy` is true, and a request came without X-Forwarded-For: either the proxy does not set it, or the request went around the proxy; see docs/security.md#the-visitors-address';

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Access } from '../../src/gateway/access/access.ts';
-import { parseAddress, readForwardedFor } from '../../src/gateway/visitor-address.ts';
+import { cutHostPart, parseAddress, readForwardedFor } from '../../src/gateway/visitor-address.ts';
 import type { AppState } from '../../src/shared/state.ts';
 import { useClosers } from '../support/closers.ts';
 import { type Door, openDoor, sendRaw } from '../support/gateway-door.ts';
@@ -98,6 +98,19 @@ describe('an element of X-Forwarded-For', () => {
     fc.assert(fc.property(fc.ipV4(), address => parseAddress(address) === address));
     fc.assert(fc.property(fc.ipV6(), address => parseAddress(address) !== undefined));
   });
+});
+
+it.each([
+  ['203.0.113.7', '203.0.113.7'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
+  ['2001:db8::1', '2001:db8:0:0'],
+  ['2001:db8:1::', '2001:db8:1:0'],
+  ['2001:db8:1:2::', '2001:db8:1:2'],
+  ['1::2:3:4:5:6', '1:0:0:2'],
+  ['::1', '0:0:0:0'],
+  ['::', '0:0:0:0'],
+])('%s belongs to one visitor together with all of %s', (address, network) => {
+  expect(cutHostPart(parseAddress(address) ?? '')).toBe(network);
 });
 
 describe('X-Forwarded-For', () => {

@@ -41,6 +41,9 @@ export interface Turn {
  */
 const PART_OF_FREE = 1 / 2;
 
+/** If no slot is free, a visitor whose address is known loses requests above this part of them. */
+const PART_OF_ONE_VISITOR = 1 / 8;
+
 interface Group {
   readonly capacity: number;
   /** The oldest connection first. */
@@ -60,6 +63,8 @@ interface Slot {
   readonly waiting: Set<Turn>;
   /** A time of performance.now(): when its last request ended, or the connection was opened. */
   idleSince: number;
+  /** Whose request was the last one; undefined if nobody knows. */
+  visitor: string | undefined;
   isGone: boolean;
 }
 
@@ -92,6 +97,7 @@ export class ConnectionSlots {
       active: new Set(),
       waiting: new Set(),
       idleSince: performance.now(),
+      visitor: undefined,
       isGone: false,
     };
     this.#slots.set(connection, slot);
@@ -139,6 +145,12 @@ export class ConnectionSlots {
     advanceOthers(this.#authenticated);
   }
 
+  /** Whose request has begun on the connection: behind a proxy, the connections of one visitor count together. */
+  nameVisitor(stream: Duplex, visitor: string): void {
+    const slot = this.#slots.get(stream);
+    if (slot !== undefined) slot.visitor = visitor;
+  }
+
   isAuthenticated(stream: Duplex): boolean {
     return this.#slots.get(stream)?.group === this.#authenticated;
   }
@@ -169,7 +181,8 @@ export class ConnectionSlots {
 
   /**
    * Closes an idle connection. If less than half of the unauthenticated ones are idle, closes a busy unauthenticated
-   * one: otherwise new connections, which are idle at first, would only push out one another.
+   * one: otherwise new connections, which are idle at first, would only push out one another. If no connection is idle,
+   * closes one of a visitor who has very many.
    */
   #freeSlot(): boolean {
     const [unauthenticated, authenticated] = [this.#unauthenticated, this.#authenticated];
@@ -180,13 +193,15 @@ export class ConnectionSlots {
     const leaving =
       (isMostlyIdle(unauthenticated) ? findIdle(unauthenticated) : undefined) ??
       (isCrowded ? undefined : findIdle(authenticated)) ??
-      findBusiest(unauthenticated);
+      findGreedy(unauthenticated) ??
+      findBusiest(unauthenticated) ??
+      findGreedy(authenticated);
     return cut(leaving);
   }
 
   #closeUnauthenticated(): void {
     const group = this.#unauthenticated;
-    cut((isMostlyIdle(group) ? findIdle(group) : undefined) ?? findBusiest(group));
+    cut((isMostlyIdle(group) ? findIdle(group) : undefined) ?? findGreedy(group) ?? findBusiest(group));
   }
 }
 
@@ -302,6 +317,20 @@ function findIdle({ slots }: Group): Slot | undefined {
 function findBusiest({ slots }: Group): Slot | undefined {
   let found: Slot | undefined;
   for (const slot of slots) if (found === undefined || countOpen(slot) > countOpen(found)) found = slot;
+  return found;
+}
+
+/** The newest busy slot of the visitor who has most of them, if these are too many. */
+function findGreedy({ slots, capacity }: Group): Slot | undefined {
+  const counts = new Map<string, number>();
+  let most = Math.floor(capacity * PART_OF_ONE_VISITOR);
+  let found: Slot | undefined;
+  for (const slot of slots) {
+    if (slot.visitor === undefined || countOpen(slot) === 0) continue;
+    const count = (counts.get(slot.visitor) ?? 0) + 1;
+    counts.set(slot.visitor, count);
+    if (count > most || (count === most && slot.visitor === found?.visitor)) [most, found] = [count, slot];
+  }
   return found;
 }
 

@@ -186,6 +186,7 @@ export class Http1Server implements VisitorServer {
       address: this.#handler.readAddress(),
       ownHeaders: [],
       markAuthenticated: () => this.#slots.markAuthenticated(request.socket),
+      nameVisitor: visitor => this.#slots.nameVisitor(request.socket, visitor),
       markUnauthenticated: () => this.#slots.markUnauthenticated(request.socket),
       awaitsContinue,
       upgrade,

@@ -201,6 +201,7 @@ export class VisitorSession {
       address: handler.readAddress(),
       ownHeaders: [],
       markAuthenticated: () => slots.markAuthenticated(this.#connection),
+      nameVisitor: visitor => slots.nameVisitor(this.#connection, visitor),
       // Its other requests would lose their room.
       markUnauthenticated: () => {},
       awaitsContinue: !request.complete && request.headers.expect?.toLowerCase() === '100-continue',
