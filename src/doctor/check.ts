@@ -6,6 +6,7 @@ import type { Subject } from './subject.ts';
 /** In the order in which they are printed. */
 export const CHECK_NAMES = [
   'dns',
+  'public-dns',
   'control-port',
   'secret',
   'port-range',

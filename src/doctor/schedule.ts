@@ -4,7 +4,7 @@
 import { raceSignal } from '../shared/abort.ts';
 import { describeError, isTimeout } from '../shared/errors.ts';
 import { sanitise } from '../shared/sanitise.ts';
-import { type Check, type CheckName, type Finding, Skip, warning } from './check.ts';
+import { type Check, type CheckName, type Finding, fault, Skip } from './check.ts';
 import type { CheckReport } from './report.ts';
 import type { Subject } from './subject.ts';
 
@@ -48,7 +48,7 @@ async function runCheck(check: Check, subject: Subject): Promise<Finding[] | Ski
     return await raceSignal(check.run(subject, limit), limit);
   } catch (error) {
     const reason = isTimeout(error) ? 'it took too long' : sanitise(describeError(error));
-    return [{ ...warning(`could not be checked: ${reason}`), blocks: true }];
+    return [fault(`could not be checked: ${reason}`)];
   }
 }
 

@@ -102,7 +102,7 @@ describeWithReal(['bore', 'nginx'], 'the doctor, on a server behind nginx with h
     // The plain port is closed, so the version cannot be told.
     const skipped = report.checks.filter(({ status }) => status === 'skipped').map(({ name }) => name);
     expect(skipped).toEqual(['version']);
-    expect(report.checks).toHaveLength(18);
+    expect(report.checks).toHaveLength(19);
   });
 
   it.each<[string, Broken, CheckName, RegExp]>([

@@ -15,6 +15,7 @@ import { latency } from './latency.ts';
 import { otherPorts } from './other-ports.ts';
 import { portRange } from './port-range.ts';
 import { proxy } from './proxy.ts';
+import { publicDns } from './public-dns.ts';
 import { publicPort } from './public-port.ts';
 import { secret } from './secret.ts';
 import { upload } from './upload.ts';
@@ -24,6 +25,7 @@ import { websocket } from './websocket.ts';
 /** A check stands behind those that it needs. */
 export const CHECKS: readonly Check[] = [
   dns,
+  publicDns,
   controlPort,
   secret,
   portRange,

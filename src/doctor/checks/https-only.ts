@@ -14,7 +14,7 @@ const WAIT_MS = 3_000;
 export const httpsOnly: Check = {
   name: 'https-only',
   title: 'http links',
-  needs: ['dns'],
+  needs: ['dns', 'public-dns'],
   applies: subject => !subject.isHttps && subject.question.isWebPage,
   deadlineMs: 8_000,
   async run(subject, signal) {

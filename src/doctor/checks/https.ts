@@ -11,7 +11,7 @@ const WAIT_MS = 4_000;
 export const https: Check = {
   name: 'https',
   title: 'https',
-  needs: ['dns', 'secret', 'port-range'],
+  needs: ['public-dns', 'secret', 'port-range'],
   applies: subject => subject.isHttps,
   deadlineMs: 8_000,
   async run(subject, signal) {

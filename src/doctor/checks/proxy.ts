@@ -13,7 +13,7 @@ const GATEWAY_ERRORS: readonly number[] = [502, 503, 504];
 export const proxy: Check = {
   name: 'proxy',
   title: 'Proxy',
-  needs: ['dns', 'secret', 'port-range', 'https'],
+  needs: ['public-dns', 'secret', 'port-range', 'https'],
   applies: subject => subject.isProxied,
   deadlineMs: 8_000,
   async run(subject) {

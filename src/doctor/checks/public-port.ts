@@ -16,7 +16,7 @@ const PLAIN_MS = 2_000;
 export const publicPort: Check = {
   name: 'public-port',
   title: 'Public port',
-  needs: ['secret', 'port-range'],
+  needs: ['public-dns', 'secret', 'port-range'],
   deadlineMs: 8_000,
   async run(subject, signal) {
     const tunnel = await subject.tunnel();
