@@ -13,7 +13,13 @@ import type { ProxyPlace, RunningProxy } from './proxy-world.ts';
 
 const run = promisify(execFile);
 
-describeProxy('Caddy', { part: 'caddy', network: '127.0.28', start: startCaddy, hasRateLimits: false });
+describeProxy('Caddy', {
+  part: 'caddy',
+  network: '127.0.28',
+  start: startCaddy,
+  hasRateLimits: false,
+  reloadsSeamlessly: false,
+});
 
 async function startCaddy(place: ProxyPlace): Promise<RunningProxy> {
   const { folder } = place;
@@ -28,7 +34,7 @@ async function startCaddy(place: ProxyPlace): Promise<RunningProxy> {
   const caddy = requirePart('caddy');
   const { stdout } = await run(caddy, ['adapt', '--validate', '--config', join(folder, 'Caddyfile')]);
   const file = join(folder, 'caddy.json');
-  writeFileSync(file, fit(stdout, place));
+  writeFileSync(file, adapt(stdout, place));
   const env = { ...process.env, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
   const child = spawn(caddy, ['run', '--config', file], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
@@ -47,11 +53,14 @@ async function startCaddy(place: ProxyPlace): Promise<RunningProxy> {
     await stop();
     throw new Error(`Caddy does not listen; it said:\n${log}`, { cause: error });
   }
-  return { readLog: () => log, stop };
+  const reload = async () => {
+    await run(caddy, ['reload', '--force', '--config', file], { env });
+  };
+  return { readLog: () => log, reload, stop };
 }
 
 /** Changes Caddy's own form of the file: there each address is a text of its own. */
-function fit(json: string, { folder, host, httpsPort, httpPort, ipv6, tunnels }: ProxyPlace): string {
+function adapt(json: string, { folder, host, httpsPort, httpPort, ipv6, tunnels }: ProxyPlace): string {
   const listen = (port: number, port6: number | undefined) =>
     [`${host}:${port}`, ...(port6 === undefined ? [] : [`[::1]:${port6}`])].map(one => `"${one}"`).join();
   return json

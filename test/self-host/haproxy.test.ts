@@ -9,6 +9,7 @@ import { accepts } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { describeProxy } from './proxy-suite.ts';
 import type { ProxyPlace, RunningProxy } from './proxy-world.ts';
+import { reloadWorkers } from './reload-workers.ts';
 
 describeProxy('HAProxy', { part: 'haproxy', network: '127.0.9', start: startHaproxy });
 
@@ -20,7 +21,7 @@ async function startHaproxy(place: ProxyPlace): Promise<RunningProxy> {
     join(folder, 'preview.example.com.pem'),
     readFileSync(place.certificate, 'utf8') + readFileSync(place.key, 'utf8'),
   );
-  writeFileSync(file, fit(readFileSync('self-host/haproxy/haproxy.cfg', 'utf8'), place));
+  writeFileSync(file, adapt(readFileSync('self-host/haproxy/haproxy.cfg', 'utf8'), place));
   const child = spawn(requirePart('haproxy'), ['-W', '-f', file], { stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   for (const stream of [child.stdout, child.stderr])
@@ -38,10 +39,11 @@ async function startHaproxy(place: ProxyPlace): Promise<RunningProxy> {
     await stop();
     throw new Error(`HAProxy does not listen; it said:\n${log}`, { cause: error });
   }
-  return { readLog: () => log, stop };
+  const reload = () => reloadWorkers(child, 'SIGUSR2');
+  return { readLog: () => log, reload, stop };
 }
 
-function fit(text: string, place: ProxyPlace): string {
+function adapt(text: string, place: ProxyPlace): string {
   const { folder, host, httpsPort, httpPort, ipv6, tunnels } = place;
   return text
     .replace('log /dev/log', 'log stdout format raw')

@@ -10,6 +10,7 @@ import { accepts } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { describeProxy } from './proxy-suite.ts';
 import type { ProxyPlace, RunningProxy } from './proxy-world.ts';
+import { reloadWorkers } from './reload-workers.ts';
 
 const run = promisify(execFile);
 
@@ -37,6 +38,7 @@ async function startNginx(place: ProxyPlace): Promise<RunningProxy> {
         .filter(name => name.endsWith('.log'))
         .map(name => readFileSync(join(folder, name), 'utf8'))
         .join(''),
+    reload: () => reloadWorkers(child, 'SIGHUP'),
     stop: async () => {
       const exited = once(child, 'exit');
       child.kill('SIGTERM');

@@ -7,8 +7,10 @@ import { defineChanges } from './checks/changes.ts';
 import { defineDoctor } from './checks/doctor.ts';
 import { defineForwarding } from './checks/forwarding.ts';
 import { defineLimits, type SlowHead, sendSlowHead } from './checks/limits.ts';
+import { defineManyVisitors } from './checks/many-visitors.ts';
 import { definePages } from './checks/pages.ts';
 import { defineRefusals } from './checks/refusals.ts';
+import { defineReload } from './checks/reload.ts';
 import { defineStreams } from './checks/streams.ts';
 import { createWorld, type StartProxy, type World } from './proxy-world.ts';
 
@@ -19,11 +21,13 @@ export interface ProxyUnderTest {
   start: StartProxy;
   /** Caddy has none. */
   hasRateLimits?: boolean;
+  /** Caddy closes WebSockets at a reload, and sometimes a connection that is just being opened. */
+  reloadsSeamlessly?: boolean;
 }
 
 export function describeProxy(
   name: string,
-  { part, network, start, hasRateLimits = true }: ProxyUnderTest,
+  { part, network, start, hasRateLimits = true, reloadsSeamlessly = true }: ProxyUnderTest,
 ): void {
   // `tun-rig` stands for root: previews get a hosts file of their own, and the proxy the ports 443 and 80.
   describeWithReal(['bore', 'tun-rig', part], `${name} in front of previews`, () => {
@@ -46,6 +50,8 @@ export function describeProxy(
     defineForwarding(read);
     defineRefusals(read);
     defineChanges(read);
+    defineManyVisitors(read);
+    defineReload(read, reloadsSeamlessly);
     defineDoctor(read);
     defineLimits(read, () => slowHead, hasRateLimits);
   });

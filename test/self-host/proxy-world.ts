@@ -45,6 +45,8 @@ export interface ProxyPlace {
 export interface RunningProxy {
   /** Everything that it has logged so far, all files together. */
   readLog(): string;
+  /** Makes it read its configuration and its certificate again, as `systemctl reload` does; resolves when it has. */
+  reload(): Promise<void>;
   stop(): Promise<void>;
 }
 

@@ -1,0 +1,36 @@
+// A proxy takes a new configuration, or a renewed certificate, while visitors are there.
+
+import { once } from 'node:events';
+import { expect, it } from 'vitest';
+import type { World } from '../proxy-world.ts';
+
+export function defineReload(read: () => World, reloadsSeamlessly: boolean): void {
+  it('serves visitors after a reload', async () => {
+    const { first, network, proxy } = read();
+    await proxy.reload();
+    expect((await first.visitor.at(`${network}.26`).ask({ name: first.name })).status).toBe(200);
+  });
+
+  it.runIf(reloadsSeamlessly)('refuses no visitor while it is reloaded', async () => {
+    const { first, network, proxy } = read();
+    const visitor = first.visitor.at(`${network}.26`);
+    const statuses = new Set<number>();
+    let isReloaded = false;
+    const reloaded = proxy.reload().finally(() => {
+      isReloaded = true;
+    });
+    while (!isReloaded) statuses.add((await visitor.ask({ name: first.name })).status);
+    await reloaded;
+    expect([...statuses]).toEqual([200]);
+  });
+
+  it.runIf(reloadsSeamlessly)('leaves a WebSocket open while it is reloaded', async () => {
+    const { first, network, proxy } = read();
+    const socket = first.visitor.at(`${network}.26`).openWebSocket(first.name);
+    await once(socket, 'open');
+    await proxy.reload();
+    socket.send('still here');
+    expect(String((await once(socket, 'message'))[0])).toBe('still here');
+    socket.close();
+  });
+}
