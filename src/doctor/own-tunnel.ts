@@ -1,5 +1,5 @@
 // The doctor's own tunnel: one session with the server, with a tiny app behind it, which gives its port back at once.
-// Used by subject.ts, for all checks; range.ts asks for single ports with it.
+// Used by subject.ts, for all checks; checks/port-range.ts asks for single ports with it.
 
 import type { KeyObject } from 'node:crypto';
 import type { Logger } from '../shared/log.ts';

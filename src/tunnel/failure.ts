@@ -80,6 +80,18 @@ export function explainDial(server: ServerAddress, error: unknown): TunnelFailur
   return new TunnelFailure('transient', message, cause);
 }
 
+const HANG_UP = 'closed the connection during the handshake';
+
+/** The server ended the connection without a word. */
+export function explainHangUp(server: ServerAddress, cause: unknown): TunnelFailure {
+  return new TunnelFailure('transient', `${renderAddress(server)} ${HANG_UP}`, { cause });
+}
+
+/** Whether `explainHangUp` made this failure. */
+export function isHangUp({ message }: TunnelFailure): boolean {
+  return message.endsWith(HANG_UP);
+}
+
 /** The attempt reached its time limit. */
 export function explainTimeout(server: ServerAddress): TunnelFailure {
   return new TunnelFailure('transient', `${renderAddress(server)} did not answer in time`);

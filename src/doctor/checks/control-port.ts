@@ -2,7 +2,7 @@
 
 import { hasCode } from '../../shared/errors.ts';
 import { renderAddress } from '../../tunnel/address.ts';
-import { explainNotBore, hintAtFirewall, type TunnelFailure } from '../../tunnel/failure.ts';
+import { explainNotBore, hintAtFirewall, isHangUp, type TunnelFailure } from '../../tunnel/failure.ts';
 import { isCloudflare } from '../addresses.ts';
 import { type Check, type Finding, fault, ok, warning } from '../check.ts';
 import type { FailedTunnel } from '../own-tunnel.ts';
@@ -54,11 +54,6 @@ async function explain(subject: Subject, failure: TunnelFailure, signal: AbortSi
       `${failure.message}: the machine is up, and nothing listens there; start the bore server, and check its --bind-addr`,
     );
   return fault(`${failure.message}: ${hintAtFirewall(server)}`);
-}
-
-/** The connection was opened, and ended without a word. */
-function isHangUp({ kind, message }: TunnelFailure): boolean {
-  return kind === 'transient' && message.includes('during the handshake');
 }
 
 /** Web servers and TLS say nothing to a bore client, but they answer their own. Undefined if nothing answers either. */

@@ -20,10 +20,12 @@ export const portRange: Check = {
     const { range, server } = subject.question;
     if ('failure' in opened) return [fault(opened.failure.message)];
     const given = `${renderAddress(server)} gave port ${opened.port}`;
-    if (range === undefined && isSharedServer(server))
+    const isShared = isSharedServer(server);
+    if (isShared && opened.refusal?.kind !== 'port-refused')
       return new Skip(`${given}; a server that many people share is asked for no more`);
     const asked = range ?? DEFAULT_RANGE;
-    const ends = await Promise.all([...new Set([asked.min, asked.max])].map(port => askFor(subject, port)));
+    const ports = isShared ? [] : [...new Set([asked.min, asked.max])];
+    const ends = await Promise.all(ports.map(port => askFor(subject, port)));
     const refused = ends.filter(({ failure }) => failure !== undefined && failure.kind !== 'port-taken');
     if (opened.refusal?.kind === 'port-refused' || refused.length > 0)
       return range === undefined ? [adviseRange(given)] : [explainRefused(range, refused, opened)];

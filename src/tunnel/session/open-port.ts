@@ -3,14 +3,15 @@
 
 import type { KeyObject } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { renderAddress, type ServerAddress } from '../address.ts';
+import type { ServerAddress } from '../address.ts';
 import {
   explainErrorFrame,
+  explainHangUp,
   explainNotBore,
   explainSecretRequired,
   explainSecretUnwanted,
   explainWrongPort,
-  TunnelFailure,
+  type TunnelFailure,
 } from '../failure.ts';
 import type { Timings } from '../timings.ts';
 import { type FrameReader, NoFrame } from '../wire/frame-reader.ts';
@@ -80,8 +81,7 @@ function explainHandshake(request: PortRequest, error: unknown): unknown {
   if (error instanceof UnexpectedFrame) return explainUnexpectedFrame(request, error.frame);
   if (!(error instanceof NoFrame)) return error;
   if (error.reason === 'timeout' || error.received.length > 0) return explainNotBore(server, error.received);
-  const message = `${renderAddress(server)} closed the connection during the handshake`;
-  return new TunnelFailure('transient', message, { cause: error.cause });
+  return explainHangUp(server, error.cause);
 }
 
 function explainUnexpectedFrame({ server, key, port }: PortRequest, frame: Buffer): TunnelFailure {
