@@ -1,13 +1,14 @@
 // A machine with a systemd of its own as PID 1, for the tests of units: they are started, killed and restarted by the real
 // one. Root only; it changes nothing of the machine that runs the tests.
 
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
+import type { Machine } from './machines.ts';
 import { requirePart } from './real-parts.ts';
 
 /** Long: it only stops a test that hangs. */
@@ -23,12 +24,15 @@ export interface SystemdMachine {
 /** A file of the machine, by its path there: a copy of one of ours, or a text that only root may read. */
 export type MachineFiles = Readonly<Record<string, { readonly from: string } | { readonly text: string }>>;
 
-/** Resolves when systemd has started, which takes about a second. */
-export async function bootSystemd(files: MachineFiles): Promise<SystemdMachine> {
+/**
+ * Resolves when systemd has started, which takes about a second. `on` gives it the network, the name and the files of one
+ * of the machines of machines.ts.
+ */
+export async function bootSystemd(files: MachineFiles, on?: Machine): Promise<SystemdMachine> {
   const folder = await mkdtemp(join(tmpdir(), 'systemd-files-'));
   await chmod(folder, 0o755);
   for (const [path, content] of Object.entries(files)) await place(join(folder, path), content);
-  const child = spawn(requirePart('systemd'), [folder], { stdio: 'pipe' });
+  const child = startBoot(folder, on);
   const exited = once(child, 'exit').catch(() => {});
   const complaints = text(child.stderr);
   const stop = async () => {
@@ -44,6 +48,16 @@ export async function bootSystemd(files: MachineFiles): Promise<SystemdMachine> 
     throw new Error(`systemd did not start: ${await complaints}`);
   }
   return { run: bash => runInside(pid, bash), stop };
+}
+
+function startBoot(folder: string, on: Machine | undefined): ChildProcessWithoutNullStreams {
+  const [command, ...args] = [requirePart('systemd'), folder];
+  if (on === undefined) return spawn(command, args, { stdio: 'pipe' });
+  const env = { ...process.env, KEEP_NETWORK: '1' };
+  return spawn('nsenter', [`--target=${on.pid}`, '--mount', '--net', '--uts', command, ...args], {
+    env,
+    stdio: 'pipe',
+  });
 }
 
 async function place(path: string, content: MachineFiles[string]): Promise<void> {
