@@ -8,7 +8,8 @@ import { Exposure } from '../../src/exposure/exposure.ts';
 import { createLogger } from '../../src/shared/log.ts';
 import { startBoreServer } from '../../src/tunnel/server/server.ts';
 import { OPEN_GATEWAY } from '../support/open-gateway.ts';
-import { type HeaderRule, startSmallProxy } from '../support/small-proxy.ts';
+import { type HeaderRule, startBlindProxy, startSmallProxy } from '../support/small-proxy.ts';
+import { TestCa, type TestCertificate } from '../support/test-ca.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 /** Where bore listens for visitors, so that only the proxy leads there. */
@@ -23,14 +24,27 @@ const APPEND: HeaderRule = headers => ({
 const PASS_ON: HeaderRule = headers => headers;
 const REMOVE: HeaderRule = ({ 'x-forwarded-for': _, ...headers }) => headers;
 
-/** `bindTunnels`: where bore listens for visitors. */
-async function open(rule: HeaderRule, { bindTunnels = INNER, trustedProxy = true } = {}) {
+interface Setting {
+  /** Where bore listens for visitors. */
+  bindTunnels?: string;
+  trustedProxy?: boolean;
+  /** The certificate of the preview, and of the proxy if it reads the requests. */
+  tls?: TestCertificate;
+}
+
+async function open(
+  rule: HeaderRule | 'pass bytes on',
+  { bindTunnels = INNER, trustedProxy = true, tls }: Setting = {},
+) {
   const server = await startBoreServer({ bindTunnels });
   const folder = mkdtempSync(join(tmpdir(), 'proxy-check-'));
   writeFileSync(join(folder, 'index.html'), 'hello');
   const log: string[] = [];
   let port = 0;
-  const publicUrl = await startSmallProxy(rule, () => ({ host: bindTunnels, port }));
+  const target = () => ({ host: bindTunnels, port });
+  const publicUrl = await (rule === 'pass bytes on'
+    ? startBlindProxy(target)
+    : startSmallProxy(rule, target, tls));
   const exposure = new Exposure({
     config: {
       protocol: 'http',
@@ -39,6 +53,7 @@ async function open(rule: HeaderRule, { bindTunnels = INNER, trustedProxy = true
       baseEnvironment: {},
       startupTimeoutMs: 20_000,
       gateway: { ...OPEN_GATEWAY, trustedProxy },
+      tls,
       tunnel: {
         servers: [{ address: { host: '127.0.0.1', port: server.controlPort } }],
         identity: 'a preview',
@@ -96,6 +111,18 @@ describe('a proxy that is trusted', () => {
       ),
     ]);
     expect(exposure.state.warnings[0]).toContain(`answers at ${direct()},`);
+  });
+
+  it('causes a warning if it passes TLS on to the preview, and none if it decrypts and encrypts again', async () => {
+    const ca = new TestCa();
+    onTestFinished(() => ca.remove());
+    const tls = ca.issue(['DNS:localhost', 'IP:127.0.0.1']);
+    const blind = await open('pass bytes on', { tls });
+    expect(blind.exposure.state.warnings).toEqual([
+      expect.stringContaining('while it passes TLS on undecrypted'),
+    ]);
+    const reading = await open(SET, { tls });
+    expect(reading.exposure.state).toMatchObject({ address: { kind: 'verified' }, warnings: [] });
   });
 
   it('is not asked about addresses if it is not trusted', async () => {

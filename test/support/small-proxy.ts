@@ -1,32 +1,62 @@
-// A reverse proxy on loopback, as in front of a bore server, that does to `X-Forwarded-For` what a test wants.
+// Reverse proxies on loopback, as in front of a bore server: one that does to `X-Forwarded-For` what a test wants, and one
+// that passes bytes on unread.
 
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, request as sendRequest } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import {
+  createServer as createHttpServer,
+  type IncomingHttpHeaders,
+  type RequestListener,
+  request as sendHttp,
+} from 'node:http';
+import { createServer as createHttpsServer, request as sendHttps } from 'node:https';
+import { type AddressInfo, connect, createServer as createTcpServer, type Server } from 'node:net';
 import { onTestFinished } from 'vitest';
 
 /** What the proxy makes of a visitor's headers. */
 export type HeaderRule = (headers: IncomingHttpHeaders) => IncomingHttpHeaders;
 
-/** Passes each request on to `target()` over a connection of its own, until the test ends. Resolves with its URL. */
+/** Read for each request, or connection. */
+type Target = () => { host: string; port: number };
+
+/**
+ * Passes each request on over a connection of its own, until the test ends. Resolves with its URL. `tls` (PEM): visitors
+ * speak TLS, and so does the target.
+ */
 export async function startSmallProxy(
   rule: HeaderRule,
-  target: () => { host: string; port: number },
+  target: Target,
+  tls?: { cert: string; key: string },
 ): Promise<string> {
-  const proxy = createServer((request, response) => {
+  const send = tls ? sendHttps : sendHttp;
+  const passOn: RequestListener = (request, response) => {
     const { method = 'GET', url = '/', headers } = request;
-    const options = { ...target(), method, path: url, headers: rule(headers), agent: false };
-    const onward = sendRequest(options, answer => {
+    const question = { method, path: url, headers: rule(headers), agent: false, rejectUnauthorized: false };
+    const onward = send({ ...target(), ...question }, answer => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
     });
     onward.on('error', () => response.writeHead(502).end());
     request.pipe(onward);
+  };
+  const proxy = tls ? createHttpsServer(tls, passOn) : createHttpServer(passOn);
+  onTestFinished(() => proxy.closeAllConnections());
+  return tls ? `https://localhost:${await listen(proxy)}` : `http://127.0.0.1:${await listen(proxy)}`;
+}
+
+/** Passes each connection on, TLS undecrypted, until the test ends. Resolves with its https URL. */
+export async function startBlindProxy(target: Target): Promise<string> {
+  const proxy = createTcpServer({ allowHalfOpen: true }, near => {
+    const far = connect({ ...target(), allowHalfOpen: true });
+    near.on('error', () => {}).pipe(far);
+    far.on('error', () => {}).pipe(near);
+    near.once('close', () => far.destroy());
+    far.once('close', () => near.destroy());
   });
-  await once(proxy.listen(0, '127.0.0.1'), 'listening');
-  onTestFinished(() => {
-    proxy.closeAllConnections();
-    proxy.close();
-  });
-  return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  return `https://localhost:${await listen(proxy)}`;
+}
+
+async function listen(server: Server): Promise<number> {
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => void server.close());
+  return (server.address() as AddressInfo).port;
 }
