@@ -27,6 +27,7 @@ export class OwnApp {
   /** Whether a visitor's TLS has arrived here, which nothing in between has ended. */
   sawTls = false;
   readonly #word = randomBytes(16).toString('hex');
+  #paths = 0;
   readonly #arrivals = new Map<string, Arrival>();
   readonly #uploads = new Map<string, PromiseWithResolvers<void>>();
   readonly #received = new Map<string, PromiseWithResolvers<void>>();
@@ -38,9 +39,10 @@ export class OwnApp {
     this.#server.on('clientError', (_error, socket) => socket.destroy());
   }
 
-  /** A path that only one visit uses; `id` is any word. */
-  pathOf(page: Page, id: string): string {
-    return `/${this.#word}/${id}/${page}`;
+  /** A path for one visit, never the same twice. */
+  pathOf(page: Page): string {
+    this.#paths += 1;
+    return `/${this.#word}/${this.#paths}/${page}`;
   }
 
   /** What arrived at a path of `pathOf`; undefined if nothing did. */

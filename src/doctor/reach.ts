@@ -24,16 +24,11 @@ export function reachAll(
   signal: AbortSignal,
 ): Promise<Reached[]> {
   const tried = targets.slice(0, MAX_ADDRESSES);
-  return Promise.all(tried.map((target, index) => reach(target, tunnel, index, signal)));
+  return Promise.all(tried.map(target => reach(target, tunnel, signal)));
 }
 
-async function reach(
-  target: Target,
-  { app }: OwnTunnel,
-  index: number,
-  signal: AbortSignal,
-): Promise<Reached> {
-  const path = app.pathOf('proof', `reach${index}`);
+async function reach(target: Target, { app }: OwnTunnel, signal: AbortSignal): Promise<Reached> {
+  const path = app.pathOf('proof');
   try {
     const answer = await visit(target, path, signal, { headers: { 'X-Forwarded-For': FORGED_ADDRESS } });
     return { target, answer, isOurs: answer.body === app.proof, path };

@@ -51,6 +51,8 @@ export interface Visiting {
   limit: AbortSignal;
 }
 
+/** A firewall that drops is a good reason for no answer, so nobody should wait long for it. */
+const PLAIN_MS = 1_000;
 /** More than a visit through a proxy takes, TLS and the tunnel's own connection included. */
 const ROUND_TRIPS = 12;
 
@@ -60,6 +62,7 @@ export class Subject {
   readonly dates: { server: Date; here: Date }[] = [];
   #tunnel: Promise<OwnTunnel | FailedTunnel> | undefined;
   #reached: Promise<Reached[]> | undefined;
+  #bareTarget: Promise<Target | undefined> | undefined;
   readonly #names = new Map<string, Promise<string[]>>();
 
   constructor(question: Question) {
@@ -110,12 +113,6 @@ export class Subject {
     return new URL(renderPublicUrl(this.question.publicUrl, this.question.server.host, port));
   }
 
-  /** Where the server itself opens a public port: what a proxy, if there is one, leads to. */
-  plainTargets(port: number): Promise<Target[]> {
-    const { host } = this.question.server;
-    return this.#targetsOf(new URL(`http://${addBrackets(host)}:${port}`));
-  }
-
   /** Where visitors of a public port connect: once for each address of its name. */
   targets(port?: number): Promise<Target[]> {
     return this.#targetsOf(this.publicUrl(port));
@@ -137,14 +134,19 @@ export class Subject {
     const { app, port, connectMs } = await this.tunnel();
     const [target] = await this.targets(port);
     if (target === undefined) throw new Error('the public name has no address');
-    const timeout = AbortSignal.timeout(waitMs + Math.ceil(ROUND_TRIPS * connectMs));
-    return { target, app, port, limit: AbortSignal.any([signal, timeout]) };
+    return { target, app, port, limit: AbortSignal.any([signal, wait(waitMs, connectMs)]) };
   }
 
   /** One visit to our tunnel at each address of its public name, made at the first call. */
   reach(): Promise<Reached[]> {
     this.#reached ??= this.#reach();
     return this.#reached;
+  }
+
+  /** Where our tunnel answers without a proxy in between; undefined: nowhere. Looked for at the first call. */
+  findBareTarget(): Promise<Target | undefined> {
+    this.#bareTarget ??= this.isProxied ? this.#tryPlainPort() : this.reach().then(findOurs);
+    return this.#bareTarget;
   }
 
   /** Notes what time it is at the other end. */
@@ -166,6 +168,14 @@ export class Subject {
     return reached;
   }
 
+  /** The server's own address, which a proxy leads to. */
+  async #tryPlainPort(): Promise<Target | undefined> {
+    const tunnel = await this.tunnel();
+    const url = new URL(`http://${addBrackets(this.question.server.host)}:${tunnel.port}`);
+    const limit = AbortSignal.any([this.question.signal, wait(PLAIN_MS, tunnel.connectMs)]);
+    return findOurs(await reachAll(await this.#targetsOf(url), tunnel, limit));
+  }
+
   #request() {
     const { server, secret, signal } = this.question;
     const key = secret === undefined ? undefined : deriveKey(secret);
@@ -178,4 +188,13 @@ export class Subject {
     const found = await (this.question.lookup ?? lookupAll)(host);
     return [...new Set(found.map(({ address }) => address))];
   }
+}
+
+/** Aborted after `ms`, and later the farther away the server is. */
+function wait(ms: number, roundTripMs: number): AbortSignal {
+  return AbortSignal.timeout(ms + Math.ceil(ROUND_TRIPS * roundTripMs));
+}
+
+function findOurs(reached: readonly Reached[]): Target | undefined {
+  return reached.find(({ isOurs }) => isOurs)?.target;
 }

@@ -27,7 +27,7 @@ it("answers strangers who find the doctor's port with 404 alone, whatever they a
     expect(await visit(port, path)).toEqual({ status: 404, body: '' });
     expect(app.arrivalAt(path)).toBeUndefined();
   }
-  expect(await visit(port, app.pathOf('proof', 'x'))).toEqual({ status: 200, body: app.proof });
+  expect(await visit(port, app.pathOf('proof'))).toEqual({ status: 200, body: app.proof });
 });
 
 it("closes strangers' upgrades, and TLS, which it notices", async () => {

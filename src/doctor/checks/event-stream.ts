@@ -15,7 +15,7 @@ export const eventStream: Check = {
   deadlineMs: 8_000,
   async run(subject, signal) {
     const { target, app, limit } = await subject.beginVisit(WAIT_MS, signal);
-    const path = app.pathOf('events', 'check');
+    const path = app.pathOf('events');
     const socket = await openConnection(target, limit);
     try {
       const headers = { Accept: 'text/event-stream' };

@@ -29,7 +29,7 @@ export const http2: Check = {
     const session = connect(target.url.origin, { createConnection: () => socket });
     session.on('error', () => {});
     try {
-      const stream = session.request({ ':path': app.pathOf('proof', 'http2') });
+      const stream = session.request({ ':path': app.pathOf('proof') });
       let body = '';
       const read = async () => {
         for await (const chunk of stream.setEncoding('latin1')) body += String(chunk);

@@ -9,7 +9,8 @@ import { type Check, type Finding, fault, ok, warning } from '../check.ts';
 import type { Subject } from '../subject.ts';
 import { NoVisit, openTcp, openTls, type Target, visitOver } from '../visit.ts';
 
-const WAIT_MS = 3_000;
+/** Most bore servers have no web site, and a firewall that drops. */
+const WAIT_MS = 1_500;
 
 export const httpsOnly: Check = {
   name: 'https-only',

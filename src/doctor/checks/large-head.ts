@@ -14,7 +14,7 @@ export const largeHead: Check = {
   deadlineMs: 8_000,
   async run(subject, signal) {
     const { target, app, limit } = await subject.beginVisit(VISIT_MS, signal);
-    const path = app.pathOf('proof', 'head');
+    const path = app.pathOf('proof');
     const explain = (said: string) => [
       warning(
         `the proxy refuses a request head of 15 KB (${said}): apps with many or long cookies may fail; raise its limit`,

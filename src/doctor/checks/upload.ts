@@ -22,7 +22,7 @@ export const upload: Check = {
   deadlineMs: 14_000,
   async run(subject, signal) {
     const { target, app, limit } = await subject.beginVisit(WAIT_MS, signal);
-    const path = app.pathOf('upload', 'check');
+    const path = app.pathOf('upload');
     let isHeld = false;
     const { limit: hold } = await subject.beginVisit(HOLD_MS, signal);
     const send = async (request: ClientRequest) => {

@@ -9,25 +9,19 @@ export const version: Check = {
   needs: ['public-port'],
   deadlineMs: 8_000,
   async run(subject, signal) {
-    const tunnel = await subject.tunnel();
-    // A proxy in between may end the connection in its own way, so the plain port is used where it is open.
-    const [target] = subject.isProxied
-      ? await subject.plainTargets(tunnel.port)
-      : await subject.targets(tunnel.port);
-    if (target === undefined) return new Skip('the public port has no address');
-    const { limit } = await subject.beginVisit(VISIT_MS, signal);
-    const path = tunnel.app.pathOf('half-close', 'version');
+    // A proxy in between may end the connection in its own way.
+    const target = await subject.findBareTarget();
+    if (target === undefined) return new Skip('cannot be told through a proxy, and the plain port is closed');
+    const { app, limit } = await subject.beginVisit(VISIT_MS, signal);
+    const path = app.pathOf('half-close');
     try {
       const socket = await openTcp(target, limit);
       socket.end(`GET ${path} HTTP/1.1\r\nHost: ${target.url.host}\r\n\r\n`);
-      await readUntil(socket, tunnel.app.proof, limit);
+      await readUntil(socket, app.proof, limit);
       return [ok('bore 0.6 or later: answers arrive after a visitor has ended its sending direction')];
     } catch (error) {
-      if (error instanceof NoVisit && error.kind === 'silent')
-        return new Skip(`cannot be told: ${error.message}`);
-      if (error instanceof NoVisit && error.kind !== 'broken')
-        return new Skip(`cannot be told, because ${target.url.origin} is closed`);
       if (!(error instanceof NoVisit)) throw error;
+      if (error.kind !== 'broken') return new Skip(`cannot be told: ${error.message}`);
     }
     return [
       fault(

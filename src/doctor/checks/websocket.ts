@@ -16,7 +16,7 @@ export const websocket: Check = {
   deadlineMs: 8_000,
   async run(subject, signal) {
     const { target, app, limit } = await subject.beginVisit(WAIT_MS, signal);
-    const path = app.pathOf('websocket', 'check');
+    const path = app.pathOf('websocket');
     const socket = await openConnection(target, limit);
     try {
       const key = randomBytes(16).toString('base64');
