@@ -105,6 +105,11 @@ export class FrameClient {
   ): Promise<FrameClient> {
     const socket = connect({ port, host: 'localhost', ca, ALPNProtocols: ['h2'] });
     await once(socket, 'secureConnect');
+    return FrameClient.over(socket, settings);
+  }
+
+  /** The same over a connection that is open already. */
+  static over(socket: TLSSocket, settings: readonly [number, number][] = []): FrameClient {
     const client = new FrameClient(socket);
     const payload = Buffer.concat(
       settings.map(([id, value]) => {

@@ -5,6 +5,13 @@ import { type EventEmitter, once } from 'node:events';
 import { request as sendRequest } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import {
+  END_HEADERS,
+  FRAME,
+  FrameClient,
+  listRequestFields,
+  renderHeaders,
+} from '../../support/http2-frames.ts';
 import { isFull } from '../../support/scale.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 import type { World } from '../proxy-world.ts';
@@ -13,6 +20,10 @@ const MB = 1_024 ** 2;
 const BIG_MB = 200;
 /** One minute is the default limit of nginx, and more than that of most others. */
 const IDLE_MS = 75_000;
+
+/** RFC 9113, 6.5.2: SETTINGS_INITIAL_WINDOW_SIZE, and what it is without one. */
+const INITIAL_WINDOW_SETTING = 4;
+const DEFAULT_WINDOW = 65_535;
 
 export function defineStreams(read: () => World): void {
   it('carries WebSockets: both kinds of message, 1 MB, and the code of the close', async () => {
@@ -84,6 +95,17 @@ export function defineStreams(read: () => World): void {
     stream.resume();
     expect([response[':status'], arrived]).toEqual([200, MB + 1_000]);
     session.close();
+  });
+
+  it('lets a visitor with HTTP/2 send 256 KB ahead, so that uploads from far away are not slow', async () => {
+    const { visitor, name, app } = read().first;
+    app.answer = () => {};
+    const socket = await visitor.connect(name, ['h2']);
+    const client = FrameClient.over(socket);
+    const head = listRequestFields({ ':method': 'POST', ':authority': name }, ['content-length', `${MB}`]);
+    client.write(renderHeaders(1, head, END_HEADERS));
+    await expect.poll(() => readWindow(client), { timeout: 20_000 }).toBeGreaterThanOrEqual(262_144);
+    client.close();
   });
 
   it(`passes a download of ${BIG_MB} MB`, async () => {
@@ -163,4 +185,15 @@ export function defineStreams(read: () => World): void {
       request.destroy();
     },
   );
+}
+
+/** How many bytes of the body of its first request the client may send before the proxy asks for more. */
+function readWindow(client: FrameClient): number {
+  let window = DEFAULT_WINDOW;
+  const { payload = Buffer.alloc(0) } = client.ofType(FRAME.settings)[0] ?? {};
+  for (let at = 0; at < payload.length; at += 6)
+    if (payload.readUInt16BE(at) === INITIAL_WINDOW_SETTING) window = payload.readUInt32BE(at + 2);
+  return client
+    .ofType(FRAME.windowUpdate, 1)
+    .reduce((sum, update) => sum + update.payload.readUInt32BE(0), window);
 }
