@@ -53,6 +53,10 @@ export interface RunningProxy {
 /** Starts the proxy with its file of self-host/, changed only where `place` says so; resolves when it listens. */
 export type StartProxy = (place: ProxyPlace) => Promise<RunningProxy>;
 
+function echoMessages(socket: WebSocket): void {
+  socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+}
+
 /** An app in this process, with what it has seen. */
 export class TestApp {
   readonly name: string;
@@ -62,9 +66,7 @@ export class TestApp {
   /** Answers all requests from now on. */
   answer: (request: IncomingMessage, response: ServerResponse) => void;
   /** Gets each WebSocket; by default sends back what it gets. */
-  onSocket = (socket: WebSocket) => {
-    socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
-  };
+  onSocket = echoMessages;
 
   constructor(name: string) {
     this.name = name;
@@ -79,10 +81,11 @@ export class TestApp {
     });
   }
 
-  /** Forgets the requests and the answer of the test before. */
+  /** Forgets the requests and the answers of the test before. */
   reset(): void {
     this.requests.length = 0;
     this.answer = (_, response) => response.end(`this is ${this.name}`);
+    this.onSocket = echoMessages;
   }
 
   start(): Promise<number> {
