@@ -11,7 +11,12 @@ import { describeProxy } from './proxy-suite.ts';
 import type { ProxyPlace, RunningProxy } from './proxy-world.ts';
 import { reloadWorkers } from './reload-workers.ts';
 
-describeProxy('HAProxy', { part: 'haproxy', network: '127.0.9', start: startHaproxy });
+describeProxy('HAProxy', {
+  part: 'haproxy',
+  network: '127.0.9',
+  start: startHaproxy,
+  offersHttp2WebSockets: true,
+});
 
 /** As Debian's unit starts it, with a master process, but logging to its output. */
 async function startHaproxy(place: ProxyPlace): Promise<RunningProxy> {

@@ -14,7 +14,7 @@ import { reloadWorkers } from './reload-workers.ts';
 
 const run = promisify(execFile);
 
-describeProxy('nginx', { part: 'nginx', network: '127.0.8', start: startNginx });
+describeProxy('nginx', { part: 'nginx', network: '127.0.8', start: startNginx, triesAgain: false });
 
 /** Debian's own nginx.conf around the file of self-host/, as on a server; started without a daemon. */
 async function startNginx(place: ProxyPlace): Promise<RunningProxy> {

@@ -6,6 +6,7 @@ import { describeWithReal, type RealPart } from '../support/real-parts.ts';
 import { defineChanges } from './checks/changes.ts';
 import { defineDoctor } from './checks/doctor.ts';
 import { defineForwarding } from './checks/forwarding.ts';
+import { defineHttp2WebSockets } from './checks/http2-websockets.ts';
 import { defineLimits, type SlowHead, sendSlowHead } from './checks/limits.ts';
 import { defineManyVisitors } from './checks/many-visitors.ts';
 import { definePages } from './checks/pages.ts';
@@ -23,11 +24,23 @@ export interface ProxyUnderTest {
   hasRateLimits?: boolean;
   /** Caddy closes WebSockets at a reload, and sometimes a connection that is just being opened. */
   reloadsSeamlessly?: boolean;
+  /** nginx gives up at once. */
+  triesAgain?: boolean;
+  /** Only HAProxy does. */
+  offersHttp2WebSockets?: boolean;
 }
 
 export function describeProxy(
   name: string,
-  { part, network, start, hasRateLimits = true, reloadsSeamlessly = true }: ProxyUnderTest,
+  {
+    part,
+    network,
+    start,
+    hasRateLimits = true,
+    reloadsSeamlessly = true,
+    triesAgain = true,
+    offersHttp2WebSockets = false,
+  }: ProxyUnderTest,
 ): void {
   // `tun-rig` stands for root: previews get a hosts file of their own, and the proxy the ports 443 and 80.
   describeWithReal(['bore', 'tun-rig', part], `${name} in front of previews`, () => {
@@ -47,9 +60,10 @@ export function describeProxy(
 
     definePages(read);
     defineStreams(read);
+    defineHttp2WebSockets(read, offersHttp2WebSockets);
     defineForwarding(read);
     defineRefusals(read);
-    defineChanges(read);
+    defineChanges(read, triesAgain);
     defineManyVisitors(read);
     defineReload(read, reloadsSeamlessly);
     defineDoctor(read);

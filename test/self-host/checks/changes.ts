@@ -3,10 +3,11 @@
 import { expect, it } from 'vitest';
 import { accepts } from '../../support/tunnel-rig.ts';
 import { waitUntil } from '../../support/wait-until.ts';
-import type { World } from '../proxy-world.ts';
+import { RAW_PORT, type World } from '../proxy-world.ts';
 import { startRawServer } from '../raw-server.ts';
+import { askHttp2 } from '../visitor.ts';
 
-export function defineChanges(read: () => World): void {
+export function defineChanges(read: () => World, triesAgain: boolean): void {
   it('follows a port that another preview has now', async () => {
     const { visitor } = read().first;
     const before = await startRawServer(read(), 'before');
@@ -22,6 +23,22 @@ export function defineChanges(read: () => World): void {
     for (let at = 0; at < 5; at += 1)
       expect(String((await visitor.ask({ name: after.name })).body)).toBe('after');
   });
+
+  it.runIf(triesAgain)(
+    'tries again when a port refuses a visitor, because its preview may be reconnecting',
+    async () => {
+      const { visitor } = read().first;
+      const name = `${RAW_PORT}.preview.example.com`;
+      const session = await visitor.openHttp2(name);
+      const early = askHttp2(session, { name });
+      // The answer to this one shows that the proxy has begun with the one before.
+      expect((await askHttp2(session, { name: '7835.preview.example.com' })).status).toBe(404);
+      await startRawServer(read(), 'back again');
+      const { status, body } = await early;
+      expect([status, String(body)]).toEqual([200, 'back again']);
+      session.close();
+    },
+  );
 
   it('follows a preview that ends and starts again', async () => {
     const { first, tunnels } = read();
