@@ -2,9 +2,9 @@
 
 import { type Results, type Returns, type Row, renderTimes, type Section } from './results.ts';
 
-/** The lines of docs/servers.md between which the tables stand. */
-const BEGIN = '<!-- written by `npm run bench:load`: begin -->';
-const END = '<!-- written by `npm run bench:load`: end -->';
+/** A table of docs/servers.md stands between the line of its name and the next END. */
+const BEGIN = (table: string) => `<!-- npm run bench:load writes: ${table} -->`;
+const END = '<!-- npm run bench:load: end -->';
 
 export function renderSection({ title, rows, returns }: Section): string {
   const lines = [...(returns === undefined ? [] : describeReturns(returns)), ...rows];
@@ -35,33 +35,41 @@ ${results.conditions}`;
   return `${[head, ...sections].join('\n\n')}\n`;
 }
 
-/** `text` with fresh tables between the two marks. Throws if it has no marks. */
+/** `text` with fresh tables between its marks. Throws if it has not all marks. */
 export function replaceTables(text: string, results: Results): string {
-  const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (from < 0 || to < from) throw new Error(`the page has no lines '${BEGIN}' and '${END}'`);
-  const tables = [renderReturnTable(results), renderCapacityTable(results), results.conditions];
-  return `${text.slice(0, from)}${BEGIN}\n\n${tables.filter(part => part !== '').join('\n\n')}\n\n${text.slice(to)}`;
+  const tables = {
+    restarts: [renderReturnTable(results), results.conditions],
+    capacity: [renderCapacityTable(results)],
+  };
+  return Object.entries(tables).reduce((page, [name, parts]) => replaceTable(page, name, parts), text);
+}
+
+function replaceTable(text: string, name: string, parts: readonly string[]): string {
+  const begin = BEGIN(name);
+  const from = text.indexOf(begin);
+  const to = text.indexOf(END, from);
+  if (from < 0 || to < 0) throw new Error(`the page has no lines '${begin}' and '${END}'`);
+  return `${text.slice(0, from)}${[begin, ...parts, text.slice(to)].join('\n\n')}`;
 }
 
 function renderReturnTable({ sections }: Results): string {
-  const rows = sections.flatMap(({ title, returns }) =>
-    returns === undefined
-      ? []
-      : `| ${title} | ${returns.previews} | ${renderTimes(returns.seconds)}${returns.since === 'loss' ? ' *' : ''} | ${returns.moved} |`,
-  );
-  if (rows.length === 0) return '';
+  const rows = sections.flatMap(({ title, returns }) => {
+    if (returns === undefined) return [];
+    const { previews, moved, seconds, since } = returns;
+    return `| ${title}${since === 'loss' ? ' *' : ''} | ${previews} | ${renderTimes(seconds)} | ${moved} |`;
+  });
   const head = [
     '| what happens | previews | seconds until they serve again | with another URL |',
     '|---|---|---|---|',
   ];
-  const note =
-    'Median / 95th percentile / longest, from the moment the server or the link works again; with a star, the whole outage as visitors see it.';
-  return `${[...head, ...rows].join('\n')}\n\n${note}`;
+  return `${[...head, ...rows].join('\n')}\n\n${TIMES_NOTE}`;
 }
+
+const TIMES_NOTE = `The times are median / 95 % / longest, from the moment the server (or the link) works again. In rows with a star, they are
+the whole outage as a visitor sees it.`;
 
 function renderCapacityTable({ sections }: Results): string {
   const rows = sections.find(({ id }) => id === 'capacity')?.rows ?? [];
-  if (rows.length === 0) return '';
   return ['| one server | |', '|---|---|', ...rows.map(row => `| ${row.what} | ${renderValue(row)} |`)].join(
     '\n',
   );

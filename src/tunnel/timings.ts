@@ -34,7 +34,7 @@ export const TIMINGS = {
   /** After an outage of this length the pauses double with each attempt. */
   fastRetry: 30_000,
   /** The longest pause. */
-  slowRetry: 10_000,
+  slowRetry: 8_000,
   /** Between attempts to get the same port back, which the server frees 0.25 s after a reset. */
   portRetry: 100,
   /** At the start each of several servers is tried this long before the next one: a restart takes less. */

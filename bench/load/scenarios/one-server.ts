@@ -12,6 +12,8 @@ const SERVICE_MS = 6_000;
 const PROBE_MS = 500;
 /** Tunnels notice after 5 s. */
 const FROZEN_MS = 10_000;
+/** Twice as long as tunnels try several times per second. */
+const AWAY_MS = 60_000;
 
 export async function runOneServer(previews: number): Promise<Section[]> {
   await using world = await World.start({ hosts: [HOST], previews });
@@ -22,6 +24,10 @@ export async function runOneServer(previews: number): Promise<Section[]> {
   });
   await delay(SERVICE_MS);
   const frozen = await runFreeze(world, HOST, { frozenMs: FROZEN_MS, probeMs: PROBE_MS });
+  await delay(SERVICE_MS);
+  const away = await runStorm(world, {
+    ...{ hosts: [HOST], signal: 'SIGKILL', downMs: AWAY_MS, probeMs: PROBE_MS },
+  });
   return [
     { id: 'one-start', title: 'All previews start at once, on one server', rows },
     {
@@ -36,5 +42,6 @@ export async function runOneServer(previews: number): Promise<Section[]> {
       rows: [],
       returns: toReturns(frozen),
     },
+    { id: 'only-away', title: 'The only server is away for 60 s', rows: [], returns: toReturns(away) },
   ];
 }

@@ -32,8 +32,14 @@ export interface Storm {
   window: Window;
 }
 
+/** A storm after which servers were started again. */
+export interface Restart extends Storm {
+  /** For each server: milliseconds from the signal until it listens again. */
+  awayMs: number[];
+}
+
 /** Ends the servers at once, starts them again, and resolves when each preview on them was visited. */
-export async function runStorm(world: World, options: StormOptions): Promise<Storm> {
+export async function runStorm(world: World, options: StormOptions): Promise<Restart> {
   const { hosts, signal, downMs, probeMs, except = [] } = options;
   const homes = new Map(hosts.flatMap(host => world.listOn(host).map(name => [name, host] as const)));
   const names = [...homes.keys()];
@@ -57,6 +63,7 @@ export async function runStorm(world: World, options: StormOptions): Promise<Sto
     outageMs: since(host => ended.get(host) ?? 0),
     moved: listMoved(world, before),
     window: { names: new Set(names), from, to: Date.now() },
+    awayMs: hosts.map(host => world.server(host).listeningAt - (ended.get(host) ?? 0)),
   };
 }
 

@@ -69,6 +69,7 @@ class Story {
   async restartInTurn(): Promise<void> {
     const { crowd } = this.#world;
     const outages: number[] = [];
+    const awayMs: number[] = [];
     const closely = new Set<string>();
     let [previews, moved] = [0, 0];
     for (const host of HOSTS) {
@@ -83,6 +84,7 @@ class Story {
       crowd.tell({ kind: 'unwatch' });
       previews += storm.previews;
       moved += storm.moved.length;
+      awayMs.push(...storm.awayMs);
       this.#windows.push(storm.window);
     }
     const report = await crowd.report();
@@ -90,7 +92,8 @@ class Story {
     const title = 'One server after the other is restarted (SIGTERM, and started at once)';
     const seconds = outages.map(ms => ms / 1_000);
     const returns = { previews, moved, seconds, since: 'loss' } as const;
-    await this.#addWithVisits({ id: 'rolling', title, rows: [], returns }, report);
+    const rows = [describeTimes('from the signal until the server listens again', awayMs)];
+    await this.#addWithVisits({ id: 'rolling', title, rows, returns }, report);
   }
 
   async churn(): Promise<void> {
