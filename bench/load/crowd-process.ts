@@ -7,6 +7,11 @@ import type { Address, CrowdEvent, CrowdOrder, CrowdReport, Failure, Probe } fro
 /** Longer than the server keeps a visitor waiting. */
 const VISIT_LIMIT_MS = 12_000;
 const ECHO_LIMIT_MS = 2_000;
+/**
+ * Until it is served, a preview gets another visitor only when the last one has its answer, or has waited this long: more
+ * visitors would make a busy machine busier. One who came while the link was silently dead waits until the server gives up.
+ */
+const NEXT_VISITOR_MS = 1_500;
 /** Timers count in milliseconds: faster rates send several visits at a time. */
 const TICK_MS = 10;
 /** Enough for quantiles. */
@@ -96,11 +101,13 @@ function watch(names: readonly string[], everyMs: number, untilServed: boolean):
     unwatch(name);
     const list = probes.get(name) ?? [];
     probes.set(name, list);
-    // Until it is served, a preview has one visitor at a time: more would only make a busy machine busier.
+    let lastFrom = 0;
     let isWaiting = false;
     const visit = () => {
-      if (isWaiting) return;
-      isWaiting = untilServed;
+      const now = Date.now();
+      if (untilServed && isWaiting && now - lastFrom < NEXT_VISITOR_MS) return;
+      lastFrom = now;
+      isWaiting = true;
       void probe(name, list, untilServed).finally(() => {
         isWaiting = false;
       });

@@ -17,7 +17,7 @@ export type CrowdOrder =
   | { kind: 'visit'; perSecond: number }
   /**
    * Visits each of these previews every so often, without waiting for answers, and at once when it gets an address.
-   * `untilServed`: until the first good answer, and only one visitor at a time.
+   * `untilServed`: until the first good answer, and with few visitors at a time.
    */
   | { kind: 'watch'; names: readonly string[]; everyMs: number; untilServed: boolean }
   | { kind: 'unwatch' }

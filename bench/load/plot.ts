@@ -18,11 +18,13 @@ const MARKS = [0.1, 1, 10, 60];
 /** What docs/servers.md promises, in seconds. */
 const TARGET = 10;
 
+const TICK_OPACITY = 0.25;
+
 /** Readable on white and on black, because GitHub shows the same file on both. */
 const STYLE = `
   text { font: 12.5px -apple-system, "Segoe UI", "DejaVu Sans", Helvetica, Arial, sans-serif; fill: #1f2328; }
   .title { font-size: 17px; font-weight: 600; } .quiet { fill: #59636e; } .grid { stroke: #d1d9e0; }
-  .target { stroke: #1f2328; stroke-width: 2; } .preview { stroke: #0969da; stroke-opacity: 0.25; } .median { fill: #0969da; }
+  .target { stroke: #1f2328; stroke-width: 2; } .preview { stroke: #0969da; } .median { fill: #0969da; }
   @media (prefers-color-scheme: dark) {
     text { fill: #f0f6fc; } .quiet { fill: #9198a1; } .grid { stroke: #3d444d; } .target { stroke: #f0f6fc; }
     .preview { stroke: #4493f8; } .median { fill: #4493f8; }
@@ -64,11 +66,21 @@ function renderRow(title: string, { seconds, moved, previews, since }: Returns, 
   const y = top + 32;
   return [
     renderText(LEFT, top + 17, `${title}${since === 'loss' ? ' *' : ''}`),
-    ...seconds.map(one => line('preview', toX(one), y - 7, y + 7)),
+    ...renderTicks(seconds, y),
     `<circle class="median" cx="${toX(middle)}" cy="${y}" r="4.5"/>`,
     renderText(WIDTH - MARGIN, top + 17, `longest ${renderSeconds(worst)} s`, '', 'end'),
     renderText(WIDTH - MARGIN, top + 34, `other URL: ${moved} of ${previews}`, 'quiet', 'end'),
   ];
+}
+
+/** One line for each preview; where several fall on one pixel, one that is as dark as they would be together. */
+function renderTicks(seconds: readonly number[], y: number): string[] {
+  const counts = new Map<number, number>();
+  for (const x of seconds.map(one => Math.round(toX(one)))) counts.set(x, (counts.get(x) ?? 0) + 1);
+  return [...counts].map(([x, count]) => {
+    const opacity = (1 - (1 - TICK_OPACITY) ** count).toFixed(2);
+    return `<line class="preview" stroke-opacity="${opacity}" x1="${x}" x2="${x}" y1="${y - 7}" y2="${y + 7}"/>`;
+  });
 }
 
 function line(kind: string, x: number, top: number, bottom: number): string {

@@ -19,6 +19,17 @@ export interface Section {
   rows: readonly Row[];
   /** Set if previews were interrupted. */
   returns?: Returns;
+  /** Set if there were visitors all the time. */
+  visitors?: Visitors;
+}
+
+/** What the visitors saw. An outage of a preview's own server explains a failure; the others are counted here. */
+export interface Visitors {
+  visits: number;
+  failed: number;
+  /** WebSockets at the end of the section, with those that were cut. */
+  webSockets: number;
+  cut: number;
 }
 
 export interface Returns {
@@ -53,8 +64,14 @@ export function writeResults(fresh: Results): Results {
     ...fresh.sections.filter(({ id }) => find(old, id) === undefined),
   ];
   const results = { ...fresh, sections };
-  writeFileSync(FILE, `${JSON.stringify(results, null, 1)}\n`);
+  writeFileSync(FILE, `${renderJson(results)}\n`);
   return results;
+}
+
+/** A list of numbers is one line. */
+function renderJson(results: Results): string {
+  const text = JSON.stringify(results, null, 1);
+  return text.replaceAll(/\[[\s\d.,]+\]/g, list => list.replaceAll(/\s+/g, ' '));
 }
 
 /** Median, 95th percentile and maximum of times in milliseconds, as seconds. */

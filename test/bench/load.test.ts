@@ -13,8 +13,9 @@ const RESULTS: Results = {
     {
       id: 'killed',
       title: 'One <server> is killed',
-      rows: [{ what: 'visits that failed', value: '0 of 500', unit: '' }],
-      returns: { previews: 3, moved: 1, seconds: [0.2, 0.4, 31], since: 'return' },
+      rows: [{ what: 'from the signal', value: '0.10 / 0.12 / 0.15', unit: 's' }],
+      visitors: { visits: 5_000, failed: 1, webSockets: 20, cut: 2 },
+      returns: { previews: 4, moved: 1, seconds: [0.2, 0.4, 31, 31], since: 'return' },
     },
     { id: 'capacity', title: 'Capacity', rows: [{ what: 'memory', value: 27_000, unit: 'KB' }] },
   ],
@@ -62,7 +63,8 @@ describe('the figures', () => {
     expect(written).toMatch(/^before\n.*\nbetween\n.*\nafter$/s);
     expect(written).not.toContain('old');
     const [restarts = '', capacity = ''] = written.split('between');
-    expect(restarts).toContain('| One <server> is killed | 3 | 0.40 / 27.9 / 31.0 | 1 |');
+    expect(restarts).toContain('| One <server> is killed | 4 | 15.7 / 31.0 / 31.0 | 1 |');
+    expect(restarts).toMatch(/Of 5,000 visits, 1 failed .* Of\n20 WebSockets, 2 broke/);
     expect(capacity).toContain('| memory | 27,000 KB |');
     expect(replaceTables(written, RESULTS)).toBe(written);
     expect(() => replaceTables('no marks', RESULTS)).toThrow('the page has no lines');
@@ -70,15 +72,24 @@ describe('the figures', () => {
 
   it('are all in the report', () => {
     const report = renderReport(RESULTS);
-    for (const text of ['with another URL: 1', 'visits that failed: 0 of 500', 'memory: 27000 KB'])
+    for (const text of [
+      'with another URL: 1',
+      'from the signal: 0.10 / 0.12 / 0.15 s',
+      '1 of 5000',
+      '2 of 20',
+      'memory: 27000 KB',
+    ])
       expect(report).toContain(text);
   });
 
-  it('are drawn with one line for each preview, later ones further right, and with escaped titles', () => {
+  it('are drawn with a line for each preview, darker where several coincide, later ones further right, and with escaped titles', () => {
     const plot = renderPlot(RESULTS);
-    expect(plot.match(/class="preview"/g)).toHaveLength(3);
+    const ticks = [...plot.matchAll(/class="preview" stroke-opacity="([\d.]+)"/g)].map(
+      ([, opacity]) => opacity,
+    );
+    expect(ticks).toEqual(['0.25', '0.25', '0.44']);
     expect(plot).toContain('One &lt;server&gt; is killed');
-    expect(plot).toContain('other URL: 1 of 3');
+    expect(plot).toContain('other URL: 1 of 4');
     expect(plot).toContain('longest 31.0 s');
     const places = [0, 0.1, 1, 10, 60, 1_000].map(toX);
     expect(places).toEqual(places.toSorted((a, b) => a - b));

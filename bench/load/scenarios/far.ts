@@ -36,7 +36,7 @@ export async function runFar(previews: number): Promise<Section[]> {
     },
     {
       id: 'far-silent',
-      title: `The link to it drops every packet for ${SILENT_MS / 1_000} s`,
+      title: `The link to a server ${RTT_MS} ms away drops every packet for ${SILENT_MS / 1_000} s`,
       rows: [],
       returns: toReturns(silent),
     },

@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CrowdReport } from '../crowd.ts';
 import { listUnexplained, measureOutages, type Window } from '../outages.ts';
-import { describeTimes, type Row, type Section } from '../results.ts';
+import { describeTimes, type Section } from '../results.ts';
 import { World } from '../world.ts';
 import { startAll } from './start.ts';
 import { runStorm, type StormOptions, toReturns } from './storm.ts';
@@ -149,11 +149,8 @@ class Story {
     const cut = listUnexplained(losses, this.#windows).length;
     const names = losses.map(({ name }) => name).filter(name => places.has(name));
     crowd.tell({ kind: 'hold', names });
-    const rows: Row[] = [
-      { what: 'visits that failed without an outage', value: `${failed.length} of ${visits}`, unit: '' },
-      { what: 'WebSockets cut without an outage', value: `${cut} of ${echoing + cut}`, unit: '' },
-    ];
-    this.#add({ ...section, rows: [...section.rows, ...rows] });
+    const visitors = { visits, failed: failed.length, webSockets: echoing + cut, cut };
+    this.#add({ ...section, visitors });
   }
 
   #add(section: Section): void {
