@@ -116,8 +116,9 @@ export const PLAIN_PASSES: readonly Pass[] = [
 /** Before all others: whatever happens to the request, record and log say where it came from. */
 function readVisitorAddress(visit: Visit, { addresses }: PassContext): boolean {
   if (addresses === undefined) return false;
-  visit.visitorAddress = addresses.read(visit.request);
-  if (visit.visitorAddress !== undefined) visit.nameVisitor(cutHostPart(visit.visitorAddress));
+  const address = addresses.read(visit.request);
+  visit.visitorAddress = address;
+  visit.nameVisitor(address && cutHostPart(address));
   return false;
 }
 

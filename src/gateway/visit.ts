@@ -21,8 +21,8 @@ export interface Visit {
   readonly ownHeaders: [name: string, value: string][];
   /** Call this if the visitor has shown the key, or needs none. Its connection is authenticated from then on. */
   readonly markAuthenticated: () => void;
-  /** Call this if it is known who the visitor is: the connections of one visitor then count together. */
-  readonly nameVisitor: (visitor: string) => void;
+  /** With `trusted-proxy`, call this for each request: the connections of one visitor count together. */
+  readonly nameVisitor: (visitor: string | undefined) => void;
   /**
    * Call this if the request has neither the key nor the password. Over HTTP/1.1, its connection is unauthenticated from
    * then on, because a proxy in front sends requests of many visitors over one. Does nothing over HTTP/2.

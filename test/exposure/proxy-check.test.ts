@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Exposure } from '../../src/exposure/exposure.ts';
+import { ProxyCheck } from '../../src/exposure/proxy-check.ts';
 import { createLogger } from '../../src/shared/log.ts';
 import { startBoreServer } from '../../src/tunnel/server/server.ts';
 import { OPEN_GATEWAY } from '../support/open-gateway.ts';
@@ -131,4 +132,30 @@ describe('a proxy that is trusted', () => {
     expect(exposure.state.warnings).toEqual([]);
     expect(log.filter(line => /address at|own address/.test(line))).toEqual([]);
   });
+});
+
+it('is checked again at each new address, and only then', async () => {
+  const asked: string[] = [];
+  const check = new ProxyCheck({
+    ingress: { endsTls: false, probeForwardedFor: async url => void asked.push(url) },
+    onWarning: message => expect.fail(message),
+    logger: createLogger({ level: 'quiet', write: () => {} }),
+    signal: new AbortController().signal,
+  });
+  const url = 'https://preview.example';
+  const at = (port: number, kind: 'verified' | 'unchecked') =>
+    check.follow({
+      tunnel: { status: 'Connected', host: '2001:db8::1', port },
+      connectedAt: new Date(),
+      address: { kind, url },
+      reconnects: 0,
+      addressChanges: 0,
+    });
+  at(20_042, 'unchecked');
+  expect(asked).toEqual([]);
+  at(20_042, 'verified');
+  at(20_042, 'verified');
+  expect(asked).toEqual([url, 'http://[2001:db8::1]:20042']);
+  at(20_043, 'verified');
+  expect(asked.slice(2)).toEqual([url, 'http://[2001:db8::1]:20043']);
 });

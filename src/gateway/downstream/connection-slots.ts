@@ -145,8 +145,8 @@ export class ConnectionSlots {
     advanceOthers(this.#authenticated);
   }
 
-  /** Whose request has begun on the connection: behind a proxy, the connections of one visitor count together. */
-  nameVisitor(stream: Duplex, visitor: string): void {
+  /** Says whose request has begun on the connection: behind a proxy, the connections of one visitor count together. */
+  nameVisitor(stream: Duplex, visitor: string | undefined): void {
     const slot = this.#slots.get(stream);
     if (slot !== undefined) slot.visitor = visitor;
   }

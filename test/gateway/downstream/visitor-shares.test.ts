@@ -57,6 +57,23 @@ describe('when all connections are busy', () => {
     expect(held.filter(({ closed }) => closed)).toHaveLength(1);
   });
 
+  it('a connection counts for the visitor whose request is the last one', async () => {
+    const door = await open({ rules: { trustedProxy: true } });
+    const held: Socket[] = [];
+    for (let number = 0; number < SLOTS; number += 1) {
+      const socket = connect(door.port, '127.0.0.1').on('error', () => {});
+      closers.push(() => socket.destroy());
+      const next = number === 0 ? FROM_OTHER : '';
+      socket.write(`GET / HTTP/1.1\r\n${HOST}X-Forwarded-For: 203.0.113.7\r\n\r\n`);
+      await once(socket, 'data');
+      socket.write(`GET /endless HTTP/1.1\r\n${HOST}${next}\r\n`);
+      await once(socket, 'data');
+      held.push(socket.resume());
+    }
+    expect(await come(door, FROM_OTHER).catch(String)).not.toContain('200');
+    expect(held.filter(({ closed }) => closed)).toEqual([]);
+  });
+
   it('nobody loses one if each has few', async () => {
     const door = await open({ rules: { trustedProxy: true } });
     const held: Socket[] = [];
