@@ -1,35 +1,40 @@
 // self-host/systemd on a machine with a real systemd and the real bore.
 
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { bootSystemd, type SystemdMachine } from '../support/systemd-machine.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const UNITS = '/etc/systemd/system';
+/** The commands of docs/bore-server.md, apart from the one that builds bore. */
+const INSTALLATION = [
+  ...(/## Install with systemd\n(.*?)\n## /s
+    .exec(readFileSync('docs/bore-server.md', 'utf8'))?.[1]
+    ?.matchAll(/```sh\n(.*?)```/gs) ?? []),
+].flatMap(([, commands = '']) => (commands.includes('cargo install') ? [] : [commands]));
 const HEALTHY = 'a bore server and asks for its secret';
 
 describeWithReal(['systemd', 'bore'], 'the units of self-host/systemd', () => {
   let machine: SystemdMachine;
+  /** What the steps of the installation printed. */
+  const installed: string[] = [];
   beforeAll(async () => {
     machine = await bootSystemd({
       '/usr/local/bin/bore': { from: requirePart('bore') },
-      '/usr/local/lib/bore/health-check': { from: 'self-host/health-check' },
-      [`${UNITS}/bore.service`]: { from: 'self-host/systemd/bore.service' },
-      [`${UNITS}/bore@.service`]: { from: 'self-host/systemd/bore.service' },
-      [`${UNITS}/bore-health.service`]: { from: 'self-host/systemd/bore-health.service' },
-      [`${UNITS}/bore-health.timer`]: { from: 'self-host/systemd/bore-health.timer' },
+      '/var/checkout/self-host': { from: 'self-host' },
       // Sooner than in earnest, so that the test need not wait half a minute.
       [`${UNITS}/bore-health.service.d/sooner.conf`]: {
         text: '[Service]\nExecStart=\nExecStart=/usr/local/lib/bore/health-check --timeout 1 127.0.0.1\n',
       },
-      '/etc/systemd/journald@bore.conf': { from: 'self-host/systemd/journald@bore.conf' },
-      '/etc/bore/bore.env': { text: 'BORE_SECRET=a secret of the server\n' },
       '/etc/bore/bore@2.env': {
         text: 'BORE_SECRET=another\nBORE_BIND_ADDR=127.0.0.4\nBORE_MIN_PORT=29000\n',
       },
       '/etc/bore/bore@open.env': { text: 'BORE_SECRTE=misspelt\nBORE_BIND_ADDR=127.0.0.5\n' },
     });
+    for (const commands of INSTALLATION) installed.push(await run(`cd /var/checkout\n${commands}`));
+    await run(`cp ${UNITS}/bore.service ${UNITS}/bore@.service && systemctl daemon-reload`);
   });
   afterAll(() => machine?.stop());
 
@@ -50,6 +55,14 @@ describeWithReal(['systemd', 'bore'], 'the units of self-host/systemd', () => {
     await waitUntil(() => isHealthy(server), `${unit} answers on ${server}`);
     return show(unit, 'MainPID');
   }
+
+  it('are installed by the documented commands, with a secret that only root can read', async () => {
+    expect(installed).toHaveLength(2);
+    expect(installed[1]).toMatch(/\n127\.0\.0\.1:7835 is a bore server and asks for its secret$/);
+    expect(await run('stat -c %a /etc/bore/bore.env')).toBe('600');
+    expect(await run('cat /etc/bore/bore.env')).toMatch(/^BORE_SECRET=[0-9a-f]{64}$/m);
+    expect(await run('systemctl is-enabled bore bore-health.timer')).toBe('enabled\nenabled');
+  });
 
   it('have no fault that systemd can see', async () => {
     const units = 'bore.service bore@2.service bore-health.service bore-health.timer';
@@ -72,14 +85,14 @@ describeWithReal(['systemd', 'bore'], 'the units of self-host/systemd', () => {
     expect(status).toMatch(/^NoNewPrivs:\s+1$/m);
     expect(status).toMatch(/^Seccomp:\s+2$/m);
     expect(status).not.toMatch(/^Uid:\s+0/m);
-    expect(args).not.toContain('secret');
+    expect(args).toBe('/usr/local/bin/bore server --bind-addr 0.0.0.0 --bind-tunnels 0.0.0.0');
     // Where even root may not have as many, systemd takes what there is.
     const hard = execFileSync('bash', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim();
     const files = hard === 'unlimited' ? 262_144 : Math.min(262_144, Number(hard));
     expect(limits).toMatch(new RegExp(`^Max open files\\s+${files}\\s`, 'm'));
 
     const answer = await run(`
-      export BORE_SECRET='a secret of the server'
+      export "$(grep BORE_SECRET= /etc/bore/bore.env)"
       cd "$(mktemp -d)" && echo hello >greeting
       python3 -m http.server --bind 127.0.0.1 8000 >/dev/null 2>&1 & app=$!
       bore local 8000 --to 127.0.0.1 --port 20042 >/dev/null & tunnel=$!
@@ -106,7 +119,8 @@ describeWithReal(['systemd', 'bore'], 'the units of self-host/systemd', () => {
   });
 
   it('start a server again however often it was started before, and after it was killed', async () => {
-    for (let times = 0; times < 6; times++) await run('systemctl restart bore');
+    for (let times = 0; times < 12; times++) await run('systemctl restart bore');
+    expect(await show('bore-health.timer', 'ActiveState')).toBe('active');
     const killed = await show('bore', 'MainPID');
     await run('systemctl kill --signal=SIGKILL bore');
     await waitUntil(
@@ -135,14 +149,14 @@ describeWithReal(['systemd', 'bore'], 'the units of self-host/systemd', () => {
     // The health check looks for the first where it is not: no reason to interrupt it.
     expect((await machine.run('systemctl start bore-health')).code).not.toBe(0);
     expect(await show('bore', 'MainPID')).toBe(pids[0]);
-    await run(`systemctl stop bore bore@2 && sed -i /BIND_ADDR/d /etc/bore/bore.env`);
+    await run(`systemctl stop bore bore@2 && sed -i /^BORE_BIND_ADDR/d /etc/bore/bore.env`);
   });
 
   it('listen on IPv6 and IPv4 with the address ::', async () => {
     await run('systemctl stop bore && echo BORE_BIND_ADDR=:: >>/etc/bore/bore.env');
     await start('bore', '::1');
     expect(await isHealthy('127.0.0.1')).toBe(true);
-    await run('systemctl stop bore && sed -i /BIND_ADDR/d /etc/bore/bore.env');
+    await run('systemctl stop bore && sed -i /^BORE_BIND_ADDR/d /etc/bore/bore.env');
   });
 
   it('restart a server that hangs, but not one that answers or was stopped', async () => {
@@ -162,7 +176,7 @@ describeWithReal(['systemd', 'bore'], 'the units of self-host/systemd', () => {
 
   it('check the health only while the server is meant to run', async () => {
     const timer = () => show('bore-health.timer', 'ActiveState');
-    await run('systemctl enable bore-health.timer && systemctl start bore');
+    await run('systemctl start bore');
     expect(await timer()).toBe('active');
     await run('systemctl stop bore');
     expect(await timer()).toBe('inactive');

@@ -3,7 +3,7 @@
 
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -21,7 +21,7 @@ export interface SystemdMachine {
   stop(): Promise<void>;
 }
 
-/** A file of the machine, by its path there: a copy of one of ours, or a text that only root may read. */
+/** A file of the machine, by its path there: a copy of a file or folder of ours, or a text that only root may read. */
 export type MachineFiles = Readonly<Record<string, { readonly from: string } | { readonly text: string }>>;
 
 /**
@@ -62,7 +62,7 @@ function startBoot(folder: string, on: Machine | undefined): ChildProcessWithout
 
 async function place(path: string, content: MachineFiles[string]): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  if ('from' in content) await copyFile(content.from, path);
+  if ('from' in content) await cp(content.from, path, { recursive: true });
   else await writeFile(path, content.text, { mode: 0o600 });
 }
 
