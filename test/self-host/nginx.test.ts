@@ -1,29 +1,77 @@
-// self-host/nginx in front of previews: the suite for every proxy.
+// self-host/nginx in front of previews: the suite for every proxy, and whom its limits count as one visitor.
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { requirePart } from '../support/real-parts.ts';
+import { expect, it, onTestFinished } from 'vitest';
+import { describeWithReal, requirePart } from '../support/real-parts.ts';
+import { TestCa } from '../support/test-ca.ts';
 import { accepts } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { describeProxy } from './proxy-suite.ts';
 import type { ProxyPlace, RunningProxy } from './proxy-world.ts';
 import { reloadWorkers } from './reload-workers.ts';
+import { readAll } from './visitor.ts';
 
 const run = promisify(execFile);
 
-describeProxy('nginx', { part: 'nginx', network: '127.0.8', start: startNginx, triesAgain: false });
+describeProxy('nginx', {
+  ...{ part: 'nginx', network: '127.0.8', triesAgain: false },
+  start: place => startNginx(place),
+});
+
+describeWithReal(['nginx'], 'the limits of nginx', () => {
+  it('count an IPv4 address, or a /64 of IPv6, as one visitor', async () => {
+    const ca = new TestCa();
+    const folder = mkdtempSync(join(tmpdir(), 'nginx-limits-'));
+    const files = { certificate: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+    const { cert, key } = ca.issue(['DNS:*.preview.example.com']);
+    writeFileSync(files.certificate, cert);
+    writeFileSync(files.key, key);
+    const host = '127.0.8.30';
+    const ports = { httpsPort: 8_443, httpPort: 8_080, ipv6: undefined };
+    // Shows who nginx takes a visitor for that comes from the address in X-Visitor.
+    const more = `server { listen ${host}:8081; set_real_ip_from ${host}; real_ip_header X-Visitor;
+      location / { return 200 $preview_visitor; } }`;
+    const nginx = await startNginx({ folder, host, tunnels: '127.0.8.31', ...ports, ...files }, more);
+    onTestFinished(async () => {
+      await nginx.stop();
+      ca.remove();
+      rmSync(folder, { recursive: true, force: true });
+    });
+    const find = async (address: string) => {
+      const options = { host, port: 8_081, localAddress: host, headers: { 'x-visitor': address } };
+      const [response] = await once(get(options), 'response');
+      return String(await readAll(response));
+    };
+    expect([await find('198.51.100.7'), await find('198.51.100.8')]).toEqual([
+      '198.51.100.7',
+      '198.51.100.8',
+    ]);
+    const [home, neighbour] = ['2001:db8:1:2', '2001:db8:1:3'];
+    const own = await Promise.all(
+      [`${home}::1`, `${home}:3:4:5:6`, `${home}:0:0:1:0`, `${home}::ffff`].map(find),
+    );
+    expect(new Set(own).size).toBe(1);
+    expect(await find(`${neighbour}::1`)).not.toBe(own[0]);
+    const short = await Promise.all(['2001:db8::1', '2001:db8::2:3', '2001:db8::'].map(find));
+    expect([new Set(short).size, short[0] === own[0]]).toEqual([1, false]);
+    expect(await find('2001:db9::1')).not.toBe(short[0]);
+  });
+});
 
 /** Debian's own nginx.conf around the file of self-host/, as on a server; started without a daemon. */
-async function startNginx(place: ProxyPlace): Promise<RunningProxy> {
+async function startNginx(place: ProxyPlace, more = ''): Promise<RunningProxy> {
   const { folder } = place;
   const file = join(folder, 'nginx.conf');
   mkdirSync(join(folder, 'buffers'));
   writeFileSync(
     join(folder, 'previews.conf'),
-    adapt(readFileSync('self-host/nginx/previews.conf', 'utf8'), place),
+    adapt(readFileSync('self-host/nginx/previews.conf', 'utf8'), place) + more,
   );
   writeFileSync(file, adaptMain(readFileSync('/etc/nginx/nginx.conf', 'utf8'), folder));
   const nginx = requirePart('nginx');

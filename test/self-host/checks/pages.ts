@@ -6,6 +6,7 @@ import { request as sendRequest } from 'node:https';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 import type { World } from '../proxy-world.ts';
+import { startRawServer } from '../raw-server.ts';
 import { askHttp2, readAll } from '../visitor.ts';
 
 export function definePages(read: () => World): void {
@@ -25,6 +26,10 @@ export function definePages(read: () => World): void {
         'x-forwarded-proto': 'https',
       });
     }
+    // A preview without a gateway (`protocol: tcp`) gets it as it is.
+    const raw = await startRawServer(read());
+    await second.visitor.ask({ name: raw.name, host: `${raw.name}:8443` });
+    expect(raw.seen).toMatch(/^host: 20050\.preview\.example\.com:8443\r$/im);
   });
 
   it('serves IPv6 visitors', async () => {

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { get } from 'node:http';
 import { expect, it } from 'vitest';
-import { EMPTY_PORT, type World } from '../proxy-world.ts';
+import { EMPTY_PORT, RAW_PORT, type World } from '../proxy-world.ts';
 import { startRawServer } from '../raw-server.ts';
 import type { Visitor } from '../visitor.ts';
 
@@ -20,7 +20,7 @@ const WRONG_NAMES = [
     '99999',
     '65536',
     '120042',
-    '200420',
+    '200500',
     '2004',
   ].map(port => `${port}.preview.example.com`),
   '020042.preview.example.com',
@@ -33,7 +33,7 @@ const WRONG_NAMES = [
   '20042.preview.example.com.example.org',
   '20042.previewxexample.com',
   '20042.preview.example.org',
-  '2004２.preview.example.com',
+  '2005０.preview.example.com',
   '127.0.0.2',
   '127.0.0.2:7835',
   'localhost:7835',
@@ -73,13 +73,15 @@ export function defineRefusals(read: () => World): void {
   it('leads to no port outside the range, whatever the name', async () => {
     const { first, countForbidden } = read();
     const [answers, seen] = [[] as string[], first.app.requests.length];
-    for (const name of WRONG_NAMES) {
+    // Unlike a preview, it would also answer under a name that is not its own.
+    const raw = await startRawServer(read());
+    for (const name of WRONG_NAMES.map(one => one.replace('20042', `${RAW_PORT}`))) {
       answers.push(await describe(first.visitor, name, name));
       answers.push(await describe(first.visitor, first.name, name));
     }
     answers.push(await describe(first.visitor, undefined, '7835.preview.example.com'));
     expect(answers.filter(text => !/^(?:4\d\d|refused)/.test(text))).toEqual([]);
-    expect([countForbidden(), first.app.requests.length]).toEqual([0, seen]);
+    expect([countForbidden(), raw.connections, first.app.requests.length]).toEqual([0, 0, seen]);
   });
 
   it('takes a preview for the same one in capitals and with a trailing dot, or refuses these', async () => {
