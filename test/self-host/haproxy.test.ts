@@ -5,11 +5,9 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { requirePart } from '../support/real-parts.ts';
-import { accepts } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { describeProxy } from './proxy-suite.ts';
 import type { ProxyPlace, RunningProxy } from './proxy-world.ts';
-import { reloadWorkers } from './reload-workers.ts';
 
 describeProxy('HAProxy', {
   part: 'haproxy',
@@ -38,13 +36,19 @@ async function startHaproxy(place: ProxyPlace): Promise<RunningProxy> {
     child.kill('SIGTERM');
     await exited;
   };
+  // Until the main process has said this, it loses a signal to reload.
+  const countLoads = () => log.split('Loading success').length;
   try {
-    await waitUntil(() => accepts(place.host, place.httpsPort), 'HAProxy listens');
+    await waitUntil(() => countLoads() > 1, 'HAProxy is ready');
   } catch (error) {
     await stop();
     throw new Error(`HAProxy does not listen; it said:\n${log}`, { cause: error });
   }
-  const reload = () => reloadWorkers(child, 'SIGUSR2');
+  const reload = async () => {
+    const before = countLoads();
+    child.kill('SIGUSR2');
+    await waitUntil(() => countLoads() > before, 'HAProxy has loaded its file again');
+  };
   return { readLog: () => log, reload, stop };
 }
 

@@ -1,6 +1,6 @@
 // self-host/nginx in front of previews: the suite for every proxy, and whom its limits count as one visitor.
 
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
@@ -14,7 +14,6 @@ import { accepts } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { describeProxy } from './proxy-suite.ts';
 import type { ProxyPlace, RunningProxy } from './proxy-world.ts';
-import { reloadWorkers } from './reload-workers.ts';
 import { readAll } from './visitor.ts';
 
 const run = promisify(execFile);
@@ -90,7 +89,7 @@ async function startNginx(place: ProxyPlace, more = ''): Promise<RunningProxy> {
         .filter(name => name.endsWith('.log'))
         .map(name => readFileSync(join(folder, name), 'utf8'))
         .join(''),
-    reload: () => reloadWorkers(child, 'SIGHUP'),
+    reload: () => reloadNginx(child),
     stop: async () => {
       const exited = once(child, 'exit');
       child.kill('SIGTERM');
@@ -125,4 +124,15 @@ function adaptMain(text: string, folder: string): string {
     .replace(/^user .*$/m, '')
     .replace('/etc/nginx/conf.d/*.conf', join(folder, 'previews.conf'))
     .replace('http {', `http {\n${buffers.join('\n')}`);
+}
+
+/** The main process starts new workers for new visitors; resolves when there is one. */
+async function reloadNginx(main: ChildProcess): Promise<void> {
+  const before = listWorkers(main);
+  main.kill('SIGHUP');
+  await waitUntil(() => listWorkers(main).some(pid => !before.includes(pid)), 'there is a new worker');
+}
+
+function listWorkers({ pid }: ChildProcess): string[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
 }
