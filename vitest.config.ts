@@ -12,6 +12,7 @@ const LOAD = [
   'test/gateway/downstream/slow-http.test.ts',
   'test/tunnel/many-visitors.test.ts',
   'test/tunnel/relay/relay.test.ts',
+  'test/tunnel/storm.test.ts',
 ];
 
 /** Those that take longest, mostly waiting, longest first. */

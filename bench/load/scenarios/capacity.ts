@@ -67,17 +67,17 @@ async function measureTunnels(world: World, tunnels: number): Promise<Row[]> {
       unit: '',
     },
     {
-      what: 'server: one core for 1,000 idle tunnels',
+      what: 'server: share of a core for 1,000 idle tunnels',
       value: round((idle.server.cpuSeconds / IDLE_S / tunnels) * 1_000 * 100),
       unit: '%',
     },
     {
-      what: 'client: memory for each further tunnel of a process',
+      what: 'client with a tiny app: memory for each further preview of a process',
       value: round((opening.fleet.rssMb / tunnels) * 1_000),
       unit: 'KB',
     },
     {
-      what: 'client: one core for 1,000 idle tunnels',
+      what: 'client: share of a core for 1,000 idle previews',
       value: round((idle.fleet.cpuSeconds / IDLE_S / tunnels) * 1_000 * 100),
       unit: '%',
     },
