@@ -237,6 +237,16 @@ describeWithReal(['bore', 'nginx'], 'the doctor, on a server behind nginx with h
       () => issue(['*.example.com', 'example.com']),
       /is not for \d+\.preview\.test, which visitors use, but for \*\.example\.com, example\.com: get one for \*\.preview\.test/,
     ],
+    [
+      'is sent without its intermediate',
+      () => issueByIntermediate().leaf,
+      /chain of the certificate is not complete: that of its issuer \(CN=an intermediate\) is missing; give the proxy fullchain\.pem/,
+    ],
+    [
+      'has a chain to an unknown authority',
+      () => issueByIntermediate().chain,
+      /from an authority that this machine does not know \(CN=an authority\)/,
+    ],
     ['is signed by itself', signItself, /is signed by nobody but itself, so browsers warn every visitor/],
     [
       'is from an unknown authority',
@@ -302,6 +312,24 @@ function signItself(): TestCertificate {
   const made = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
   rmSync(folder, { recursive: true });
   return made;
+}
+
+/** The leaf alone, and with its intermediate, of an authority that nobody trusts. */
+function issueByIntermediate(): { leaf: TestCertificate; chain: TestCertificate } {
+  const folder = mkdtempSync(join(tmpdir(), 'doctor-chain-'));
+  const make = (name: string, subject: string, extension: string, issuer?: string) => {
+    const signedBy = issuer === undefined ? [] : ['-CA', `${issuer}.pem`, '-CAkey', `${issuer}.key`];
+    const args = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '60', '-subj', `/CN=${subject}`];
+    const files = ['-addext', extension, '-keyout', `${name}.key`, '-out', `${name}.pem`];
+    execFileSync('openssl', [...args, ...signedBy, ...files], { cwd: folder, stdio: 'pipe' });
+    return readFileSync(join(folder, `${name}.pem`), 'utf8');
+  };
+  make('root', 'an authority', 'keyUsage=keyCertSign');
+  const between = make('between', 'an intermediate', 'keyUsage=keyCertSign', 'root');
+  const cert = make('leaf', 'preview.test', `subjectAltName=DNS:${NAME}`, 'between');
+  const key = readFileSync(join(folder, 'leaf.key'), 'utf8');
+  rmSync(folder, { recursive: true });
+  return { leaf: { cert, key }, chain: { cert: cert + between, key } };
 }
 
 function issueElsewhere(): TestCertificate {
