@@ -54,6 +54,18 @@ describe('a certificate and its key', () => {
     expect(inputs.warnings).toEqual([]);
   });
 
+  it('can be behind a proxy that is trusted, but not if visitors come to the bore server itself', () => {
+    const behind = { 'trusted-proxy': 'true', 'public-url': 'https://{port}.preview.example' };
+    expect(parse(behind).trustedProxy).toBe(true);
+    for (const given of [{}, { 'public-url': 'https://BORE.example:{port}' }])
+      expect(findProblems({ 'trusted-proxy': 'true', ...given })).toEqual([
+        expect.stringMatching(
+          /^`trusted-proxy` is true, and `public-url` is '.*', the address of the bore server itself/,
+        ),
+      ]);
+    expect(findProblems({ ...behind, 'tls-key': '' })).toHaveLength(1);
+  });
+
   it('make a name under .dev work, where browsers open only https', () => {
     const { cert, key } = ca.issue(['DNS:bore.example.dev']);
     const given = { server: 'bore.example.dev', 'tls-cert': cert, 'tls-key': key };

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   renderRequestHeaders,
@@ -62,6 +63,41 @@ describe('the head for the app', () => {
     ...['X-Client-Id', 'User-Agent', 'X_Custom', 'X.Custom', 'X-Forward', 'Origin-Forwarded'],
   ])('has %s, which no program takes for the visitor’s address', name => {
     expect(renderRequestHeaders([name, 'a'], NAMES)).toContain(name);
+  });
+
+  it('has no address that a visitor claims, and never more than one, whatever fields come', () => {
+    const word = fc.constantFrom(
+      'x',
+      'forwarded',
+      'for',
+      'client',
+      'ip',
+      'real',
+      'true',
+      'host',
+      'connection',
+    );
+    const name = fc
+      .array(fc.tuple(word, fc.constantFrom('-', '_', '.')), { minLength: 1, maxLength: 4 })
+      .map(parts =>
+        parts
+          .map(([text, mark]) => `${text}${mark}`)
+          .join('')
+          .slice(0, -1),
+      );
+    const given = fc.option(fc.constant('203.0.113.7'), { nil: undefined });
+    fc.assert(
+      fc.property(fc.array(name), given, (fields, address) => {
+        const raw = fields.flatMap(field => [field, '10.0.0.1']);
+        const headers = renderRequestHeaders(raw, NAMES, address);
+        const names = headers
+          .filter((_, at) => at % 2 === 0)
+          .map(one => one.toLowerCase().replaceAll(/[_.]/g, '-'));
+        expect(names.filter(one => one === 'x-forwarded-for')).toHaveLength(address === undefined ? 0 : 1);
+        expect(names.filter(one => /^x-real-ip$|client-ip$|^forwarded(?:-for)?$/.test(one))).toEqual([]);
+        if (address !== undefined) expect(headers.at(-1)).toBe(address);
+      }),
+    );
   });
 
   it('has the visitor’s address once, if it is known', () => {
