@@ -21,8 +21,19 @@ const SERVER = ['--server', 'bore.example.com', '--port-range', '20000-29999'];
 const ca = new TestCa();
 afterAll(() => ca.remove());
 
+/** The pages' blocks of commands that are run: the page, and what only this block of it contains. */
+const STEPS = {
+  settings: ['bore-server.md', 'BORE_SECRET=$(openssl rand -hex 32)/" self-host/systemd'],
+  install: ['bore-server.md', 'systemctl enable --now bore bore-health.timer'],
+  bindTunnels: ['private-server.md', 'BORE_BIND_TUNNELS=127.0.0.2'],
+  certificate: ['certificates.md', 'dns_rfc2136_server'],
+  nginx: ['private-server.md', 'self-host/nginx/previews.conf'],
+  proxyPorts: ['private-server.md', 'define visitor_ports'],
+  renewal: ['certificates.md', 'self-host/certbot/reload-nginx'],
+} as const;
+
 /** The commands of the page's one block that contains `mark`, without the installation of packages. */
-function readCommands(page: string, mark: string): string {
+function readCommands([page, mark]: readonly [page: string, mark: string]): string {
   const text = readFileSync(resolve('docs', page), 'utf8');
   const blocks = [...text.matchAll(/^( *)```sh\n([\s\S]*?)^\1```/gm)].map(([, indent = '', block = '']) =>
     block.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
@@ -93,6 +104,10 @@ async function visit(machine: Machine, link: string): Promise<string> {
   return stdout;
 }
 
+it.each(Object.values(STEPS))('docs/%s has one block of commands with %s', (page, mark) => {
+  expect(readCommands([page, mark])).toContain(mark);
+});
+
 describeWithReal(
   ['machines', 'systemd', 'bore', 'certbot', 'pebble', 'nginx'],
   'the guide for a server of your own',
@@ -104,11 +119,8 @@ describeWithReal(
         const { vm, runner, visitor } = machines;
         await setRecord('bore.example.com', [vm.ipv4]);
         await setRecord('*.preview.example.com', [vm.ipv4]);
-        await paste(
-          systemd,
-          readCommands('bore-server.md', 'BORE_SECRET=$(openssl rand -hex 32)/" self-host/systemd'),
-        );
-        const installed = await paste(systemd, readCommands('bore-server.md', 'systemctl enable --now bore'));
+        await paste(systemd, readCommands(STEPS.settings));
+        const installed = await paste(systemd, readCommands(STEPS.install));
         expect(installed).toContain('127.0.0.1:7835 is a bore server and asks for its secret');
         await paste(systemd, 'nft -f self-host/firewall/nftables.conf');
         const secret = (await paste(systemd, "sed -n 's/^BORE_SECRET=//p' /etc/bore/bore.env")).trim();
@@ -116,20 +128,20 @@ describeWithReal(
         expect(await diagnose(runner, secret)).toMatch(/\bno faults\n$/);
         expect(await visit(visitor, await preview(runner, secret))).toContain('<title>');
 
-        await paste(systemd, readCommands('private-server.md', 'BORE_BIND_TUNNELS=127.0.0.2'));
-        const certificate = readCommands('certificates.md', 'dns_rfc2136_server')
+        await paste(systemd, readCommands(STEPS.bindTunnels));
+        const certificate = readCommands(STEPS.certificate)
           .replace('203.0.113.53', dnsAddress)
           .replace('BASE64_OF_THE_KEY', KEY.secret);
         await paste(systemd, certificate);
         await paste(systemd, 'systemctl start nginx'); // as Debian does when it installs it
-        await paste(systemd, readCommands('private-server.md', 'self-host/nginx/previews.conf'));
-        await paste(systemd, readCommands('private-server.md', 'define visitor_ports'));
+        await paste(systemd, readCommands(STEPS.nginx));
+        await paste(systemd, readCommands(STEPS.proxyPorts));
         expect(await diagnose(runner, secret, ...PROXY)).toMatch(/\bno faults\n$/);
         const link = await preview(runner, secret, ...PROXY);
         expect(link).toMatch(/^https:\/\/2\d{4}\.preview\.example\.com\//);
         expect(await visit(visitor, link)).toContain('<title>');
 
-        await paste(systemd, readCommands('certificates.md', 'self-host/certbot/reload-nginx'));
+        await paste(systemd, readCommands(STEPS.renewal));
       },
       300_000,
     ); // certbot waits 10 s for the DNS, twice
