@@ -8,12 +8,14 @@ import { bootSystemd, type SystemdMachine } from '../support/systemd-machine.ts'
 import { waitUntil } from '../support/wait-until.ts';
 
 const UNITS = '/etc/systemd/system';
-/** The commands of docs/bore-server.md, apart from the one that builds bore. */
+/** The commands of docs/bore-server.md, apart from the first, which download bore. */
 const INSTALLATION = [
   ...(/## Install with systemd\n(.*?)\n## /s
     .exec(readFileSync('docs/bore-server.md', 'utf8'))?.[1]
     ?.matchAll(/```sh\n(.*?)```/gs) ?? []),
-].flatMap(([, commands = '']) => (commands.includes('cargo install') ? [] : [commands]));
+]
+  .slice(1)
+  .map(([, commands = '']) => commands);
 const HEALTHY = 'a bore server and asks for its secret';
 
 describeWithReal(['systemd', 'bore'], 'the units of self-host/systemd', () => {
@@ -104,6 +106,15 @@ describeWithReal(['systemd', 'bore'], 'the units of self-host/systemd', () => {
       # As in docs/bore-server.md: how many previews there are.
       echo $(($(ss -Hltnp | grep -c "pid=$(systemctl show bore -p MainPID --value),") - 1))`);
     expect(answer).toBe('hello\n1');
+  });
+
+  it('let bore start no other program', async () => {
+    await run(`mkdir -p /run/systemd/system/bore@2.service.d
+      printf '[Service]\\nExecStart=\\nExecStart=/usr/bin/id\\nRestart=no\\n' >/run/systemd/system/bore@2.service.d/other.conf
+      systemctl daemon-reload && systemctl start bore@2`);
+    await waitUntil(async () => (await show('bore@2', 'ActiveState')) === 'failed', 'it was not started');
+    expect(await show('bore@2', 'ExecMainStatus')).toBe('203'); // EXIT_EXEC of systemd.exec(5)
+    await run('rm -r /run/systemd/system/bore@2.service.d && systemctl daemon-reload');
   });
 
   it('keep the log of bore in a journal of its own, without colours', async () => {
