@@ -3,8 +3,8 @@
 
 import { isIP } from 'node:net';
 import { listHttpsWarnings } from '../../inputs/https-zones.ts';
+import { raceSignal } from '../../shared/abort.ts';
 import { stripBrackets } from '../../shared/public-url.ts';
-import { isPublicName } from '../addresses.ts';
 import { type Check, type Finding, fault, ok, warning } from '../check.ts';
 import type { Subject } from '../subject.ts';
 import { NoVisit, openTcp, openTls, type Target, visitOver } from '../visit.ts';
@@ -35,8 +35,7 @@ export const httpsOnly: Check = {
 /** The name itself and those above it, without the top-level domain. */
 function listSites(host: string): string[] {
   const labels = host.split('.');
-  const sites = labels.map((_, index) => labels.slice(index).join('.')).slice(0, -1);
-  return isPublicName(host) || sites.length > 0 ? sites : [host];
+  return labels.slice(0, Math.max(1, labels.length - 1)).map((_, index) => labels.slice(index).join('.'));
 }
 
 /** A site that does not answer, or has no valid certificate, makes no rule. */
@@ -48,7 +47,7 @@ async function askSite(
 ): Promise<Finding[]> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(WAIT_MS)]);
   try {
-    const [address] = await subject.resolve(site);
+    const [address] = await raceSignal(subject.resolve(site), limit);
     if (address === undefined) return [];
     const target: Target = { url: new URL(`https://${site}`), address };
     const socket = await openTls(await openTcp(target, limit), target, ['http/1.1'], limit);
@@ -62,7 +61,8 @@ async function askSite(
       ),
     ];
   } catch (error) {
-    if (error instanceof NoVisit || (error instanceof Error && 'syscall' in error)) return [];
+    const isUnknown = error instanceof Error && 'syscall' in error;
+    if (limit.aborted || isUnknown || error instanceof NoVisit) return [];
     throw error;
   }
 }

@@ -6,7 +6,7 @@ import { NoVisit, openConnection, readUntil } from '../visit.ts';
 
 const WAIT_MS = 3_000;
 const REMEDY =
-  'let it pass on the upgrade (nginx: proxy_http_version 1.1, and the fields Upgrade and Connection; see docs/private-server.md)';
+  'let it pass on the upgrade (nginx: proxy_http_version 1.1, and the fields Upgrade and Connection, as in self-host/nginx)';
 
 export const websocket: Check = {
   name: 'websocket',
