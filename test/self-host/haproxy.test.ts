@@ -1,6 +1,6 @@
 // self-host/haproxy in front of previews: the suite for every proxy.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,6 +25,8 @@ async function startHaproxy(place: ProxyPlace): Promise<RunningProxy> {
     readFileSync(place.certificate, 'utf8') + readFileSync(place.key, 'utf8'),
   );
   writeFileSync(file, adapt(readFileSync('self-host/haproxy/haproxy.cfg', 'utf8'), place));
+  // Warnings are errors.
+  execFileSync(requirePart('haproxy'), ['-c', '-dW', '-f', file]);
   const child = spawn(requirePart('haproxy'), ['-W', '-f', file], { stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   for (const stream of [child.stdout, child.stderr])
