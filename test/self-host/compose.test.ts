@@ -98,8 +98,8 @@ describeWithReal(['podman', 'podman-compose', 'bore'], 'the container of self-ho
         if exec 3<>/dev/tcp/127.0.0.1/20042 && printf 'GET /greeting HTTP/1.0\\r\\n\\r\\n' >&3 && grep hello <&3; then break; fi
         read -rt 0.1 <> <(:) || true
       done 2>/dev/null
-      podman kill --signal TERM bore_bore_1 >/dev/null
-      echo "exit: $(podman wait bore_bore_1)"`;
+      compose stop >&2
+      echo "exit: $(container .State.ExitCode)"`;
     const { code, stdout, stderr } = await run('test/support/compose/run', [folder, line], {
       env: { ...process.env, PATH: path },
     });
