@@ -1,5 +1,5 @@
 // Caddy with providers for the DNS challenge, under the names and with the settings of the modules that
-// self-host/caddy/certificate names. Those have no released versions, so these stand in for them.
+// self-host/caddy/certificate names: those cannot be had from every Go module proxy, and the tests must run everywhere.
 package main
 
 import (
