@@ -15184,7 +15184,7 @@ const HTTPS_ONLY = new Set(`amazon android app audible azure bank bing boo chann
 /** Stands for the port until it is known. */
 const https_zones_SAMPLE_PORT = 12_345;
 /** One warning for each server whose link browsers would refuse. */
-function https_zones_listHttpsWarnings({ servers, publicUrl }) {
+function https_zones_listHttpsWarnings({ servers, publicUrl, }) {
     const hosts = servers.flatMap(({ address }) => findHttpsOnlyHost(publicUrl, address.host) ?? []);
     return [...new Set(hosts)].map(host => {
         const zone = host.slice(host.lastIndexOf('.'));
@@ -15439,6 +15439,7 @@ function checkNames(leaf, { servers }, publicUrl) {
     if (missing.length > 0)
         throw new InputError(missing.map(host => `the certificate of \`tls-cert\` is not for ${sanitise(host)}, which visitors use, but ${describeNames(leaf)}: get one for that name, or change \`public-url\``));
 }
+/** Whether browsers take the certificate for this host name or IP address. */
 function isFor(leaf, host) {
     const bare = stripBrackets(host);
     if (isIP(bare) !== 0)
@@ -15446,6 +15447,7 @@ function isFor(leaf, host) {
     // Browsers look at the list of names alone, not at the subject.
     return leaf.checkHost(bare, { subject: 'never' }) !== undefined;
 }
+/** `for a.example, b.example`: at most ten names, safe to print. */
 function describeNames(leaf) {
     const names = (leaf?.subjectAltName ?? '')
         .split(', ')
@@ -15458,6 +15460,43 @@ function describeNames(leaf) {
 }
 function renderChain(chain) {
     return chain.map(String).join('');
+}
+
+;// CONCATENATED MODULE: ./build/js/inputs/trusted-proxy.js
+// The `trusted-proxy` input: whether visitors' addresses are read from the `X-Forwarded-For` of the proxy in front. Used by
+// inputs.
+
+
+
+/** Stands for the port until it is known. */
+const trusted_proxy_SAMPLE_PORT = 12_345;
+const EXAMPLE = 'https://{port}.preview.example.com';
+/** Throws if there can be no proxy that sets the field. */
+function trusted_proxy_parseTrustedProxy(text, context) {
+    const { protocol, tunnel, tls } = context;
+    const isWanted = parseBoolean(text, 'trusted-proxy', false);
+    if (!isWanted)
+        return false;
+    if (protocol === 'tcp')
+        throw new InputError('`trusted-proxy` cannot be used with `protocol: tcp`: raw bytes have no X-Forwarded-For; leave it out');
+    const publicUrl = tls.value?.publicUrl ?? tunnel.value.publicUrl;
+    if (leadsToServer(publicUrl, tunnel.value, tls.value !== undefined))
+        throw new InputError(`\`trusted-proxy\` is true, and \`public-url\` is '${publicUrl}', the address of the bore server itself, where no proxy sets X-Forwarded-For and visitors could forge it: set \`public-url\` to the address of your proxy, like ${EXAMPLE}, or leave \`trusted-proxy\` out`);
+    return isWanted;
+}
+/**
+ * Whether visitors who open the URL come to the bore server, without a proxy. bore has no TLS: https on its host and port
+ * is a proxy that listens there, unless TLS ends on the runner.
+ */
+function leadsToServer(publicUrl, { servers, remotePort }, endsTls) {
+    if (publicUrl.startsWith('https:') && !endsTls)
+        return false;
+    const port = remotePort.kind === 'fixed' ? remotePort.port : trusted_proxy_SAMPLE_PORT;
+    return servers.some(({ address: { host } }) => {
+        const url = URL.parse(renderPublicUrl(publicUrl, host, port));
+        const own = URL.parse(renderPublicUrl(`${url?.protocol}//{host}:{port}`, host, port));
+        return url !== null && url.host === own?.host;
+    });
 }
 
 // EXTERNAL MODULE: external "node:url"
@@ -15811,6 +15850,15 @@ function raw_headers_forEachField(raw, onField) {
     for (let index = 0; index + 1 < raw.length; index += 2)
         onField(raw[index] ?? '', raw[index + 1] ?? '');
 }
+/** Letters, digits and hyphens, as most names have. */
+const PLAIN_NAME = /^[a-z\d-]*$/;
+/**
+ * The name as CGI-style servers read it, which know letters, digits and one other character (RFC 3875, 4.1.18): they cannot
+ * distinguish `X_Forwarded_For`, and some not even `X.Forwarded.For`, from `X-Forwarded-For`. `key` is in lower case.
+ */
+function foldName(key) {
+    return PLAIN_NAME.test(key) ? key : key.replaceAll(/[^a-z\d]/g, '-');
+}
 /** How many fields have this lower-case name. */
 function countFields(raw, wanted) {
     let count = 0;
@@ -15877,12 +15925,13 @@ function hasBody(request) {
 
 
 /** The request of a visit; its body is empty unless a pass has read it. */
-function whole_request_readRequest({ request, body }) {
+function whole_request_readRequest({ request, body, visitorAddress }) {
     return {
         method: request.method ?? '',
         target: readTarget(request),
         rawHeaders: request.rawHeaders,
         body: body ?? Buffer.alloc(0),
+        visitorAddress,
     };
 }
 /** The values of each field with this lower-case name. */
@@ -16500,7 +16549,7 @@ function findBase64Problem(secret) {
 
 
 const parse_rules_OPTIONS = (/* unused pure expression or super */ null && (['header', 'encoding', 'prefix', 'separator', 'handshake']));
-const EXAMPLE = 'write PROVIDER PATH SECRET, like github /webhooks/github SECRET';
+const parse_rules_EXAMPLE = 'write PROVIDER PATH SECRET, like github /webhooks/github SECRET';
 /** One rule a line; empty lines and those that begin with # are skipped. Throws an InputError with every problem. */
 function parse_rules_parseRules(text) {
     const problems = [];
@@ -16587,7 +16636,7 @@ function parseRule({ provider, path, secret, options: words }) {
     if (known === undefined)
         throw new RuleError(describeUnknown(word));
     if (!path.startsWith('/'))
-        throw new RuleError(` (${known}): there is no path that begins with / behind it: ${EXAMPLE}`);
+        throw new RuleError(` (${known}): there is no path that begins with / behind it: ${parse_rules_EXAMPLE}`);
     if (secret === '')
         throw new RuleError(` (${known}): the secret is empty: is the secret that it comes from set? If the provider shows it only after a first request succeeded, list the path in \`public-paths\` until then (docs/verify.md)`);
     const fail = (problem) => new RuleError(` (${known} ${path}): ${problem}`);
@@ -16769,6 +16818,7 @@ function webhooks_listVerifyWarnings(rules, tunnel) {
 
 
 
+
 /** Shorter secrets are easily guessed, and the runner does not mask them reliably. */
 const inputs_MIN_SECRET_LENGTH = 8;
 /** Every input that `action.yml` declares, with its default; a test compares the two. */
@@ -16796,6 +16846,7 @@ const INPUT_DEFAULTS = {
     'remote-port': 'auto',
     'port-range': DEFAULT_PORT_RANGE,
     'public-url': public_url_PLAIN_PUBLIC_URLS.http,
+    'trusted-proxy': 'false',
     'tls-cert': '',
     'tls-key': '',
     access: 'auto',
@@ -16836,6 +16887,7 @@ function parseInputs(read, environment, base, { inForeground = false } = {}) {
     const gateway = problems.check(() => parseGatewayInputs(read, protocol, problems));
     const webhooks = problems.check(() => parseWebhookInputs(read, { protocol, publicPaths: gateway.known?.publicPaths, problems }));
     const tls = problems.check(() => parseTlsInputs(read, { protocol, tunnel, problems }));
+    const trustedProxy = problems.check(() => parseTrustedProxy(text('trusted-proxy'), { protocol, tunnel, tls }));
     const inspector = problems.check(() => parseInspector(text('inspector'), { protocol, tunnel: tunnel.known }));
     const lifetime = problems.check(() => parseLifetime(read, inForeground));
     const prNumber = problems.check(() => parseWholeNumber(text('pr-number') || undefined, 'pr-number', 1, 2 ** 31));
@@ -16854,6 +16906,7 @@ function parseInputs(read, environment, base, { inForeground = false } = {}) {
         tunnel: publicTunnel,
         tls: tls.value,
         gateway: gateway.value,
+        trustedProxy: trustedProxy.value,
         webhooks: webhooks.value,
         inspector: inspector.value,
         ...lifetime.value,
@@ -17036,6 +17089,8 @@ const RequestMessageSchema = object({
     method: string(),
     target: string(),
     http_version: string(),
+    /** The IP address of its sender; null without `trusted-proxy`. */
+    visitor_address: nullable(string()),
     /** In the order and the case in which they came. */
     headers: array(tuple([string(), string()])),
     /** Text if the bytes are valid UTF-8, otherwise base64; null if it was left out. */
@@ -17073,6 +17128,7 @@ function describeRequest(request, { withBody } = { withBody: true }) {
         method: request.method,
         target: request.target,
         http_version: request.httpVersion,
+        visitor_address: request.visitorAddress ?? null,
         headers: pairUp(rawHeaders),
         ...(withBody ? describeBody(request.body, request.bodyBytes) : { body: null, body_encoding: null }),
         body_bytes: request.bodyBytes,

@@ -18344,7 +18344,7 @@ const HTTPS_ONLY = new Set(`amazon android app audible azure bank bing boo chann
 /** Stands for the port until it is known. */
 const SAMPLE_PORT = 12_345;
 /** One warning for each server whose link browsers would refuse. */
-function listHttpsWarnings({ servers, publicUrl }) {
+function listHttpsWarnings({ servers, publicUrl, }) {
     const hosts = servers.flatMap(({ address }) => findHttpsOnlyHost(publicUrl, address.host) ?? []);
     return [...new Set(hosts)].map(host => {
         const zone = host.slice(host.lastIndexOf('.'));
@@ -18599,6 +18599,7 @@ function checkNames(leaf, { servers }, publicUrl) {
     if (missing.length > 0)
         throw new errors_InputError(missing.map(host => `the certificate of \`tls-cert\` is not for ${sanitise_sanitise(host)}, which visitors use, but ${describeNames(leaf)}: get one for that name, or change \`public-url\``));
 }
+/** Whether browsers take the certificate for this host name or IP address. */
 function isFor(leaf, host) {
     const bare = stripBrackets(host);
     if ((0,external_node_net_.isIP)(bare) !== 0)
@@ -18606,6 +18607,7 @@ function isFor(leaf, host) {
     // Browsers look at the list of names alone, not at the subject.
     return leaf.checkHost(bare, { subject: 'never' }) !== undefined;
 }
+/** `for a.example, b.example`: at most ten names, safe to print. */
 function describeNames(leaf) {
     const names = (leaf?.subjectAltName ?? '')
         .split(', ')
@@ -18618,6 +18620,43 @@ function describeNames(leaf) {
 }
 function renderChain(chain) {
     return chain.map(String).join('');
+}
+
+;// CONCATENATED MODULE: ./build/js/inputs/trusted-proxy.js
+// The `trusted-proxy` input: whether visitors' addresses are read from the `X-Forwarded-For` of the proxy in front. Used by
+// inputs.
+
+
+
+/** Stands for the port until it is known. */
+const trusted_proxy_SAMPLE_PORT = 12_345;
+const EXAMPLE = 'https://{port}.preview.example.com';
+/** Throws if there can be no proxy that sets the field. */
+function parseTrustedProxy(text, context) {
+    const { protocol, tunnel, tls } = context;
+    const isWanted = values_parseBoolean(text, 'trusted-proxy', false);
+    if (!isWanted)
+        return false;
+    if (protocol === 'tcp')
+        throw new errors_InputError('`trusted-proxy` cannot be used with `protocol: tcp`: raw bytes have no X-Forwarded-For; leave it out');
+    const publicUrl = tls.value?.publicUrl ?? tunnel.value.publicUrl;
+    if (leadsToServer(publicUrl, tunnel.value, tls.value !== undefined))
+        throw new errors_InputError(`\`trusted-proxy\` is true, and \`public-url\` is '${publicUrl}', the address of the bore server itself, where no proxy sets X-Forwarded-For and visitors could forge it: set \`public-url\` to the address of your proxy, like ${EXAMPLE}, or leave \`trusted-proxy\` out`);
+    return isWanted;
+}
+/**
+ * Whether visitors who open the URL come to the bore server, without a proxy. bore has no TLS: https on its host and port
+ * is a proxy that listens there, unless TLS ends on the runner.
+ */
+function leadsToServer(publicUrl, { servers, remotePort }, endsTls) {
+    if (publicUrl.startsWith('https:') && !endsTls)
+        return false;
+    const port = remotePort.kind === 'fixed' ? remotePort.port : trusted_proxy_SAMPLE_PORT;
+    return servers.some(({ address: { host } }) => {
+        const url = URL.parse(renderPublicUrl(publicUrl, host, port));
+        const own = URL.parse(renderPublicUrl(`${url?.protocol}//{host}:{port}`, host, port));
+        return url !== null && url.host === own?.host;
+    });
 }
 
 // EXTERNAL MODULE: external "node:url"
@@ -19096,6 +19135,15 @@ function raw_headers_forEachField(raw, onField) {
     for (let index = 0; index + 1 < raw.length; index += 2)
         onField(raw[index] ?? '', raw[index + 1] ?? '');
 }
+/** Letters, digits and hyphens, as most names have. */
+const PLAIN_NAME = /^[a-z\d-]*$/;
+/**
+ * The name as CGI-style servers read it, which know letters, digits and one other character (RFC 3875, 4.1.18): they cannot
+ * distinguish `X_Forwarded_For`, and some not even `X.Forwarded.For`, from `X-Forwarded-For`. `key` is in lower case.
+ */
+function foldName(key) {
+    return PLAIN_NAME.test(key) ? key : key.replaceAll(/[^a-z\d]/g, '-');
+}
 /** How many fields have this lower-case name. */
 function countFields(raw, wanted) {
     let count = 0;
@@ -19162,12 +19210,13 @@ function hasBody(request) {
 
 
 /** The request of a visit; its body is empty unless a pass has read it. */
-function readRequest({ request, body }) {
+function readRequest({ request, body, visitorAddress }) {
     return {
         method: request.method ?? '',
         target: readTarget(request),
         rawHeaders: request.rawHeaders,
         body: body ?? Buffer.alloc(0),
+        visitorAddress,
     };
 }
 /** The values of each field with this lower-case name. */
@@ -19799,7 +19848,7 @@ const ENCODINGS = ['hex', 'base64'];
 
 
 const parse_rules_OPTIONS = ['header', 'encoding', 'prefix', 'separator', 'handshake'];
-const EXAMPLE = 'write PROVIDER PATH SECRET, like github /webhooks/github SECRET';
+const parse_rules_EXAMPLE = 'write PROVIDER PATH SECRET, like github /webhooks/github SECRET';
 /** One rule a line; empty lines and those that begin with # are skipped. Throws an InputError with every problem. */
 function parseRules(text) {
     const problems = [];
@@ -19886,7 +19935,7 @@ function parseRule({ provider, path, secret, options: words }) {
     if (known === undefined)
         throw new RuleError(describeUnknown(word));
     if (!path.startsWith('/'))
-        throw new RuleError(` (${known}): there is no path that begins with / behind it: ${EXAMPLE}`);
+        throw new RuleError(` (${known}): there is no path that begins with / behind it: ${parse_rules_EXAMPLE}`);
     if (secret === '')
         throw new RuleError(` (${known}): the secret is empty: is the secret that it comes from set? If the provider shows it only after a first request succeeded, list the path in \`public-paths\` until then (docs/verify.md)`);
     const fail = (problem) => new RuleError(` (${known} ${path}): ${problem}`);
@@ -20068,6 +20117,7 @@ function listVerifyWarnings(rules, tunnel) {
 
 
 
+
 /** Shorter secrets are easily guessed, and the runner does not mask them reliably. */
 const inputs_MIN_SECRET_LENGTH = 8;
 /** Every input that `action.yml` declares, with its default; a test compares the two. */
@@ -20095,6 +20145,7 @@ const INPUT_DEFAULTS = {
     'remote-port': 'auto',
     'port-range': DEFAULT_PORT_RANGE,
     'public-url': PLAIN_PUBLIC_URLS.http,
+    'trusted-proxy': 'false',
     'tls-cert': '',
     'tls-key': '',
     access: 'auto',
@@ -20135,6 +20186,7 @@ function parseInputs(read, environment, base, { inForeground = false } = {}) {
     const gateway = problems.check(() => parseGatewayInputs(read, protocol, problems));
     const webhooks = problems.check(() => parseWebhookInputs(read, { protocol, publicPaths: gateway.known?.publicPaths, problems }));
     const tls = problems.check(() => parseTlsInputs(read, { protocol, tunnel, problems }));
+    const trustedProxy = problems.check(() => parseTrustedProxy(text('trusted-proxy'), { protocol, tunnel, tls }));
     const inspector = problems.check(() => parseInspector(text('inspector'), { protocol, tunnel: tunnel.known }));
     const lifetime = problems.check(() => parseLifetime(read, inForeground));
     const prNumber = problems.check(() => parseWholeNumber(text('pr-number') || undefined, 'pr-number', 1, 2 ** 31));
@@ -20153,6 +20205,7 @@ function parseInputs(read, environment, base, { inForeground = false } = {}) {
         tunnel: publicTunnel,
         tls: tls.value,
         gateway: gateway.value,
+        trustedProxy: trustedProxy.value,
         webhooks: webhooks.value,
         inspector: inspector.value,
         ...lifetime.value,
@@ -21948,7 +22001,7 @@ function planSupervisor(plan) {
             startupTimeoutMs: app.startupTimeoutMs,
             stopTimeoutMs: app.stopTimeoutMs,
             durationMs: inputs.durationMs,
-            gateway: { ...gateway, ...webhooks, access },
+            gateway: { ...gateway, ...webhooks, access, trustedProxy: inputs.trustedProxy },
             tls: tls && { cert: tls.cert, key: tls.key },
             inspector: planInspector(inputs, access),
             tunnel: {
@@ -26744,7 +26797,9 @@ const ExposureConfigSchema = object({
             object({ kind: literal('unsafe methods') }),
             object({ kind: literal('none') }),
         ])),
-        /** Whether these are kept while the app is away; absent: no. */
+        /** Whether the visitor's address in the `X-Forwarded-For` of the proxy in front is believed; absent: no. */
+        trustedProxy: optional(dist_boolean()),
+        /** Whether captured requests are kept while the app is away; absent: no. */
         queue: optional(dist_boolean()),
         /** Whether pages and files show them without credentials and signatures; absent: yes. */
         redact: optional(dist_boolean()),

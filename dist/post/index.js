@@ -15302,7 +15302,7 @@ function planSupervisor(plan) {
             startupTimeoutMs: app.startupTimeoutMs,
             stopTimeoutMs: app.stopTimeoutMs,
             durationMs: inputs.durationMs,
-            gateway: { ...gateway, ...webhooks, access },
+            gateway: { ...gateway, ...webhooks, access, trustedProxy: inputs.trustedProxy },
             tls: tls && { cert: tls.cert, key: tls.key },
             inspector: planInspector(inputs, access),
             tunnel: {
@@ -18904,6 +18904,15 @@ function raw_headers_forEachField(raw, onField) {
     for (let index = 0; index + 1 < raw.length; index += 2)
         onField(raw[index] ?? '', raw[index + 1] ?? '');
 }
+/** Letters, digits and hyphens, as most names have. */
+const PLAIN_NAME = /^[a-z\d-]*$/;
+/**
+ * The name as CGI-style servers read it, which know letters, digits and one other character (RFC 3875, 4.1.18): they cannot
+ * distinguish `X_Forwarded_For`, and some not even `X.Forwarded.For`, from `X-Forwarded-For`. `key` is in lower case.
+ */
+function foldName(key) {
+    return PLAIN_NAME.test(key) ? key : key.replaceAll(/[^a-z\d]/g, '-');
+}
 /** How many fields have this lower-case name. */
 function countFields(raw, wanted) {
     let count = 0;
@@ -18970,12 +18979,13 @@ function hasBody(request) {
 
 
 /** The request of a visit; its body is empty unless a pass has read it. */
-function readRequest({ request, body }) {
+function readRequest({ request, body, visitorAddress }) {
     return {
         method: request.method ?? '',
         target: readTarget(request),
         rawHeaders: request.rawHeaders,
         body: body ?? Buffer.alloc(0),
+        visitorAddress,
     };
 }
 /** The values of each field with this lower-case name. */
@@ -19221,7 +19231,9 @@ const ExposureConfigSchema = object({
             object({ kind: literal('unsafe methods') }),
             object({ kind: literal('none') }),
         ])),
-        /** Whether these are kept while the app is away; absent: no. */
+        /** Whether the visitor's address in the `X-Forwarded-For` of the proxy in front is believed; absent: no. */
+        trustedProxy: optional(dist_boolean()),
+        /** Whether captured requests are kept while the app is away; absent: no. */
         queue: optional(dist_boolean()),
         /** Whether pages and files show them without credentials and signatures; absent: yes. */
         redact: optional(dist_boolean()),

@@ -30140,6 +30140,15 @@ function forEachField(raw, onField) {
     for (let index = 0; index + 1 < raw.length; index += 2)
         onField(raw[index] ?? '', raw[index + 1] ?? '');
 }
+/** Letters, digits and hyphens, as most names have. */
+const PLAIN_NAME = /^[a-z\d-]*$/;
+/**
+ * The name as CGI-style servers read it, which know letters, digits and one other character (RFC 3875, 4.1.18): they cannot
+ * distinguish `X_Forwarded_For`, and some not even `X.Forwarded.For`, from `X-Forwarded-For`. `key` is in lower case.
+ */
+function foldName(key) {
+    return PLAIN_NAME.test(key) ? key : key.replaceAll(/[^a-z\d]/g, '-');
+}
 /** How many fields have this lower-case name. */
 function countFields(raw, wanted) {
     let count = 0;
@@ -30206,12 +30215,13 @@ function hasBody(request) {
 
 
 /** The request of a visit; its body is empty unless a pass has read it. */
-function readRequest({ request, body }) {
+function readRequest({ request, body, visitorAddress }) {
     return {
         method: request.method ?? '',
         target: readTarget(request),
         rawHeaders: request.rawHeaders,
         body: body ?? Buffer.alloc(0),
+        visitorAddress,
     };
 }
 /** The values of each field with this lower-case name. */
@@ -30604,7 +30614,9 @@ const ExposureConfigSchema = object({
             object({ kind: literal('unsafe methods') }),
             object({ kind: literal('none') }),
         ])),
-        /** Whether these are kept while the app is away; absent: no. */
+        /** Whether the visitor's address in the `X-Forwarded-For` of the proxy in front is believed; absent: no. */
+        trustedProxy: optional(dist_boolean()),
+        /** Whether captured requests are kept while the app is away; absent: no. */
         queue: optional(dist_boolean()),
         /** Whether pages and files show them without credentials and signatures; absent: yes. */
         redact: optional(dist_boolean()),
@@ -33932,7 +33944,7 @@ const files = {
  },
  "/inspector/detail.js": {
   "type": "text/javascript; charset=utf-8",
-  "text": "// Renders everything of one request, with what can be done with it: copy it, send it again.\n\n                                                                      \n                                                 \nimport { renderBody, renderPairs } from './body.js';\nimport { copyButton } from './copy.js';\nimport { renderCurl } from './curl.js';\nimport { button, el, line } from './dom.js';\nimport { formatBytes, formatDuration, formatTime, formatTimeWithMs } from './format.js';\nimport { renderReplay } from './replay.js';\nimport { badge, badgesOf, nameAnswer, statusMark } from './row.js';\n                                        \n\n                                \n                    \n                        \n                                                             \n                      \n                                                                  \n                                    \n                         \n                \n \n\nexport async function renderDetail(message                , context               )                  {\n  const { method, target, headers } = message;\n  const query = [...new URLSearchParams(target.split('?').slice(1).join('?'))];\n  const title = el(\n    'h2',\n    { tabindex: -1 },\n    el('span', { class: 'method' }, line(method)),\n    ' ',\n    el('bdi', {}, line(target)),\n  );\n  const summary = el('div', { class: 'summary' });\n  fillSummary(summary, message, context);\n  return [\n    el('div', { class: 'heading' }, title, closeButton(context)),\n    summary,\n    el(\n      'div',\n      { class: 'actions' },\n      ...renderReplay(message, context.api, context.signingRules()),\n      ...renderCopyButtons(message, context),\n    ),\n    section('Body', await renderBody(message)),\n    ...(query.length === 0 ? [] : [section('Query', renderPairs(query, ['Name', 'Value']))]),\n    section('Headers', renderPairs(headers, ['Name', 'Value'])),\n  ];\n}\n\n/** In place of a request that cannot be read. */\nexport function renderNotice(title        , reason        , context               )         {\n  return [\n    el('div', { class: 'heading' }, el('h2', { tabindex: -1 }, title), closeButton(context)),\n    el('p', { class: 'soft' }, line(reason)),\n  ];\n}\n\nfunction closeButton(context               )              {\n  return button('Close', () => context.close(), { class: 'small close', title: 'Close (Esc)' });\n}\n\n/** What may still change: the answer, and what became of the request. */\nexport function fillSummary(summary         , head             , context               )       {\n  const { id, received_at, body_bytes, http_version } = head;\n  const facts = [\n    `#${id}`,\n    formatTimeWithMs(Date.parse(received_at)),\n    describeAnswer(head),\n    formatBytes(body_bytes),\n    `HTTP/${http_version}`,\n  ];\n  summary.replaceChildren(\n    el(\n      'p',\n      { class: 'facts' },\n      statusMark(head),\n      ' ',\n      el('time', { datetime: received_at, title: received_at }, facts.join(' · ')),\n    ),\n    el('p', { class: 'badges' }, ...badgesOf(head).map(badge), ...renderRelatives(head, context)),\n    ...renderCallouts(head),\n  );\n}\n\nfunction describeAnswer(head             )         {\n  return head.duration_ms === null ? nameAnswer(head) : `answered after ${formatDuration(head.duration_ms)}`;\n}\n\nfunction renderCallouts({ refusal, problem, delivery }             )                {\n  return [\n    ...(refusal === null ? [] : [callout('bad', 'The app did not get it', refusal)]),\n    ...(problem === null ? [] : [callout('bad', 'Problem', problem)]),\n    ...(delivery === null ? [] : [renderDelivery(delivery)]),\n  ];\n}\n\n                                                     \n\nfunction renderDelivery(delivery          )              {\n  if (delivery.dropped !== null)\n    return callout('bad', 'Kept while the app was away, and not delivered', delivery.dropped);\n  if (delivery.delivered_at === null)\n    return callout('odd', 'Kept', 'it will be delivered when the app is back');\n  return callout('good', 'Kept while the app was away', describeDelivery(delivery));\n}\n\nfunction callout(tone        , title        , text        )              {\n  return el('p', { class: `callout ${tone}` }, el('strong', {}, title), ': ', line(text));\n}\n\nfunction describeDelivery({ delivered_at, status, duration_ms }          )         {\n  const time = formatTime(Date.parse(delivered_at ?? ''));\n  return `delivered at ${time}; the app answered ${status} after ${formatDuration(duration_ms ?? 0)}`;\n}\n\n/** Buttons that lead to the requests this one belongs to. */\nfunction renderRelatives({ duplicate_of, replay_of }             , context               )                {\n  const link = (id               ) =>\n    id === null ? [] : [button(`Show request ${id}`, () => context.open(id), { class: 'small' })];\n  return [...link(duplicate_of), ...link(replay_of)];\n}\n\nfunction renderCopyButtons(message                , { toast, publicUrl }               )                {\n  const { body, body_encoding } = message;\n  return [\n    copyButton('Copy as curl', () => renderCurl(message, publicUrl()), toast),\n    ...(body_encoding === 'utf8' && body ? [copyButton('Copy body', () => body, toast)] : []),\n    copyButton('Copy JSON', () => JSON.stringify(message, null, 2), toast),\n  ];\n}\n\nfunction section(title        , content      )              {\n  return el('section', {}, el('h3', {}, title), content);\n}\n"
+  "text": "// Renders everything of one request, with what can be done with it: copy it, send it again.\n\n                                                                      \n                                                 \nimport { renderBody, renderPairs } from './body.js';\nimport { copyButton } from './copy.js';\nimport { renderCurl } from './curl.js';\nimport { button, el, line } from './dom.js';\nimport { formatBytes, formatDuration, formatTime, formatTimeWithMs } from './format.js';\nimport { renderReplay } from './replay.js';\nimport { badge, badgesOf, nameAnswer, statusMark } from './row.js';\n                                        \n\n                                \n                    \n                        \n                                                             \n                      \n                                                                  \n                                    \n                         \n                \n \n\nexport async function renderDetail(message                , context               )                  {\n  const { method, target, headers } = message;\n  const query = [...new URLSearchParams(target.split('?').slice(1).join('?'))];\n  const title = el(\n    'h2',\n    { tabindex: -1 },\n    el('span', { class: 'method' }, line(method)),\n    ' ',\n    el('bdi', {}, line(target)),\n  );\n  const summary = el('div', { class: 'summary' });\n  fillSummary(summary, message, context);\n  return [\n    el('div', { class: 'heading' }, title, closeButton(context)),\n    summary,\n    el(\n      'div',\n      { class: 'actions' },\n      ...renderReplay(message, context.api, context.signingRules()),\n      ...renderCopyButtons(message, context),\n    ),\n    section('Body', await renderBody(message)),\n    ...(query.length === 0 ? [] : [section('Query', renderPairs(query, ['Name', 'Value']))]),\n    section('Headers', renderPairs(headers, ['Name', 'Value'])),\n  ];\n}\n\n/** In place of a request that cannot be read. */\nexport function renderNotice(title        , reason        , context               )         {\n  return [\n    el('div', { class: 'heading' }, el('h2', { tabindex: -1 }, title), closeButton(context)),\n    el('p', { class: 'soft' }, line(reason)),\n  ];\n}\n\nfunction closeButton(context               )              {\n  return button('Close', () => context.close(), { class: 'small close', title: 'Close (Esc)' });\n}\n\n/** What may still change: the answer, and what became of the request. */\nexport function fillSummary(summary         , head             , context               )       {\n  const { id, received_at, body_bytes, http_version, visitor_address } = head;\n  const facts = [\n    `#${id}`,\n    formatTimeWithMs(Date.parse(received_at)),\n    describeAnswer(head),\n    formatBytes(body_bytes),\n    `HTTP/${http_version}`,\n    ...(visitor_address === null ? [] : [`from ${visitor_address}`]),\n  ];\n  summary.replaceChildren(\n    el(\n      'p',\n      { class: 'facts' },\n      statusMark(head),\n      ' ',\n      el('time', { datetime: received_at, title: received_at }, facts.join(' · ')),\n    ),\n    el('p', { class: 'badges' }, ...badgesOf(head).map(badge), ...renderRelatives(head, context)),\n    ...renderCallouts(head),\n  );\n}\n\nfunction describeAnswer(head             )         {\n  return head.duration_ms === null ? nameAnswer(head) : `answered after ${formatDuration(head.duration_ms)}`;\n}\n\nfunction renderCallouts({ refusal, problem, delivery }             )                {\n  return [\n    ...(refusal === null ? [] : [callout('bad', 'The app did not get it', refusal)]),\n    ...(problem === null ? [] : [callout('bad', 'Problem', problem)]),\n    ...(delivery === null ? [] : [renderDelivery(delivery)]),\n  ];\n}\n\n                                                     \n\nfunction renderDelivery(delivery          )              {\n  if (delivery.dropped !== null)\n    return callout('bad', 'Kept while the app was away, and not delivered', delivery.dropped);\n  if (delivery.delivered_at === null)\n    return callout('odd', 'Kept', 'it will be delivered when the app is back');\n  return callout('good', 'Kept while the app was away', describeDelivery(delivery));\n}\n\nfunction callout(tone        , title        , text        )              {\n  return el('p', { class: `callout ${tone}` }, el('strong', {}, title), ': ', line(text));\n}\n\nfunction describeDelivery({ delivered_at, status, duration_ms }          )         {\n  const time = formatTime(Date.parse(delivered_at ?? ''));\n  return `delivered at ${time}; the app answered ${status} after ${formatDuration(duration_ms ?? 0)}`;\n}\n\n/** Buttons that lead to the requests this one belongs to. */\nfunction renderRelatives({ duplicate_of, replay_of }             , context               )                {\n  const link = (id               ) =>\n    id === null ? [] : [button(`Show request ${id}`, () => context.open(id), { class: 'small' })];\n  return [...link(duplicate_of), ...link(replay_of)];\n}\n\nfunction renderCopyButtons(message                , { toast, publicUrl }               )                {\n  const { body, body_encoding } = message;\n  return [\n    copyButton('Copy as curl', () => renderCurl(message, publicUrl()), toast),\n    ...(body_encoding === 'utf8' && body ? [copyButton('Copy body', () => body, toast)] : []),\n    copyButton('Copy JSON', () => JSON.stringify(message, null, 2), toast),\n  ];\n}\n\nfunction section(title        , content      )              {\n  return el('section', {}, el('h3', {}, title), content);\n}\n"
  },
  "/inspector/dom.js": {
   "type": "text/javascript; charset=utf-8",
@@ -33948,7 +33960,7 @@ const files = {
  },
  "/inspector/filter.js": {
   "type": "text/javascript; charset=utf-8",
-  "text": "// Which requests the list shows. Pure.\n\n                                            \n\n                         \n                                                  \n                                    \n                    \n                          \n                                                                               \n                          \n                                \n \n\nexport function matches(entry                                         , filter        )          {\n  const { method, status, refusal } = entry.head;\n  if (filter.refusedOnly && refusal === null) return false;\n  if (filter.method !== '' && method !== filter.method) return false;\n  if (filter.status !== '' && filter.status !== nameStatusClass(status)) return false;\n  return filter.words.every(word => entry.haystack.includes(word));\n}\n\nfunction nameStatusClass(status               )         {\n  return status === null ? 'none' : String(Math.floor(status / 100));\n}\n\nexport function splitWords(search        )           {\n  return search\n    .toLowerCase()\n    .split(/\\s+/)\n    .filter(word => word !== '');\n}\n\nexport function isFiltering({ words, method, status, refusedOnly }        )          {\n  return words.length > 0 || method !== '' || status !== '' || refusedOnly;\n}\n\n/** All that the search looks through, in lower case: the head, and why the request was refused. */\nexport function toHaystack({ method, target, headers, refusal }             )         {\n  const parts = [\n    `${method} ${target}`,\n    ...headers.map(([name, value]) => `${name}: ${value}`),\n    refusal ?? '',\n  ];\n  return parts.join('\\n').toLowerCase();\n}\n"
+  "text": "// Which requests the list shows. Pure.\n\n                                            \n\n                         \n                                                  \n                                    \n                    \n                          \n                                                                               \n                          \n                                \n \n\nexport function matches(entry                                         , filter        )          {\n  const { method, status, refusal } = entry.head;\n  if (filter.refusedOnly && refusal === null) return false;\n  if (filter.method !== '' && method !== filter.method) return false;\n  if (filter.status !== '' && filter.status !== nameStatusClass(status)) return false;\n  return filter.words.every(word => entry.haystack.includes(word));\n}\n\nfunction nameStatusClass(status               )         {\n  return status === null ? 'none' : String(Math.floor(status / 100));\n}\n\nexport function splitWords(search        )           {\n  return search\n    .toLowerCase()\n    .split(/\\s+/)\n    .filter(word => word !== '');\n}\n\nexport function isFiltering({ words, method, status, refusedOnly }        )          {\n  return words.length > 0 || method !== '' || status !== '' || refusedOnly;\n}\n\n/** All that the search looks through, in lower case: the head, the sender's address, and why the request was refused. */\nexport function toHaystack({ method, target, headers, visitor_address, refusal }             )         {\n  const parts = [\n    `${method} ${target}`,\n    ...headers.map(([name, value]) => `${name}: ${value}`),\n    visitor_address ?? '',\n    refusal ?? '',\n  ];\n  return parts.join('\\n').toLowerCase();\n}\n"
  },
  "/inspector/format.js": {
   "type": "text/javascript; charset=utf-8",
@@ -34000,7 +34012,7 @@ const files = {
  },
  "/inspector/row.js": {
   "type": "text/javascript; charset=utf-8",
-  "text": "// One request in words: its row in the list, and its badges.\n\n                                            \nimport { el, line } from './dom.js';\nimport { formatBytes, formatDuration, formatTime } from './format.js';\n\n                        \n                        \n                                                  \n \n\n/** Longer targets are cut in the list; the details have them whole. */\nconst LONGEST_TARGET = 300;\n\nexport function fillRow(row             , head             )       {\n  const { method, target, body_bytes, received_at, duration_ms } = head;\n  const time = Date.parse(received_at);\n  const facts = [formatTime(time), duration_ms === null ? undefined : formatDuration(duration_ms)];\n  row.replaceChildren(\n    el(\n      'span',\n      { class: 'first' },\n      el('span', { class: 'method' }, line(method)),\n      el('bdi', { class: 'target' }, line(target.slice(0, LONGEST_TARGET))),\n      statusMark(head),\n    ),\n    el(\n      'span',\n      { class: 'second' },\n      el(\n        'span',\n        { class: 'facts' },\n        facts.filter(fact => fact !== undefined).join(' · '),\n        el('span', { class: 'size' }, ` · ${formatBytes(body_bytes)}`),\n      ),\n      ...badgesOf(head).map(badge),\n    ),\n  );\n}\n\n/** The answer in words. */\nexport function nameAnswer({ status, finished }             )         {\n  if (status !== null) return `status ${status}`;\n  return finished ? 'no answer: the sender left' : 'no answer yet';\n}\n\n/** The status as a coloured number; dots until there is one, and words for screen readers. */\nexport function statusMark(head             )              {\n  const { status, finished } = head;\n  if (status === null) {\n    const sign = el('span', { 'aria-hidden': 'true' }, finished ? 'left' : '···');\n    return el('span', { class: 'status none' }, sign, el('span', { class: 'unseen' }, nameAnswer(head)));\n  }\n  const tone = status < 300 ? 'good' : status < 400 ? 'plain' : 'bad';\n  return el('span', { class: `status ${tone}` }, String(status));\n}\n\nexport function badge({ text, tone }       )              {\n  return el('span', { class: `badge ${tone}` }, line(text));\n}\n\n/** What is special about the request, the most important first. */\nexport function badgesOf(head             )          {\n  const { refusal, problem, verified, handshake, duplicate_of, replay_of } = head;\n  const badges                                = [\n    refusal !== null && { text: 'refused', tone: 'bad' },\n    problem !== null && { text: 'problem', tone: 'bad' },\n    verified !== null && { text: `verified ${verified}`, tone: 'good' },\n    handshake !== null && { text: `handshake ${handshake}`, tone: 'plain' },\n    duplicate_of !== null && { text: `duplicate of #${duplicate_of}`, tone: 'odd' },\n    replay_of !== null && { text: `replay of #${replay_of}`, tone: 'plain' },\n    deliveryBadge(head),\n  ];\n  return badges.filter(one => one !== false && one !== undefined);\n}\n\nfunction deliveryBadge({ delivery }             )                    {\n  if (delivery === null) return undefined;\n  if (delivery.dropped !== null) return { text: 'not delivered', tone: 'bad' };\n  return delivery.delivered_at === null\n    ? { text: 'queued', tone: 'odd' }\n    : { text: `delivered later: ${delivery.status}`, tone: (delivery.status ?? 0) < 400 ? 'good' : 'bad' };\n}\n"
+  "text": "// One request in words: its row in the list, and its badges.\n\n                                            \nimport { el, line } from './dom.js';\nimport { formatBytes, formatDuration, formatTime } from './format.js';\n\n                        \n                        \n                                                  \n \n\n/** Longer targets are cut in the list; the details have them whole. */\nconst LONGEST_TARGET = 300;\n\nexport function fillRow(row             , head             )       {\n  const { method, target, body_bytes, received_at, duration_ms, visitor_address } = head;\n  const time = Date.parse(received_at);\n  const facts = [\n    formatTime(time),\n    duration_ms === null ? undefined : formatDuration(duration_ms),\n    visitor_address ?? undefined,\n  ];\n  row.replaceChildren(\n    el(\n      'span',\n      { class: 'first' },\n      el('span', { class: 'method' }, line(method)),\n      el('bdi', { class: 'target' }, line(target.slice(0, LONGEST_TARGET))),\n      statusMark(head),\n    ),\n    el(\n      'span',\n      { class: 'second' },\n      el(\n        'span',\n        { class: 'facts' },\n        facts.filter(fact => fact !== undefined).join(' · '),\n        el('span', { class: 'size' }, ` · ${formatBytes(body_bytes)}`),\n      ),\n      ...badgesOf(head).map(badge),\n    ),\n  );\n}\n\n/** The answer in words. */\nexport function nameAnswer({ status, finished }             )         {\n  if (status !== null) return `status ${status}`;\n  return finished ? 'no answer: the sender left' : 'no answer yet';\n}\n\n/** The status as a coloured number; dots until there is one, and words for screen readers. */\nexport function statusMark(head             )              {\n  const { status, finished } = head;\n  if (status === null) {\n    const sign = el('span', { 'aria-hidden': 'true' }, finished ? 'left' : '···');\n    return el('span', { class: 'status none' }, sign, el('span', { class: 'unseen' }, nameAnswer(head)));\n  }\n  const tone = status < 300 ? 'good' : status < 400 ? 'plain' : 'bad';\n  return el('span', { class: `status ${tone}` }, String(status));\n}\n\nexport function badge({ text, tone }       )              {\n  return el('span', { class: `badge ${tone}` }, line(text));\n}\n\n/** What is special about the request, the most important first. */\nexport function badgesOf(head             )          {\n  const { refusal, problem, verified, handshake, duplicate_of, replay_of } = head;\n  const badges                                = [\n    refusal !== null && { text: 'refused', tone: 'bad' },\n    problem !== null && { text: 'problem', tone: 'bad' },\n    verified !== null && { text: `verified ${verified}`, tone: 'good' },\n    handshake !== null && { text: `handshake ${handshake}`, tone: 'plain' },\n    duplicate_of !== null && { text: `duplicate of #${duplicate_of}`, tone: 'odd' },\n    replay_of !== null && { text: `replay of #${replay_of}`, tone: 'plain' },\n    deliveryBadge(head),\n  ];\n  return badges.filter(one => one !== false && one !== undefined);\n}\n\nfunction deliveryBadge({ delivery }             )                    {\n  if (delivery === null) return undefined;\n  if (delivery.dropped !== null) return { text: 'not delivered', tone: 'bad' };\n  return delivery.delivered_at === null\n    ? { text: 'queued', tone: 'odd' }\n    : { text: `delivered later: ${delivery.status}`, tone: (delivery.status ?? 0) < 400 ? 'good' : 'bad' };\n}\n"
  },
  "/inspector/server-events.js": {
   "type": "text/javascript; charset=utf-8",
@@ -34695,6 +34707,8 @@ const RequestMessageSchema = object({
     method: string(),
     target: string(),
     http_version: string(),
+    /** The IP address of its sender; null without `trusted-proxy`. */
+    visitor_address: nullable(string()),
     /** In the order and the case in which they came. */
     headers: array(tuple([string(), string()])),
     /** Text if the bytes are valid UTF-8, otherwise base64; null if it was left out. */
@@ -34732,6 +34746,7 @@ function describeRequest(request, { withBody } = { withBody: true }) {
         method: request.method,
         target: request.target,
         http_version: request.httpVersion,
+        visitor_address: request.visitorAddress ?? null,
         headers: pairUp(rawHeaders),
         ...(withBody ? describeBody(request.body, request.bodyBytes) : { body: null, body_encoding: null }),
         body_bytes: request.bodyBytes,
@@ -44287,19 +44302,30 @@ class AccessControl {
     #isPublic;
     #cookies = new SessionCookies();
     #siteData;
+    #onWrongCredential;
     #endsAt;
-    constructor(rules, { siteData, needsNoKey, endsAt }) {
+    constructor(rules, { siteData, needsNoKey, onWrongCredential, endsAt }) {
         this.#access = rules.access;
         const isPublic = compilePatterns(rules.publicPaths);
         this.#isPublic = path => isPublic(path) || needsNoKey(path);
         this.#siteData = siteData;
+        this.#onWrongCredential = onWrongCredential;
         this.#endsAt = endsAt;
     }
     check(visit) {
-        const { request } = visit;
-        const key = takeKey(request);
+        const key = takeKey(visit.request);
         if (this.#access.kind === 'open')
             return letIn(visit);
+        const decision = this.#decide(visit, key);
+        if (decision !== 'refused')
+            return decision;
+        visit.markUnauthenticated();
+        if (key !== undefined || (this.#access.kind === 'basic' && readBasic(visit.request) !== undefined))
+            this.#onWrongCredential(visit);
+        return decision;
+    }
+    #decide(visit, key) {
+        const { request } = visit;
         const hasSession = this.#hasSession(visit);
         const credential = this.#takeAuthorization(request);
         if (readPath(request) === SIGN_IN_PATH)
@@ -44317,7 +44343,10 @@ class AccessControl {
         // A request to a public path does not authenticate its connection, unless it has a session or a credential as well.
         const isKnown = hasSession || credential !== undefined;
         visit.isPublicOnly = !isKnown || isCrossSite(visit);
-        return isKnown ? letIn(visit) : 'let in';
+        if (isKnown)
+            return letIn(visit);
+        visit.markUnauthenticated();
+        return 'let in';
     }
     /** Removes key, password and cookies from a request that was refused before `check`, and is recorded. */
     removeCredentials(request) {
@@ -44394,6 +44423,7 @@ class AccessControl {
     /** Reads the only body that the gateway itself uses. Anybody can send one, so its length is limited. */
     #readForm(visit) {
         const { request, response, awaitsContinue } = visit;
+        visit.markUnauthenticated();
         if (refuseCrossSite(visit))
             return;
         if (awaitsContinue)
@@ -44412,8 +44442,11 @@ class AccessControl {
                 return;
             const key = new URLSearchParams(form).get('key') ?? '';
             const isRight = this.#isKey(key.trim());
+            const wrongKey = !isRight && key !== '';
+            if (wrongKey)
+                this.#onWrongCredential(visit);
             if (!isRight || this.#signIn(visit, readReturn(visit)) === 'refused')
-                this.refuse(visit, { wrongKey: !isRight && key !== '' });
+                this.refuse(visit, { wrongKey });
         });
     }
     /**
@@ -44493,6 +44526,41 @@ class SiteData {
     }
 }
 
+;// CONCATENATED MODULE: ./build/js/gateway/access/wrong-credentials.js
+// Logs from which addresses wrong keys and passwords come, if a proxy in front reports addresses. However many come, the
+// log gets few lines. Used by gateway.ts.
+/** Whoever has more addresses (IPv6) than these fills neither the memory nor the log. */
+const MAX_ADDRESSES = 100;
+class WrongCredentials {
+    #logger;
+    #counts = new Map();
+    #isFull = false;
+    constructor(logger) {
+        this.#logger = logger;
+    }
+    /** Logs the 1st, 10th, 100th … of each address. Does nothing if the address is not known. */
+    note(address) {
+        if (address === undefined)
+            return;
+        const count = (this.#counts.get(address) ?? 0) + 1;
+        const isTooMany = count === 1 && this.#counts.size >= MAX_ADDRESSES;
+        if (!isTooMany)
+            this.#counts.set(address, count);
+        if (isTooMany)
+            this.#noteFull();
+        else if (count === 1)
+            this.#logger.info(`a wrong key or password from ${address}`);
+        else if (Number.isInteger(Math.log10(count)))
+            this.#logger.info(`${count} wrong keys or passwords from ${address} so far`);
+    }
+    #noteFull() {
+        if (this.#isFull)
+            return;
+        this.#isFull = true;
+        this.#logger.info(`wrong keys or passwords have come from more than ${MAX_ADDRESSES} addresses: further addresses are not logged`);
+    }
+}
+
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/connection-slots.js
 // Decides which visitors' connections may stay open, and how many requests of each may run. All servers of a gateway
 // share one ConnectionSlots, so that TLS, HTTP/1.1 and HTTP/2 share its limits. Used by them, and by connection-set.ts.
@@ -44505,6 +44573,8 @@ class SiteData {
  * connection may have. One request may always run.
  */
 const PART_OF_FREE = 1 / 2;
+/** If no slot is free, a visitor whose address is known loses requests above this part of them. */
+const PART_OF_ONE_VISITOR = 1 / 8;
 class ConnectionSlots {
     #limits;
     #unauthenticated;
@@ -44534,6 +44604,7 @@ class ConnectionSlots {
             active: new Set(),
             waiting: new Set(),
             idleSince: performance.now(),
+            visitor: undefined,
             isGone: false,
         };
         this.#slots.set(connection, slot);
@@ -44565,6 +44636,29 @@ class ConnectionSlots {
             ;
         advance(slot);
     }
+    /**
+     * Call this if a request on the connection has neither the key nor the password: a proxy in front sends requests of many
+     * visitors over one connection, and this one must not use the room of those that were let in. Makes room among the
+     * unauthenticated connections as for a new one.
+     */
+    markUnauthenticated(stream) {
+        const slot = this.#slots.get(stream);
+        if (slot === undefined || slot.isGone || slot.group === this.#newcomers)
+            return;
+        if (this.#unauthenticated.slots.size >= this.#limits.strangers)
+            this.#closeUnauthenticated();
+        leaveGroup(slot);
+        joinGroup(slot, this.#unauthenticated);
+        while (slot.group.open > slot.group.capacity && evictNewest(findBusiest(slot.group)))
+            ;
+        advanceOthers(this.#authenticated);
+    }
+    /** Says whose request has begun on the connection: behind a proxy, the connections of one visitor count together. */
+    nameVisitor(stream, visitor) {
+        const slot = this.#slots.get(stream);
+        if (slot !== undefined)
+            slot.visitor = visitor;
+    }
     isAuthenticated(stream) {
         return this.#slots.get(stream)?.group === this.#authenticated;
     }
@@ -44592,7 +44686,8 @@ class ConnectionSlots {
     }
     /**
      * Closes an idle connection. If less than half of the unauthenticated ones are idle, closes a busy unauthenticated
-     * one: otherwise new connections, which are idle at first, would only push out one another.
+     * one: otherwise new connections, which are idle at first, would only push out one another. If no connection is idle,
+     * closes one of a visitor who has very many.
      */
     #freeSlot() {
         const [unauthenticated, authenticated] = [this.#unauthenticated, this.#authenticated];
@@ -44602,13 +44697,23 @@ class ConnectionSlots {
             return true;
         const leaving = (isMostlyIdle(unauthenticated) ? findIdle(unauthenticated) : undefined) ??
             (isCrowded ? undefined : findIdle(authenticated)) ??
-            findBusiest(unauthenticated);
-        if (leaving === undefined)
-            return false;
-        remove(leaving);
-        leaving.connection.destroy();
-        return true;
+            findGreedy(unauthenticated) ??
+            findBusiest(unauthenticated) ??
+            findGreedy(authenticated);
+        return cut(leaving);
     }
+    #closeUnauthenticated() {
+        const group = this.#unauthenticated;
+        cut((isMostlyIdle(group) ? findIdle(group) : undefined) ?? findGreedy(group) ?? findBusiest(group));
+    }
+}
+/** Closes the connection; false if there is none. */
+function cut(slot) {
+    if (slot === undefined)
+        return false;
+    remove(slot);
+    slot.connection.destroy();
+    return true;
 }
 function createGroup(capacity) {
     return { capacity, slots: new Set(), short: new Set(), open: 0, active: 0 };
@@ -44718,6 +44823,21 @@ function findBusiest({ slots }) {
             found = slot;
     return found;
 }
+/** The newest busy slot of the visitor who has most of them, if these are too many. */
+function findGreedy({ slots, capacity }) {
+    const counts = new Map();
+    let most = Math.floor(capacity * PART_OF_ONE_VISITOR);
+    let found;
+    for (const slot of slots) {
+        if (slot.visitor === undefined || countOpen(slot) === 0)
+            continue;
+        const count = (counts.get(slot.visitor) ?? 0) + 1;
+        counts.set(slot.visitor, count);
+        if (count > most || (count === most && slot.visitor === found?.visitor))
+            [most, found] = [count, slot];
+    }
+    return found;
+}
 function countOpen({ active, waiting }) {
     return active.size + waiting.size;
 }
@@ -44811,7 +44931,7 @@ function closeFlushed(stream, lingerMs) {
  * read. Never throws, for any kind of stream: Node.js can reset only a bare TCP socket, and throws
  * ERR_INVALID_HANDLE_TYPE for a TLSSocket, which is a Socket too.
  */
-function cut(stream) {
+function closing_cut(stream) {
     try {
         if (stream instanceof external_node_net_.Socket && !(stream instanceof external_node_tls_.TLSSocket))
             resetSocket(stream);
@@ -45201,7 +45321,7 @@ class Http1Server {
         this.#slowUploads = new SlowUploads(limits);
         const { open } = this.#connections;
         this.#stalledReaders = watchStalledReaders(() => open, limits.stalledMs, socket => {
-            cut(slots.connectionOf(socket));
+            closing_cut(slots.connectionOf(socket));
             socket.destroy();
         });
         this.#server = this.#openServer();
@@ -45298,6 +45418,8 @@ class Http1Server {
             address: this.#handler.readAddress(),
             ownHeaders: [],
             markAuthenticated: () => this.#slots.markAuthenticated(request.socket),
+            nameVisitor: visitor => this.#slots.nameVisitor(request.socket, visitor),
+            markUnauthenticated: () => this.#slots.markUnauthenticated(request.socket),
             awaitsContinue,
             upgrade,
         };
@@ -45850,6 +45972,9 @@ class VisitorSession {
             address: handler.readAddress(),
             ownHeaders: [],
             markAuthenticated: () => slots.markAuthenticated(this.#connection),
+            nameVisitor: visitor => slots.nameVisitor(this.#connection, visitor),
+            // Its other requests would lose their room.
+            markUnauthenticated: () => { },
             awaitsContinue: !request.complete && request.headers.expect?.toLowerCase() === '100-continue',
             upgrade: undefined,
         };
@@ -46002,6 +46127,11 @@ class Http2Server {
 
 
 
+/**
+ * In order of preference (RFC 7301). A proxy gets HTTP/1.1 only: over one HTTP/2 connection it would send requests of many
+ * visitors, and limits and groups of connection-slots.ts are for the requests of one.
+ */
+const tls_front_PROTOCOLS = { visitor: ['h2', 'http/1.1'], proxy: ['http/1.1'] };
 /** The type of the first TLS record of a connection (RFC 8446, 5.1); no HTTP method begins with this byte. */
 const HANDSHAKE_RECORD = 0x16;
 class TlsFront {
@@ -46015,8 +46145,9 @@ class TlsFront {
     #http1;
     #http2;
     #plain;
+    #protocols;
     /** Ready at once; throws if certificate and key do not match. */
-    constructor({ cert, key }, limits, { secure, plain }) {
+    constructor({ cert, key }, limits, { secure, plain, isBehindProxy }) {
         this.#limits = limits;
         this.#slots = new ConnectionSlots(limits);
         this.#connections = new ConnectionSet(this.#slots);
@@ -46024,6 +46155,7 @@ class TlsFront {
         this.#http1 = new Http1Server(limits, secure, this.#slots);
         this.#http2 = new Http2Server(limits, secure, this.#slots);
         this.#plain = new Http1Server(limits, plain, this.#slots);
+        this.#protocols = tls_front_PROTOCOLS[isBehindProxy ? 'proxy' : 'visitor'];
     }
     admit(connection) {
         if (!this.#connections.admit(connection))
@@ -46050,7 +46182,7 @@ class TlsFront {
         const socket = new external_node_tls_.TLSSocket(connection, {
             isServer: true,
             secureContext: this.#secureContext,
-            ALPNProtocols: ['h2', 'http/1.1'],
+            ALPNProtocols: this.#protocols,
         });
         this.#slots.join(socket, connection);
         const timer = setTimeout(() => socket.destroy(), this.#limits.handshakeTimeoutMs);
@@ -46210,7 +46342,8 @@ function isNoTls(error) {
 
 ;// CONCATENATED MODULE: ./build/js/gateway/probe.js
 // The probe proves that a public address leads to this exposure: it sends a challenge, and only this exposure has the
-// key to sign it. Sent by exposure/ before a URL is published, answered by passes.ts.
+// key to sign it. Sent by exposure/ before a URL is published, answered by passes.ts. With `trusted-proxy`, a second kind
+// of probe also finds out what the proxy does with a visitor's `X-Forwarded-For`.
 
 
 
@@ -46220,14 +46353,39 @@ function isNoTls(error) {
 
 /** Path of the probe on every exposure. */
 const PROBE_PATH = '/__expose/probe';
+/** A field of the query: asks for a ForwardedForAnswer, too. */
+const FORWARDED_FOR_QUESTION = 'forwarded-for';
 /** A proof has 64 characters. A much longer answer is some other page, and is not read to its end. */
 const MAX_ANSWER_BYTES = 4_096;
 const CHALLENGE = /^[0-9a-f]{32,128}$/;
-/** The keyed answer to a challenge (lower-case hex, 16 to 64 bytes), or undefined if it is not one. */
-function renderProof(proofKey, challenge) {
+/**
+ * The visitor's address that a probe claims. No visitor has it: it is in the range for documentation (RFC 3849), and in the
+ * middle are the letters of "expose".
+ */
+const CLAIMED_ADDRESS = '2001:db8:6578:706f:7365::1';
+const FORWARDED_FOR = [
+    /** The proxy reports the address of the client, and drops what that claims. */
+    'reported',
+    /** The client's own claim was believed. */
+    'claimed',
+    /** There is no address. */
+    'absent',
+];
+/** What to answer to a probe that asks for it; `address` is what the gateway has read. */
+function judgeAddress(address) {
+    if (address === undefined)
+        return 'absent';
+    return address === CLAIMED_ADDRESS ? 'claimed' : 'reported';
+}
+/**
+ * The keyed answer to a challenge (lower-case hex, 16 to 64 bytes), or undefined if it is not one. `forwardedFor`: a part of
+ * the answer that only this exposure can read.
+ */
+function renderProof(proofKey, challenge, forwardedFor) {
     if (!CHALLENGE.test(challenge))
         return undefined;
-    return (0,external_node_crypto_.createHmac)('sha256', proofKey).update(`expose probe\n${challenge}`).digest('hex');
+    const text = ['expose probe', challenge, ...(forwardedFor === undefined ? [] : [forwardedFor])].join('\n');
+    return (0,external_node_crypto_.createHmac)('sha256', proofKey).update(text).digest('hex');
 }
 /**
  * Sends one challenge to `url` (no trailing slash), over a new connection, and follows no redirect. `certificate`: the
@@ -46249,13 +46407,29 @@ async function probeHttp(url, proofKey, signal, certificate) {
         return probe_describeFailure(error, signal);
     }
 }
-async function probe_openPage(url, signal, certificate) {
+/**
+ * Claims an address in `X-Forwarded-For`, and resolves with what became of it; undefined if the gateway, which must have
+ * `trusted-proxy`, did not answer. Parameters as for `probeHttp`. Never rejects.
+ */
+async function probeForwardedFor(url, proofKey, signal, certificate) {
+    const challenge = (0,external_node_crypto_.randomBytes)(32).toString('hex');
+    const target = `${url}${PROBE_PATH}?challenge=${challenge}&${FORWARDED_FOR_QUESTION}`;
+    try {
+        const claim = { 'X-Forwarded-For': CLAIMED_ADDRESS };
+        const body = await readStart(await probe_openPage(target, signal, certificate, claim));
+        return FORWARDED_FOR.find(answer => isProof(body, renderProof(proofKey, challenge, answer)));
+    }
+    catch {
+        return undefined;
+    }
+}
+async function probe_openPage(url, signal, certificate, headers = {}) {
     const get = url.startsWith('https:') ? external_node_https_.get : external_node_http_.get;
     const socket = certificate === undefined ? undefined : await connectTls(url, certificate, signal);
     // No agent: a kept-alive connection could still lead to an earlier target of the address.
     const options = socket
-        ? { createConnection: () => socket, signal }
-        : { agent: false, signal };
+        ? { createConnection: () => socket, headers, signal }
+        : { agent: false, headers, signal };
     return new Promise((resolve, reject) => {
         get(url, options, resolve).once('error', reject);
     });
@@ -46298,11 +46472,12 @@ function probe_describeFailure(error, signal) {
 
 const OWN_FOLDER = '/__expose';
 /** The answer to a probe (see probe.ts); undefined if the request is not a probe. */
-function readProof(request, proofKey) {
+function readProof(request, proofKey, readForwardedFor = () => undefined) {
     if (request.method !== 'GET' || readPath(request) !== PROBE_PATH)
         return undefined;
     const query = new URLSearchParams(readTarget(request).slice(PROBE_PATH.length));
-    return renderProof(proofKey, query.get('challenge') ?? '');
+    const forwardedFor = query.has(FORWARDED_FOR_QUESTION) ? readForwardedFor() : undefined;
+    return renderProof(proofKey, query.get('challenge') ?? '', forwardedFor);
 }
 /** Whether the gateway answers this path itself. */
 function isOwnPath(path) {
@@ -46339,8 +46514,8 @@ const CHECKS = [
 ];
 /** Browsers send about twenty, and a proxy in front adds a few. */
 const guard_MAX_FIELDS = 256;
-// Fields that frame or route a message. CGI-style servers treat `_` as `-`: they would read `Content_Length` as a
-// second one.
+// Fields that frame or route a message. CGI-style servers would read `Content_Length` as a second one (see
+// foldName).
 const FRAMING_FIELDS = new Set([
     'connection',
     'content-length',
@@ -46400,13 +46575,15 @@ function checkOwnHost({ request, address }) {
 function checkAliases({ request }) {
     let hasAlias = false;
     forEachField(request.rawHeaders, name => {
-        hasAlias ||= name.includes('_') && FRAMING_FIELDS.has(name.toLowerCase().replaceAll('_', '-'));
+        const key = name.toLowerCase();
+        const folded = foldName(key);
+        hasAlias ||= folded !== key && FRAMING_FIELDS.has(folded);
     });
     if (!hasAlias)
         return undefined;
     return {
         status: 400,
-        reason: 'a header name with an underscore looks like one that frames the message',
+        reason: 'a header name with an underscore or another such character looks like one that frames the message',
     };
 }
 function checkTransferEncoding({ request }) {
@@ -46913,36 +47090,44 @@ const HOP_BY_HOP = new Set([
     'transfer-encoding',
     'upgrade',
 ]);
-// Replaced by our own values, or handled by the gateway: the app must not trust what a visitor claims about itself.
+// Replaced by our own values, or handled by the gateway: the app must not trust what a visitor claims about itself. The
+// addresses are those that frameworks, their plug-ins and clients of content delivery networks read by default: Rails
+// (`Client-IP`), chi and gin (Go), request-ip (npm), django-ipware, WebLogic, App Engine, Envoy, Netlify and others.
 // `Trailer` is removed because undici cannot send the trailers of a request. The two `-url` fields make some frameworks
 // serve a path other than the requested one, for which access.ts might have required a key.
 const NOT_FROM_VISITORS = new Set([
-    'expect',
-    'forwarded',
-    'host',
-    'trailer',
-    'x-original-url',
-    'x-real-ip',
-    'x-rewrite-url',
+    ...['expect', 'host', 'trailer', 'x-original-url', 'x-rewrite-url'],
+    ...['cdn-src-ip', 'cf-connecting-ipv6', 'cf-pseudo-ipv4', 'forwarded', 'remote-addr', 'remote-ip'],
+    ...['x-appengine-remote-addr', 'x-azure-socketip', 'x-envoy-external-address', 'x-nf-client-connection-ip'],
+    ...['x-original-for', 'x-originating-ip', 'x-remote-addr', 'x-remote-ip'],
 ]);
+/** How the other names of such fields end: `Client-IP`, `True-Client-IP`, `CF-Connecting-IP`, `X-Real-IP` … */
+const ADDRESS_END = /(?:^|-)(?:client|connecting|proxyuser|real|user)-?ip$|(?:^|-)forwarded-?for$/;
 // A trailer must not change the framing, routing or cookies of the head (RFC 9110, 6.5.1).
 const NOT_IN_TRAILERS = new Set(['content-length', 'host', 'set-cookie', 'trailer']);
-/** The head for the app. There is no `X-Forwarded-For`, because bore does not pass on the visitor's IP address. */
-function renderRequestHeaders(raw, names) {
+/**
+ * The head for the app. Only with a `visitorAddress` there is an `X-Forwarded-For`: bore does not pass on the address, so
+ * only a proxy in front can know it.
+ */
+function renderRequestHeaders(raw, names, visitorAddress) {
     const headers = ['host', names.host];
     const isHopByHop = findHopByHop(raw);
     forEachField(raw, (name, value) => {
         const key = name.toLowerCase();
-        // CGI-style servers cannot distinguish X_Forwarded_Host from X-Forwarded-Host.
-        const alias = key.replaceAll('_', '-');
-        if (isHopByHop(key) || NOT_FROM_VISITORS.has(alias) || alias.startsWith('x-forwarded-'))
+        if (isHopByHop(key) || isClaim(foldName(key)))
             return;
         const mapped = names.toApp(key, value);
         if (mapped !== undefined)
             headers.push(name, mapped);
     });
     headers.push(...names.forwardedFields);
+    if (visitorAddress !== undefined)
+        headers.push('x-forwarded-for', visitorAddress);
     return headers;
+}
+/** Whether a field of this folded name says something that only the gateway, or a proxy in front, may say. */
+function isClaim(name) {
+    return NOT_FROM_VISITORS.has(name) || name.startsWith('x-forwarded') || ADDRESS_END.test(name);
 }
 /** The head for the visitor. `keepsTrailer`: whether the answer is sent chunked, the only form with trailers. */
 function renderResponseHeaders(raw, names, { status, keepsTrailer }) {
@@ -47405,7 +47590,7 @@ function forwardRequest(visit, route) {
 /** The request for the app: the target unchanged, a head of our own, the body streamed. */
 function proxy_describeRequest(visit, route, names) {
     const { request } = visit;
-    const headers = renderRequestHeaders(request.rawHeaders, names);
+    const headers = renderRequestHeaders(request.rawHeaders, names, visit.visitorAddress);
     if (request.headers.range === undefined)
         route.compression?.tags.restore(headers);
     return {
@@ -47564,6 +47749,119 @@ function joinStreams(visitor, app) {
     }
 }
 function ignore() { }
+
+;// CONCATENATED MODULE: ./build/js/gateway/visitor-address.js
+// The IP address of a visitor, as the proxy in front reports it in `X-Forwarded-For`. Read for each request, and only with
+// `trusted-proxy: true`. Used by passes.ts.
+
+
+
+
+
+const visitor_address_FIELD = 'x-forwarded-for';
+/** The longest address has 45 characters; brackets, a zone and a port may surround it. */
+const MAX_ELEMENT_LENGTH = 100;
+/** Of a field in the log. */
+const MAX_QUOTED_LENGTH = 100;
+/** IPv4 with a port (Azure), or IPv6 in brackets, with or without a port. */
+const WITH_PORT = /^(?:(?<v4>[\d.]+)(?=:)|\[(?<v6>[^[\]]+)\])(?::(?<port>\d{1,5}))?$/;
+const visitor_address_MAX_PORT = 65_535;
+/** IPv4 in IPv6 (RFC 4291, 2.5.5.2), as `URL` writes it. */
+const MAPPED = /^::ffff:([\da-f]{1,4}):([\da-f]{1,4})$/;
+/** Reads the last element of the last field: the nearest proxy wrote it, and a visitor may have written all others. */
+function readForwardedFor(raw) {
+    let value;
+    forEachField(raw, (name, text) => {
+        if (name.length === visitor_address_FIELD.length && name.toLowerCase() === visitor_address_FIELD)
+            value = text;
+    });
+    if (value === undefined)
+        return { kind: 'absent' };
+    const element = value.slice(value.lastIndexOf(',') + 1);
+    const address = parseAddress(element);
+    return address === undefined ? { kind: 'unreadable', element } : { kind: 'address', address };
+}
+/**
+ * One element, in any form that proxies write: with spaces around it, a port, brackets, or a zone. Returns the plain
+ * address: IPv4, or IPv6 in its shortest form (RFC 5952); undefined if it is anything else.
+ */
+function parseAddress(element) {
+    const text = element.replace(/^[ \t]+|[ \t]+$/g, '');
+    if (text.length > MAX_ELEMENT_LENGTH)
+        return undefined;
+    if ((0,external_node_net_.isIPv4)(text))
+        return text;
+    const { v4, v6 = text, port = '0' } = WITH_PORT.exec(text)?.groups ?? {};
+    if (Number(port) > visitor_address_MAX_PORT)
+        return undefined;
+    if (v4 !== undefined)
+        return (0,external_node_net_.isIPv4)(v4) ? v4 : undefined;
+    return (0,external_node_net_.isIPv6)(v6) ? visitor_address_shorten(v6) : undefined;
+}
+function visitor_address_shorten(address) {
+    // The zone means something on the proxy's machine only.
+    const plain = address.split('%', 1)[0];
+    const short = URL.parse(`http://[${plain}]`)?.hostname.slice(1, -1);
+    const [, high, low] = MAPPED.exec(short ?? '') ?? [];
+    if (high === undefined || low === undefined)
+        return short;
+    return [high, low].flatMap(splitBytes).join('.');
+}
+function splitBytes(word) {
+    const value = Number.parseInt(word, 16);
+    return [value >> 8, value & 255];
+}
+/**
+ * What one visitor cannot change: an IPv4 address, or the first 64 bits of an IPv6 address, whose other half devices choose
+ * themselves (RFC 4291, 2.5.1). Takes what `parseAddress` returns.
+ */
+function cutHostPart(address) {
+    if (!address.includes(':'))
+        return address;
+    const [head = [], tail] = address.split('::').map(part => part.split(':').filter(group => group !== ''));
+    if (tail === undefined)
+        return head.slice(0, 4).join(':');
+    const zeros = Array.from({ length: 8 - head.length - tail.length }, () => '0');
+    return [...head, ...zeros, ...tail].slice(0, 4).join(':');
+}
+/** A warning for requests without the field. */
+const NO_FORWARDED_FOR = '`trusted-proxy` is true, and a request came without X-Forwarded-For: either the proxy does not set it, or the request went around the proxy; see docs/security.md#the-visitors-address';
+/** Reads the address of each visitor. Reports once what is wrong with the proxy's field. */
+class VisitorAddresses {
+    #logger;
+    #onWarning;
+    #isUnreadableReported = false;
+    #isAbsenceReported = false;
+    /** `onWarning` gets fixed sentences; what quotes a request goes to the log only. */
+    constructor(logger, onWarning) {
+        this.#logger = logger;
+        this.#onWarning = onWarning;
+    }
+    /** Undefined if the proxy reports none. */
+    read(request) {
+        const found = readForwardedFor(request.rawHeaders);
+        if (found.kind === 'address')
+            return found.address;
+        if (found.kind === 'unreadable')
+            this.#reportUnreadable(found.element);
+        // The address check may come straight from the runner.
+        else if (!isOwnPath(readPath(request)))
+            this.#reportAbsence();
+        return undefined;
+    }
+    #reportUnreadable(element) {
+        if (this.#isUnreadableReported)
+            return;
+        this.#isUnreadableReported = true;
+        this.#logger.warn(`\`trusted-proxy\` is true, and a request came with an X-Forwarded-For that ends with '${sanitise_sanitise(element.trim(), MAX_QUOTED_LENGTH)}', which is not an IP address: such requests have no visitor's address; let the proxy set the field to the visitor's address`);
+    }
+    #reportAbsence() {
+        if (this.#isAbsenceReported)
+            return;
+        this.#isAbsenceReported = true;
+        this.#onWarning(NO_FORWARDED_FOR);
+    }
+}
 
 ;// CONCATENATED MODULE: ./build/js/gateway/whole-body.js
 // Reads the body of a request whole, for the passes that must see all of it before they decide. Used by passes.ts and
@@ -47731,8 +48029,8 @@ function renderForApp(request, app, address, compression) {
 function renderForHost(request, host) {
     return renderMessage(request, { host, forwardedFields: [], toApp: (_, value) => value });
 }
-function renderMessage({ method, target, rawHeaders, body }, names) {
-    const headers = renderRequestHeaders(rawHeaders, names);
+function renderMessage({ method, target, rawHeaders, body, visitorAddress }, names) {
+    const headers = renderRequestHeaders(rawHeaders, names, visitorAddress);
     // undici writes the right length; the field that came may be repeated, or that of a refused request and wrong.
     rewriteFields(headers, 'content-length', () => '');
     return { method, path: target, headers, body: body.length > 0 ? body : null };
@@ -47864,10 +48162,13 @@ class AnswerReader {
 
 
 
+
+
 /** A page that takes longer is work, not a click. */
 const LONG_WORK_MS = 10_000;
 /** The passes for each request: over TLS if the gateway has a certificate, otherwise over plain HTTP. */
 const PASSES = [
+    readVisitorAddress,
     startRecording,
     refuseMalformed,
     answerProbe,
@@ -47883,7 +48184,21 @@ const PASSES = [
     forwardToApp,
 ];
 /** The passes for each request over plain HTTP if the gateway has a certificate. */
-const PLAIN_PASSES = [startRecording, refuseMalformed, redirectToHttps];
+const PLAIN_PASSES = [
+    readVisitorAddress,
+    startRecording,
+    refuseMalformed,
+    redirectToHttps,
+];
+/** Before all others: whatever happens to the request, record and log say where it came from. */
+function readVisitorAddress(visit, { addresses }) {
+    if (addresses === undefined)
+        return false;
+    const address = addresses.read(visit.request);
+    visit.visitorAddress = address;
+    visit.nameVisitor(address && cutHostPart(address));
+    return false;
+}
 /** From here on, a request on a captured path is recorded, whatever happens to it. */
 function startRecording(visit, { recorder }) {
     visit.recording = recorder?.start(visit);
@@ -47893,7 +48208,7 @@ function startRecording(visit, { recorder }) {
  * Refuses with 4xx or 5xx what two HTTP implementations could read differently (see guard.ts), and closes the
  * connection. Drops the requests behind it in the same packet, because Node still emits them.
  */
-function refuseMalformed(visit, { access, rejectedConnections }) {
+function refuseMalformed(visit, { access, rejectedConnections, logger }) {
     const { request, recording } = visit;
     const { socket } = request;
     const isBehind = rejectedConnections.has(socket);
@@ -47906,6 +48221,7 @@ function refuseMalformed(visit, { access, rejectedConnections }) {
     if (refusal === undefined)
         return true;
     rejectedConnections.add(socket);
+    logger.debug(`refused ${describeVisit(visit)}: ${refusal.reason}`);
     const allow = refusal.status === 405 ? { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' } : {};
     sendText(visit, refusal.status, `${refusal.reason}\n`, { connection: 'close', ...allow });
     return true;
@@ -47914,8 +48230,8 @@ function refuseMalformed(visit, { access, rejectedConnections }) {
  * Answers the address check of exposure/, which needs no key. Closes the connection after the answer: otherwise an
  * unauthenticated visitor could fill our buffers with answers that it does not read.
  */
-function answerProbe(visit, { proofKey }) {
-    const proof = readProof(visit.request, proofKey);
+function answerProbe(visit, { proofKey, addresses }) {
+    const proof = readProof(visit.request, proofKey, () => addresses && judgeAddress(visit.visitorAddress));
     if (proof === undefined)
         return false;
     sendText(visit, 200, proof, { connection: 'close' });
@@ -47936,11 +48252,14 @@ function checkAccess(visit, context) {
     recordAccessRefusal(visit, context);
     return true;
 }
-function recordAccessRefusal(visit, { access }) {
+function recordAccessRefusal(visit, { access, logger }) {
+    const { statusCode } = visit.response;
+    if (statusCode >= 400)
+        logger.debug(`refused ${describeVisit(visit)}: no access (${statusCode})`);
     if (visit.recording === undefined)
         return;
     access.removeCredentials(visit.request);
-    visit.recording.refuse(describeAccessRefusal(visit.response.statusCode));
+    visit.recording.refuse(describeAccessRefusal(statusCode));
 }
 /** Before the body is awaited: if its sender leaves, the request is recorded as it is then. */
 function hideCredentials({ request, recording }, { access }) {
@@ -48151,9 +48470,10 @@ function answerAlone(visit, { readApp, maxBodyBytes, logger }, error, workedMs) 
     const notice = app.status === 'running' ? describeNoAnswer(error) : describeAway(app);
     sendNotice(visit, workedMs < LONG_WORK_MS ? notice : withoutReload(notice));
 }
-/** Method and path, fit for a log. */
-function describeVisit({ request }) {
-    return sanitise_sanitise(`${request.method} ${readPath(request)}`);
+/** Method and path, and the visitor's address if it is known, fit for a log. */
+function describeVisit({ request, visitorAddress }) {
+    const what = sanitise_sanitise(`${request.method} ${readPath(request)}`);
+    return visitorAddress === undefined ? what : `${what} from ${visitorAddress}`;
 }
 
 // EXTERNAL MODULE: ./node_modules/undici/lib/dispatcher/pool.js
@@ -49318,12 +49638,15 @@ class Replayer {
         await this.#link.forget();
     }
     /** With the target that it has there, and the origins under which the receiver knows itself: some sign their URL. */
-    #address({ method, target, rawHeaders, body }, to) {
+    #address(captured, to) {
+        const { method, target, rawHeaders, body, visitorAddress } = captured;
         const request = { method, rawHeaders, body };
+        // Only the app may know where visitors are.
         if (to !== undefined)
             return { ...request, target: chooseTarget(to, target), origins: [to.origin] };
         return {
             ...request,
+            visitorAddress,
             target,
             origins: listOrigins(this.#options.readAddress(), readValue(rawHeaders, 'host')),
         };
@@ -49426,6 +49749,8 @@ function replay_describeLoss(kind, error) {
 
 
 
+
+
 /** Ready at once: there is no port to listen on. */
 function startGateway(options) {
     const context = createContext(options);
@@ -49440,7 +49765,11 @@ function startGateway(options) {
     if (options.rules.access.kind === 'open')
         limits.strangers = 0;
     const server = options.tls
-        ? new TlsFront(options.tls, limits, { secure: serveWith(PASSES), plain: serveWith(PLAIN_PASSES) })
+        ? new TlsFront(options.tls, limits, {
+            secure: serveWith(PASSES),
+            plain: serveWith(PLAIN_PASSES),
+            isBehindProxy: options.rules.trustedProxy === true,
+        })
         : new Http1Server(limits, serveWith(PASSES), new ConnectionSlots(limits));
     return {
         accept: socket => {
@@ -49464,13 +49793,20 @@ function startGateway(options) {
 }
 function createContext(options) {
     const { app, rules, endsAt, proofKey, recorder, queueLimits, logger } = options;
+    const warn = options.onWarning ?? (message => logger.warn(message));
     const siteData = new SiteData();
+    const wrongCredentials = new WrongCredentials(logger);
     const compression = rules.compress ? new Compression() : undefined;
     const signedPaths = rules.verify?.length ? new SignedPaths(rules.verify) : undefined;
     const needsNoKey = (path) => signedPaths?.needsNoKey(path) === true;
     return {
         readApp: app,
-        access: new AccessControl(rules, { siteData, needsNoKey, endsAt: endsAt ?? (() => undefined) }),
+        access: new AccessControl(rules, {
+            siteData,
+            needsNoKey,
+            onWrongCredential: ({ visitorAddress }) => wrongCredentials.note(visitorAddress),
+            endsAt: endsAt ?? (() => undefined),
+        }),
         siteData,
         link: new AppLink(),
         rejectedConnections: new WeakSet(),
@@ -49484,11 +49820,12 @@ function createContext(options) {
             : undefined,
         logger,
         tally: { visits: 0, open: 0, times: new ResponseTimes() },
+        addresses: rules.trustedProxy ? new VisitorAddresses(logger, warn) : undefined,
     };
 }
 function runPasses(passes, visit, context) {
     const { logger } = context;
-    visit.response.on('error', error => logger.debug(`an answer could not be completed: ${sanitise_sanitise(errors_describeError(error))}`));
+    visit.response.on('error', error => logger.debug(`the answer to ${describeVisit(visit)} could not be completed: ${sanitise_sanitise(errors_describeError(error))}`));
     runFrom(passes, visit, context);
 }
 /** Runs the passes in order, at once as long as none of them waits. */
@@ -49682,10 +50019,12 @@ const TIMINGS = {
      * After an outage of up to half a minute, visitors are served 0.6 s after the server is back.
      */
     retry: 200,
+    /** The first pause after a good session; the next ones double up to `retry`. A restarted server is back within 50 ms. */
+    firstRetry: 50,
     /** After an outage of this length the pauses double with each attempt. */
     fastRetry: 30_000,
     /** The longest pause. */
-    slowRetry: 10_000,
+    slowRetry: 8_000,
     /** Between attempts to get the same port back, which the server frees 0.25 s after a reset. */
     portRetry: 100,
     /** At the start each of several servers is tried this long before the next one: a restart takes less. */
@@ -50190,7 +50529,7 @@ function openIngress(options) {
     return options.protocol === 'tcp' ? openRelay(options) : openGateway(options);
 }
 function openGateway(options) {
-    const { app, publicAddress, endsAt, gateway: rules, recorder, tls, logger } = options;
+    const { app, publicAddress, endsAt, gateway: rules, recorder, tls, onWarning, logger } = options;
     const proofKey = (0,external_node_crypto_.randomBytes)(32);
     const gateway = startGateway({
         app,
@@ -50200,6 +50539,7 @@ function openGateway(options) {
         proofKey,
         ...(recorder && { recorder }),
         ...(tls && { tls }),
+        ...(onWarning && { onWarning }),
         logger,
     });
     const certificate = tls && new external_node_crypto_.X509Certificate(tls.cert).fingerprint256;
@@ -50215,6 +50555,7 @@ function openGateway(options) {
         needsApp: false,
         endsTls: tls !== undefined,
         probe: (url, signal) => probeHttp(url, proofKey, signal, certificate),
+        probeForwardedFor: (url, signal) => probeForwardedFor(url, proofKey, signal, certificate),
         followApp: () => gateway.followApp(),
         replay: (captured, order) => gateway.replay(captured, order),
         stop: drainMs => gateway.stop(drainMs),
@@ -50247,6 +50588,7 @@ function openRelay({ app, threadScript, logger }) {
             const isUp = address && (await findListening({ hosts: [address.host], port: address.port }));
             return isUp ? probeTcp(url, relay, signal) : { kind: 'app away', detail: 'the app is away' };
         },
+        probeForwardedFor: async () => undefined,
         followApp: () => relay.updateTarget(),
         replay: async () => {
             throw new ReplayError('impossible', 'with `protocol: tcp` there are no requests');
@@ -50362,6 +50704,15 @@ function explainDial(server, error) {
     const message = `could not reach ${renderAddress(server)}: ${errors_describeError(error)}`;
     return new TunnelFailure('transient', message, cause);
 }
+const HANG_UP = 'closed the connection during the handshake';
+/** The server ended the connection without a word. */
+function explainHangUp(server, cause) {
+    return new TunnelFailure('transient', `${renderAddress(server)} ${HANG_UP}`, { cause });
+}
+/** Whether `explainHangUp` made this failure. */
+function isHangUp({ message }) {
+    return message.endsWith(HANG_UP);
+}
 /** The attempt reached its time limit. */
 function explainTimeout(server) {
     return new TunnelFailure('transient', `${renderAddress(server)} did not answer in time`);
@@ -50369,6 +50720,10 @@ function explainTimeout(server) {
 /** What is added to a transient failure that repeats. */
 function hintAtFirewall(server) {
     return `is the bore server running, and does a firewall let connections to port ${server.port} out?`;
+}
+/** Where to find out more: docs/doctor.md. */
+function hintAtDoctor(server) {
+    return `\`npx expose-action doctor --server ${renderAddress(server)}\` checks the way there`;
 }
 /** The `Error` frame that answered our `Hello(port)`; `hasSecret`: we sent a proof before it. */
 function explainErrorFrame(server, port, text, hasSecret) {
@@ -50445,15 +50800,17 @@ function explainWrongPort(server, asked, got) {
 
 ;// CONCATENATED MODULE: ./build/js/tunnel/retry/backoff.js
 // How long to wait before the next attempt. Used by retry-policy.ts.
-/** Call `reset()` after a good session, so that the next attempt is made at once. */
+/** Call `reset()` after a good session: the next attempt is made at once, and the first pauses after it are short. */
 class Backoff {
     #timings;
     #random;
     #since;
+    #firstPause;
     #pause = 0;
     constructor(timings, random = Math.random) {
         this.#timings = timings;
         this.#random = random;
+        this.#firstPause = timings.retry;
     }
     /** Milliseconds to wait before the next attempt; `now` is the time of a monotonic clock. */
     next(now) {
@@ -50463,13 +50820,14 @@ class Backoff {
             return 0;
         }
         if (now - this.#since < fastRetry)
-            this.#pause = retry;
+            this.#pause = Math.min(2 * this.#pause || this.#firstPause, retry);
         else
             this.#pause = Math.min(Math.max(2 * this.#pause, retry), slowRetry / 2);
         return this.#pause * (1 + this.#random());
     }
     reset() {
         this.#since = undefined;
+        this.#firstPause = this.#timings.firstRetry;
         this.#pause = 0;
     }
 }
@@ -50507,7 +50865,7 @@ class FailureLog {
         const name = renderAddress(server);
         const count = this.#counts.get(name) ?? 1;
         const isPuzzling = failure.kind === 'transient' && count >= ATTEMPTS_BEFORE_HINT;
-        const reason = `${errors_describeError(failure)}${isPuzzling ? `; ${hintAtFirewall(server)}` : ''}`;
+        const reason = `${errors_describeError(failure)}${isPuzzling ? `; ${hintAtFirewall(server)} ${hintAtDoctor(server)}` : ''}`;
         this.#last.set(name, new TunnelError(reason, { cause: failure, retryable: failure.retryable }));
         if (isStart && count === ATTEMPTS_BEFORE_HINT)
             this.#logger.warn(reason);
@@ -51319,7 +51677,6 @@ function handshake_sendRequest(socket, proof, request) {
 
 
 
-
 /** A frame came that the handshake does not allow at this point. */
 class UnexpectedFrame extends Error {
     frame;
@@ -51380,8 +51737,7 @@ function explainHandshake(request, error) {
         return error;
     if (error.reason === 'timeout' || error.received.length > 0)
         return explainNotBore(server, error.received);
-    const message = `${renderAddress(server)} closed the connection during the handshake`;
-    return new TunnelFailure('transient', message, { cause: error.cause });
+    return explainHangUp(server, error.cause);
 }
 function explainUnexpectedFrame({ server, key, port }, frame) {
     const message = decodeServerMessage(frame);
@@ -51447,6 +51803,10 @@ function startWatchdog(timeoutMs, onSilence, readClock = () => performance.now()
 
 /** This server limits the connections from each client address, so no spare connections are opened there. */
 const SHARED_SERVER = 'bore.pub';
+/** Whether many people use the server, so that it must be asked for little. */
+function isSharedServer({ host }) {
+    return host === SHARED_SERVER;
+}
 /** Resolves when the server has opened the port. Rejects with TunnelFailure, or the signal's reason. */
 async function startSession(options) {
     const { signal } = options;
@@ -51504,7 +51864,7 @@ function createFrameHandler({ visitors, logger, server, key }, address) {
             return visitors.fetch(message.Connection, {
                 address,
                 key,
-                allowsSpares: server.host !== SHARED_SERVER,
+                allowsSpares: !isSharedServer(server),
             });
         if (hasWarned)
             return;
@@ -52758,6 +53118,55 @@ function prefixLines(logger) {
     };
 }
 
+;// CONCATENATED MODULE: ./build/js/exposure/proxy-check.js
+// With `trusted-proxy`: checks that the proxy in front is the only way in, and that it reports visitors' addresses. Nothing
+// waits for it. Used by exposure.
+
+
+/** For one probe. A firewall that drops packets gives no answer. */
+const PROBE_TIMEOUT_MS = 5_000;
+const DOCS = 'see docs/security.md#the-visitors-address';
+class ProxyCheck {
+    #options;
+    /** The addresses that were checked last. */
+    #checked = '';
+    constructor(options) {
+        this.#options = options;
+    }
+    /** To be called with every change: each new address is checked when it is published. */
+    follow({ tunnel, address }) {
+        if (tunnel.status !== 'Connected' || (address.kind !== 'verified' && address.kind !== 'unverified'))
+            return;
+        const scheme = this.#options.ingress.endsTls ? 'https' : 'http';
+        const direct = `${scheme}://${addBrackets(tunnel.host)}:${tunnel.port}`;
+        const addresses = `${address.url} ${direct}`;
+        if (addresses === this.#checked)
+            return;
+        this.#checked = addresses;
+        void this.#checkProxy(address.url);
+        void this.#checkDirect(direct);
+    }
+    async #checkProxy(url) {
+        const found = await this.#probe(url);
+        this.#options.logger.debug(`the visitor's address at ${url}: ${found ?? 'no answer'}`);
+        if (found === 'absent')
+            this.#options.onWarning(NO_FORWARDED_FOR);
+        if (found === 'claimed')
+            this.#options.onWarning(`\`trusted-proxy\` is true, and the proxy at ${url} passes on the X-Forwarded-For of visitors, who can so claim any address: let the proxy set it (nginx: proxy_set_header X-Forwarded-For $remote_addr), which it cannot while it passes TLS on undecrypted; ${DOCS}`);
+    }
+    /** bore's own address should not answer, or another program may. */
+    async #checkDirect(url) {
+        const found = await this.#probe(url);
+        this.#options.logger.debug(`bore's own address ${url}: ${found === undefined ? 'does not lead here' : 'leads here'}`);
+        if (found === 'claimed')
+            this.#options.onWarning(`\`trusted-proxy\` is true, and visitors can go around the proxy: this preview also answers at ${url}, where they can claim any address in X-Forwarded-For: start bore with --bind-tunnels 127.0.0.2, or close its public ports in the firewall; ${DOCS}`);
+    }
+    #probe(url) {
+        const { ingress, signal } = this.#options;
+        return ingress.probeForwardedFor(url, AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]));
+    }
+}
+
 ;// CONCATENATED MODULE: ./build/js/gateway/webhooks/record/arriving-body.js
 // Keeps the bodies of captured requests while they arrive, within a budget for all of them. Used by recorder.ts
 // and visit-recording.ts.
@@ -53115,7 +53524,7 @@ class VisitRecording {
     #show(refusal) {
         if (this.#request !== undefined)
             return;
-        const { request } = this.#visit;
+        const { request, visitorAddress } = this.#visit;
         const { hide, hideAll } = this.#book;
         const { bytes } = this.#body;
         const whole = {
@@ -53129,6 +53538,7 @@ class VisitRecording {
             ...whole,
             receivedAt: this.#receivedAt,
             httpVersion: request.wireVersion ?? request.httpVersion,
+            visitorAddress,
             bodyBytes: bytes,
             ...(this.#isBroken && { isBroken: true }),
             refusal,
@@ -53296,6 +53706,7 @@ class RequestRecorder {
             method: sent.method,
             target: sent.target,
             httpVersion: original.httpVersion,
+            visitorAddress: sent.visitorAddress,
             rawHeaders: [...sent.rawHeaders],
             body: sent.body,
             bodyBytes: sent.body.length,
@@ -53833,6 +54244,7 @@ function describe(found) {
 
 
 
+
 /** How long the app waits for the check: another program answers at once, and without hairpin NAT no answer comes. */
 const CHECK_HEAD_START_MS = 1_000;
 /** How long a preview that is ready waits for the public inspector, which opens beside it. */
@@ -53847,6 +54259,8 @@ class Exposure {
     #requestsFile;
     #ingress;
     #tunnel;
+    /** Undefined without `trusted-proxy`. */
+    #proxyCheck;
     /** What the app prints. */
     consoleLines = new ConsoleLines();
     #history;
@@ -53872,6 +54286,7 @@ class Exposure {
             recorder: this.#recorder,
             threadScript: config.tunnel.threadScript,
             tls: config.tls,
+            onWarning: message => this.warn(message),
             logger,
         });
         this.#tunnel = new PublicTunnel({
@@ -53882,6 +54297,14 @@ class Exposure {
             logger,
             signal: this.#cancelled.signal,
         });
+        this.#proxyCheck = config.gateway.trustedProxy
+            ? new ProxyCheck({
+                ingress: this.#ingress,
+                onWarning: message => this.warn(message),
+                logger,
+                signal: this.#cancelled.signal,
+            })
+            : undefined;
         this.#state = {
             ...this.#tunnel.status,
             mode: config.spec.mode,
@@ -54032,6 +54455,7 @@ class Exposure {
         if (this.#ending)
             return;
         this.#update(status);
+        this.#proxyCheck?.follow(status);
         const { tunnel } = status;
         if (tunnel.status === 'Failed' && this.#state.phase.kind === 'live')
             void this.fail(new TunnelError(tunnel.reason, { retryable: false }));

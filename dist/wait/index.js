@@ -9178,6 +9178,8 @@ const RequestMessageSchema = object({
     method: string(),
     target: string(),
     http_version: string(),
+    /** The IP address of its sender; null without `trusted-proxy`. */
+    visitor_address: nullable(string()),
     /** In the order and the case in which they came. */
     headers: array(tuple([string(), string()])),
     /** Text if the bytes are valid UTF-8, otherwise base64; null if it was left out. */
@@ -9215,6 +9217,7 @@ function describeRequest(request, { withBody } = { withBody: true }) {
         method: request.method,
         target: request.target,
         http_version: request.httpVersion,
+        visitor_address: request.visitorAddress ?? null,
         headers: pairUp(rawHeaders),
         ...(withBody ? describeBody(request.body, request.bodyBytes) : { body: null, body_encoding: null }),
         body_bytes: request.bodyBytes,
