@@ -1,5 +1,5 @@
 // Finds a request that hides in the body of another one, and the answer to it. Used by upload.ts, where the app may run
-// what it leaves of a body as the next request, and by passes.ts.
+// what it leaves of a body as the next request, and by pass.ts.
 
 import { sendText } from './own-pages.ts';
 import type { Visit } from './visit.ts';

@@ -1,91 +1,24 @@
 // Everything that happens to a request. Each step is one function, a pass; two lists give their order. Run by
 // gateway.ts.
 
-import type { Duplex } from 'node:stream';
-import { describeError } from '../shared/errors.ts';
-import type { Logger } from '../shared/log.ts';
-import type { ResponseTimes } from '../shared/response-times.ts';
-import { sanitise } from '../shared/sanitise.ts';
-import type { AppState } from '../shared/state.ts';
-import type { AccessControl } from './access/access.ts';
 import { dropOwnCookies } from './access/credentials.ts';
-import type { SiteData } from './access/site-data.ts';
+import { checkAccess, verifySignature } from './access/pass.ts';
 import { BodyTooLarge, sendTooLarge } from './body-limit.ts';
 import { findRefusal } from './guard.ts';
-import { HiddenRequest, hasRequestLine, sendHiddenRequest } from './hidden-request.ts';
 import { sendToHttps } from './https-only.ts';
 import { isOwnPath, readProof, sendText } from './own-pages.ts';
-import { sendNotice } from './pages/answer.ts';
-import {
-  describeAway,
-  describeFile,
-  describeNoAnswer,
-  NOT_CHECKED,
-  NOT_SIGNED,
-  withoutReload,
-} from './pages/notice.ts';
+import type { Pass, PassContext } from './pass.ts';
 import { judgeAddress } from './probe.ts';
-import type { AppLink } from './upstream/app-link.ts';
-import type { Compression } from './upstream/compression.ts';
-import { forwardRequest, type Route } from './upstream/proxy.ts';
-import { forwardUpgrade } from './upstream/upgrade.ts';
-import { hasBody, readPath, type Visit } from './visit.ts';
-import { cutHostPart, type VisitorAddresses } from './visitor-address.ts';
+import { answerWhileAway, forwardToApp } from './upstream/pass.ts';
+import { describeVisit, readPath, type Visit } from './visit.ts';
+import { cutHostPart } from './visitor-address.ts';
 import { keepForLater, mayKeep } from './webhooks/queue/pass.ts';
-import type { DeliveryQueue } from './webhooks/queue/queue.ts';
-import type { RequestRecorder } from './webhooks/record/recorder.ts';
 import {
-  APP_AWAY,
   BEHIND_MALFORMED,
-  describeAccessRefusal,
   describeMalformed,
   describeRefusedBody,
   PLAIN_HTTP,
 } from './webhooks/record/refusals.ts';
-import { isUnreached } from './webhooks/sending.ts';
-import type { SignedPaths } from './webhooks/verify/signed-paths.ts';
-
-/** What the passes of one gateway share. */
-export interface PassContext {
-  readonly readApp: () => AppState;
-  readonly access: AccessControl;
-  readonly siteData: SiteData;
-  readonly link: AppLink;
-  /** Connections that sent a malformed request: no later request on them is served. */
-  readonly rejectedConnections: WeakSet<Duplex>;
-  readonly proofKey: Buffer;
-  readonly maxBodyBytes: number;
-  /** Undefined with `compress: false`. */
-  readonly compression: Compression | undefined;
-  /** Undefined without `verify`. */
-  readonly signedPaths: SignedPaths | undefined;
-  /** Undefined if nothing is recorded. */
-  readonly recorder: RequestRecorder | undefined;
-  /** Undefined with `queue: false`. */
-  readonly queue: DeliveryQueue | undefined;
-  readonly logger: Logger;
-  readonly tally: Tally;
-  /** Reads visitors' addresses; undefined without `trusted-proxy`. */
-  readonly addresses: VisitorAddresses | undefined;
-}
-
-/** Counts the requests that were let in, without those to the gateway's own paths. */
-export interface Tally {
-  visits: number;
-  /** Those that are not over yet: an upload, an answer, an event stream, a WebSocket. */
-  open: number;
-  /** Without WebSockets and event streams, which last as long as their page is open. */
-  readonly times: ResponseTimes;
-}
-
-/** A page that takes longer is work, not a click. */
-const LONG_WORK_MS = 10_000;
-
-/**
- * One step. Returns true if it has answered the request, or will: no later pass sees the request. A pass that must wait,
- * for instance for the body, returns a promise of that.
- */
-export type Pass = (visit: Visit, context: PassContext) => boolean | Promise<boolean>;
 
 /** The passes for each request: over TLS if the gateway has a certificate, otherwise over plain HTTP. */
 export const PASSES: readonly Pass[] = [
@@ -160,80 +93,6 @@ function answerProbe(visit: Visit, { proofKey, addresses }: PassContext): boolea
 }
 
 /**
- * Refuses with 401 a request without the key or password, and with 403 one that another site has caused. Answers the
- * sign-in. Removes the key and the password from requests that are let in.
- */
-function checkAccess(visit: Visit, context: PassContext): boolean | Promise<boolean> {
-  const decision = context.access.check(visit);
-  if (decision === 'let in') return false;
-  if (decision === 'refused' && context.signedPaths !== undefined)
-    return refuseLikeSigned(visit, context, context.signedPaths);
-  if (decision === 'refused') context.access.refuse(visit);
-  recordAccessRefusal(visit, context);
-  return true;
-}
-
-function recordAccessRefusal(visit: Visit, { access, logger }: PassContext): void {
-  const { statusCode } = visit.response;
-  if (statusCode >= 400) logger.debug(`refused ${describeVisit(visit)}: no access (${statusCode})`);
-  if (visit.recording === undefined) return;
-  access.removeCredentials(visit.request);
-  visit.recording.refuse(describeAccessRefusal(statusCode));
-}
-
-/** Before the body is awaited: if its sender leaves, the request is recorded as it is then. */
-function hideCredentials({ request, recording }: Visit, { access }: PassContext): void {
-  if (recording !== undefined && hasBody(request)) access.removeCredentials(request);
-}
-
-/** As on a path of `verify`, so that nobody can find out which paths these are. */
-async function refuseLikeSigned(
-  visit: Visit,
-  context: PassContext,
-  signedPaths: SignedPaths,
-): Promise<boolean> {
-  hideCredentials(visit, context);
-  const { kind } = await signedPaths.examine(visit);
-  if (kind === 'left') return true;
-  if (kind === 'busy') sendNotice(visit, NOT_CHECKED, { connection: 'close' });
-  else context.access.refuse(visit);
-  recordAccessRefusal(visit, context);
-  return true;
-}
-
-async function verifyPath(visit: Visit, context: PassContext, signedPaths: SignedPaths): Promise<boolean> {
-  hideCredentials(visit, context);
-  const examined = await signedPaths.examine(visit);
-  switch (examined.kind) {
-    case 'admitted':
-      visit.recording?.identify(examined.identity);
-      return false;
-    case 'left':
-      return true;
-    case 'busy':
-      visit.recording?.refuse(examined.reason);
-      sendNotice(visit, NOT_CHECKED, { connection: 'close' });
-      return true;
-    case 'refused':
-      if (visit.recording !== undefined) context.access.removeCredentials(visit.request);
-      visit.recording?.refuse(examined.reason);
-      if (visit.isPublicOnly) context.access.refuse(visit);
-      else sendNotice(visit, NOT_SIGNED, { connection: 'close', 'www-authenticate': 'Signature' });
-      return true;
-  }
-}
-
-/**
- * On the paths of `verify`, refuses with 401 what is neither signed nor a handshake that a rule lets through, also if it
- * has the key. A visitor without the key gets the same answer as on any other path.
- */
-function verifySignature(visit: Visit, context: PassContext): boolean | Promise<boolean> {
-  const { signedPaths } = context;
-  if (signedPaths?.covers(readPath(visit.request)) !== true) return false;
-  return verifyPath(visit, context, signedPaths);
-}
-
-/**
  * Adds `Clear-Site-Data` to the first page of a browser over https, because an earlier preview may have had the
  * address.
  */
@@ -302,109 +161,10 @@ function queueWhileAway(
   return keepForLater(visit, { queue, maxBodyBytes, isStillNeeded: () => queue.isNeeded(readApp()) });
 }
 
-/** Answers 502 or 503, with `Retry-After`, while the app is not running. */
-function answerWhileAway(visit: Visit, { link }: PassContext): boolean {
-  if (visit.app.status === 'running') return false;
-  void link.forget();
-  visit.recording?.refuse(APP_AWAY);
-  sendNotice(visit, describeAway(visit.app));
-  return true;
-}
-
-/** Forwards the request, or the upgrade to WebSocket, to the app; answers 502 or 504 if the app gives no answer. */
-function forwardToApp(visit: Visit, context: PassContext): boolean {
-  if (visit.app.status !== 'running') return false;
-  const { upstream } = visit.app;
-  if (
-    upstream.kind === 'address' &&
-    upstream.leavesBodies &&
-    visit.isPublicOnly &&
-    hasRequestLine(visit.body)
-  ) {
-    visit.recording?.refuse('its body contains the first line of another request');
-    sendHiddenRequest(visit);
-    return true;
-  }
-  if (visit.body !== undefined || !hasBody(visit.request)) visit.recording?.complete();
-  if (upstream.kind === 'handler') {
-    recordUnread(visit);
-    for (const [name, value] of visit.ownHeaders) visit.response.appendHeader(name, value);
-    upstream.handle(visit.request, visit.response, status => sendNotice(visit, describeFile(status)));
-    return true;
-  }
-  const { link, maxBodyBytes, compression } = context;
-  const begun = performance.now();
-  const onNoAnswer = (error: Error) => answerForApp(visit, context, error, performance.now() - begun);
-  const route: Route = { link, address: upstream, maxBodyBytes, compression, onNoAnswer };
-  if (visit.upgrade === undefined) forwardRequest(visit, route);
-  else forwardUpgrade(visit, visit.upgrade, route);
-  return true;
-}
-
-/** Reads a body that nobody reads: the handler answers at once, without it. */
-function recordUnread({ request, recording, body }: Visit): void {
-  if (recording === undefined || body !== undefined || !hasBody(request)) return;
-  request.on('data', chunk => recording.take(chunk));
-  request.once('end', () => recording.complete());
-}
-
 /** Redirects GET and HEAD to https, and refuses anything else with 403. */
 function redirectToHttps(visit: Visit, { access }: PassContext): boolean {
   sendToHttps(visit);
   if (visit.recording !== undefined) access.removeCredentials(visit.request);
   visit.recording?.refuse(PLAIN_HTTP);
   return true;
-}
-
-/**
- * Acts for an app that gave no answer: keeps the request if nothing of it was sent and it may wait, and otherwise sends
- * the gateway's own answer.
- */
-function answerForApp(visit: Visit, context: PassContext, error: Error, workedMs: number): void {
-  const { queue, maxBodyBytes, logger } = context;
-  if (queue === undefined || queue.isClosed || !isUnreached(error) || !mayKeep(visit)) {
-    answerAlone(visit, context, error, workedMs);
-    return;
-  }
-  visit.releaseBody?.();
-  const isKept = keepForLater(visit, { queue, maxBodyBytes, isStillNeeded: () => !queue.isClosed });
-  isKept.then(
-    yes => yes || answerAlone(visit, context, error, workedMs),
-    bug => {
-      logger.warn(`${describeVisit(visit)} could not be kept: ${sanitise(describeError(bug))}`);
-      answerAlone(visit, context, error, workedMs);
-    },
-  );
-}
-
-/**
- * If the app has worked on the request for long, the page does not reload by itself: that would start the work again,
- * which may have ended the app.
- */
-function answerAlone(
-  visit: Visit,
-  { readApp, maxBodyBytes, logger }: PassContext,
-  error: Error,
-  workedMs: number,
-): void {
-  if (error instanceof BodyTooLarge) {
-    sendTooLarge(visit, maxBodyBytes);
-    return;
-  }
-  if (error instanceof HiddenRequest) {
-    sendHiddenRequest(visit);
-    return;
-  }
-  const reason = sanitise(describeError(error));
-  logger.debug(`no answer to ${describeVisit(visit)}: ${reason}`);
-  visit.recording?.note(`the app gave no answer: ${reason}`);
-  const app = readApp();
-  const notice = app.status === 'running' ? describeNoAnswer(error) : describeAway(app);
-  sendNotice(visit, workedMs < LONG_WORK_MS ? notice : withoutReload(notice));
-}
-
-/** Method and path, and the visitor's address if it is known, fit for a log. */
-export function describeVisit({ request, visitorAddress }: Visit): string {
-  const what = sanitise(`${request.method} ${readPath(request)}`);
-  return visitorAddress === undefined ? what : `${what} from ${visitorAddress}`;
 }

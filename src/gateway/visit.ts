@@ -3,6 +3,7 @@
 
 import type { Duplex } from 'node:stream';
 import { cutQuery, type HttpRequest, type HttpResponse } from '../shared/http-message.ts';
+import { sanitise } from '../shared/sanitise.ts';
 import type { AppState } from '../shared/state.ts';
 import type { OwnAddress } from './own-address.ts';
 import type { Recording } from './webhooks/record/recording.ts';
@@ -78,4 +79,10 @@ export function hasBody(request: HttpRequest): boolean {
   return (
     request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0
   );
+}
+
+/** Method and path, and the visitor's address if it is known, fit for a log. */
+export function describeVisit({ request, visitorAddress }: Visit): string {
+  const what = sanitise(`${request.method} ${readPath(request)}`);
+  return visitorAddress === undefined ? what : `${what} from ${visitorAddress}`;
 }

@@ -1,5 +1,4 @@
-// Reads the body of a request whole, for the passes that must see all of it before they decide. Used by passes.ts and
-// webhooks/.
+// Reads the body of a request whole, for the passes that must see all of it before they decide. Used by webhooks/.
 
 import { hasBody, type Visit } from './visit.ts';
 

@@ -1,5 +1,5 @@
 // Decides which requests are let in. Refuses unauthenticated visitors, all with the same answer. Removes the key or
-// password from the requests that it lets in, so that the app never sees it. Used by passes.ts, before any pass whose
+// password from the requests that it lets in, so that the app never sees it. Used by pass.ts, before any pass whose
 // answer depends on the app.
 
 import type { HttpRequest } from '../../shared/http-message.ts';

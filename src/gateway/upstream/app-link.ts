@@ -1,5 +1,5 @@
 // The connections to the app: pools for its current address. They are destroyed as soon as the app has another address
-// or none, because the old port may already belong to another process. Used by gateway.ts, passes.ts and proxy.ts.
+// or none, because the old port may already belong to another process. Used by gateway.ts, pass.ts and proxy.ts.
 
 import type { Dispatcher } from 'undici';
 import Pool from 'undici/lib/dispatcher/pool.js';

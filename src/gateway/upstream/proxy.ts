@@ -1,4 +1,4 @@
-// Streams a request to the app, and the answer to the visitor. Used by the last pass (passes.ts), and by upgrade.ts.
+// Streams a request to the app, and the answer to the visitor. Used by the last pass (pass.ts), and by upgrade.ts.
 
 import type { Dispatcher } from 'undici';
 import { hasCode } from '../../shared/errors.ts';

@@ -1,5 +1,5 @@
 // WebSockets: forwards the upgrade to the app, and joins the two connections only after its 101. Used by the last pass
-// (passes.ts).
+// (pass.ts).
 
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';

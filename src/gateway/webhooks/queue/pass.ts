@@ -1,4 +1,4 @@
-// Decides which requests are kept while the app is away, reads them, and answers them. Used by passes.ts.
+// Decides which requests are kept while the app is away, reads them, and answers them. Used by passes.ts and upstream/pass.ts.
 
 import { BodyTooLarge, sendTooLarge } from '../../body-limit.ts';
 import { sendText } from '../../own-pages.ts';

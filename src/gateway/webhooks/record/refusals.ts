@@ -1,4 +1,4 @@
-// Why a captured request did not reach the app, and what to do, in sentences for the record. Used by passes.ts and by
+// Why a captured request did not reach the app, and what to do, in sentences for the record. Used by the passes and by
 // those who refuse a body.
 
 import { BodyTooLarge } from '../../body-limit.ts';

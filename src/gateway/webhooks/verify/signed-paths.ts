@@ -1,4 +1,4 @@
-// Decides which requests to the paths of `verify` reach the app. Used by passes.ts.
+// Decides which requests to the paths of `verify` reach the app. Used by access/pass.ts.
 
 import type { OwnAddress } from '../../own-address.ts';
 import { rewriteFields } from '../../raw-headers.ts';
