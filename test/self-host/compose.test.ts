@@ -3,7 +3,7 @@
 
 import { execFile, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -84,6 +84,7 @@ describeWithReal(['podman', 'podman-compose', 'bore'], 'the container of self-ho
     cpSync(requirePart('bore'), join(folder, 'bore'));
     const path = [dirname(requirePart('podman-compose')), process.env.PATH].join(delimiter);
     const line = `
+      echo "device $(stat -c %d /dev)"
       compose up --detach --build >&2
       container() { podman inspect -f "{{$1}}" bore_bore_1; }
       for _ in {1..100}; do ../health-check 127.0.0.1 >/dev/null && break; read -rt 0.1 <> <(:) || true; done
@@ -104,7 +105,15 @@ describeWithReal(['podman', 'podman-compose', 'bore'], 'the container of self-ho
       env: { ...process.env, PATH: path },
     });
     expect(code, stderr).toBe(0);
-    expect(stdout.replaceAll('\t', ' ').split('\n').filter(Boolean)).toEqual([
+    // The runtime has given the container's user the /dev/null of its own /dev, and no other.
+    expect(statSync('/dev').dev).not.toBe(Number(/^device (\d+)$/m.exec(stdout)?.[1]));
+    expect(
+      stdout
+        .replaceAll('\t', ' ')
+        .replace(/^device .*/m, '')
+        .split('\n')
+        .filter(Boolean),
+    ).toEqual([
       'health: /0',
       'Uid: 65532 65532 65532 65532',
       'CapBnd: 0000000000000000',

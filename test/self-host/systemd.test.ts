@@ -1,7 +1,7 @@
 // self-host/systemd on a machine with a real systemd and the real bore.
 
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { bootSystemd, type SystemdMachine } from '../support/systemd-machine.ts';
@@ -64,6 +64,11 @@ describeWithReal(['systemd', 'bore'], 'the units of self-host/systemd', () => {
     expect(await run('stat -c %a /etc/bore/bore.env')).toBe('600');
     expect(await run('cat /etc/bore/bore.env')).toMatch(/^BORE_SECRET=[0-9a-f]{64}$/m);
     expect(await run('systemctl is-enabled bore bore-health.timer')).toBe('enabled\nenabled');
+  });
+
+  it('are tried on a machine with devices of its own: systemd links its log there', async () => {
+    expect(await run('readlink /dev/log')).toBe('/run/systemd/journal/dev-log');
+    expect(await run('stat -c %d /dev')).not.toBe(String(statSync('/dev').dev));
   });
 
   it('have no fault that systemd can see', async () => {
