@@ -35,7 +35,7 @@ export const doctor: Command = {
   },
 };
 
-/** TLS that ends on the runner is no matter of the server's. */
+/** The doctor checks the server, so TLS that ends on the runner is left out. */
 const NO_TLS = { value: undefined, known: undefined };
 
 /** Throws an InputError. */

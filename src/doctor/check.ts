@@ -3,30 +3,27 @@
 
 import type { Subject } from './subject.ts';
 
-/** In the order in which they are printed. */
-export const CHECK_NAMES = [
-  'dns',
-  'public-dns',
-  'control-port',
-  'secret',
-  'port-range',
-  'public-port',
-  'version',
-  'https',
-  'certificate',
-  'proxy',
-  'forwarded-for',
-  'websocket',
-  'event-stream',
-  'upload',
-  'large-head',
-  'http2',
-  'other-ports',
-  'https-only',
-  'clock',
-  'latency',
-] as const;
-export type CheckName = (typeof CHECK_NAMES)[number];
+export type CheckName =
+  | 'dns'
+  | 'public-dns'
+  | 'control-port'
+  | 'secret'
+  | 'port-range'
+  | 'public-port'
+  | 'version'
+  | 'https'
+  | 'certificate'
+  | 'proxy'
+  | 'forwarded-for'
+  | 'websocket'
+  | 'event-stream'
+  | 'upload'
+  | 'large-head'
+  | 'http2'
+  | 'other-ports'
+  | 'https-only'
+  | 'clock'
+  | 'latency';
 
 /** `fault`: previews will not work, or not safely. `warning`: worth knowing, but no fault. */
 export interface Finding {

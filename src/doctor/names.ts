@@ -1,4 +1,4 @@
-// Looks up a name, and judges its addresses. Used by the checks dns and public-dns.
+// Looks up a name, and checks its addresses. Used by the checks dns and public-dns.
 
 import { raceSignal } from '../shared/abort.ts';
 import { isPublicName, kindOf } from './addresses.ts';
@@ -11,7 +11,7 @@ const LOOKUP_MS = 7_000;
 const MAX_LISTED = 4;
 
 /** `explain`: what is wrong if the look-up fails with this error. */
-export async function judgeName(
+export async function checkName(
   subject: Subject,
   host: string,
   signal: AbortSignal,
@@ -20,7 +20,7 @@ export async function judgeName(
   const limit = AbortSignal.any([signal, AbortSignal.timeout(LOOKUP_MS)]);
   try {
     const addresses = await raceSignal(subject.resolve(host), limit);
-    if (addresses.length > 0) return judgeAddresses(host, addresses);
+    if (addresses.length > 0) return checkAddresses(host, addresses);
     return [fault(`the name ${host} exists, but has no address: add an A record with the server's address`)];
   } catch (error) {
     signal.throwIfAborted();
@@ -34,7 +34,7 @@ export async function judgeName(
   }
 }
 
-function judgeAddresses(host: string, addresses: readonly string[]): Finding[] {
+function checkAddresses(host: string, addresses: readonly string[]): Finding[] {
   const listed = addresses.slice(0, MAX_LISTED).join(', ');
   if (addresses.includes(host)) return [ok(`${host} is an address, and needs no name`)];
   const dead = addresses.find(address => kindOf(address) === 'unspecified');

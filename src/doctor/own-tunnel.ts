@@ -2,6 +2,7 @@
 // Used by subject.ts, for all checks; checks/port-range.ts asks for single ports with it.
 
 import type { KeyObject } from 'node:crypto';
+import type { PortRange } from '../inputs/tunnel.ts';
 import type { Logger } from '../shared/log.ts';
 import type { ServerAddress } from '../tunnel/address.ts';
 import { TunnelFailure } from '../tunnel/failure.ts';
@@ -50,7 +51,7 @@ export interface FailedTunnel {
 /** The tunnel on a random port of the range; without a range, or if none of it is given, on the server's choice. */
 export async function openOwnTunnel(
   request: TunnelRequest,
-  range: { min: number; max: number } | undefined,
+  range: PortRange | undefined,
 ): Promise<OwnTunnel | FailedTunnel> {
   let refusal: TunnelFailure | undefined;
   for (let attempt = 0; range !== undefined && attempt < RANDOM_ATTEMPTS; attempt += 1) {

@@ -3,7 +3,8 @@
 
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { addBrackets, renderPublicUrl, stripBrackets } from '../shared/public-url.ts';
+import type { PortRange } from '../inputs/tunnel.ts';
+import { addBrackets, renderPublicUrl, SAMPLE_PORT, stripBrackets } from '../shared/public-url.ts';
 import { renderAddress, type ServerAddress } from '../tunnel/address.ts';
 import type { TunnelFailure } from '../tunnel/failure.ts';
 import type { Lookup } from '../tunnel/tunnel.ts';
@@ -13,11 +14,6 @@ import type { OwnApp } from './own-app.ts';
 import { askForPort, type FailedTunnel, type OwnTunnel, openOwnTunnel } from './own-tunnel.ts';
 import { type Reached, reachAll } from './reach.ts';
 import { type Target, VISIT_MS, type Visit } from './visit.ts';
-
-export interface PortRange {
-  min: number;
-  max: number;
-}
 
 /** What `expose doctor` is asked about one server. */
 export interface Question {
@@ -35,9 +31,6 @@ export interface Question {
   lookup?: Lookup;
   signal: AbortSignal;
 }
-
-/** Stands for a port while there is none: only the form of the name matters. */
-const SAMPLE_PORT = 12_345;
 
 const lookupAll: Lookup = host => lookup(host, { all: true, order: 'verbatim' });
 

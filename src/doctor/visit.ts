@@ -8,6 +8,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { raceSignal } from '../shared/abort.ts';
 import { describeError } from '../shared/errors.ts';
 import { stripBrackets } from '../shared/public-url.ts';
+import { MAX_START_BYTES, readStart } from '../shared/read-start.ts';
 import { resetSocket } from '../shared/reset.ts';
 import { sanitise } from '../shared/sanitise.ts';
 import { quote } from '../tunnel/failure.ts';
@@ -20,8 +21,6 @@ export interface Target {
 
 /** How long a visit may take, in ms, on a server that is near. */
 export const VISIT_MS = 3_000;
-/** Longer answers come from other programs, and are cut. */
-const MAX_BODY_BYTES = 4_096;
 
 export interface Visit {
   status: number;
@@ -53,10 +52,10 @@ export function portOf({ url }: Target): number {
 /** Opens a TCP connection. Rejects with NoVisit. */
 export function openTcp(target: Target, signal: AbortSignal): Promise<Socket> {
   const socket = connect({ host: target.address, port: portOf(target), noDelay: true, allowHalfOpen: true });
-  return settle(socket, 'connect', signal);
+  return waitFor(socket, 'connect', signal);
 }
 
-/** Opens a TCP connection, and TLS on it for https. The certificate is not judged. Rejects with NoVisit. */
+/** Opens a TCP connection, and TLS on it for https. Accepts any certificate. Rejects with NoVisit. */
 export async function openConnection(
   target: Target,
   signal: AbortSignal,
@@ -66,7 +65,7 @@ export async function openConnection(
   return target.url.protocol === 'https:' ? openTls(socket, target, protocols, signal) : socket;
 }
 
-/** TLS on an open connection. The certificate is not judged: a check of its own does that. Rejects with NoVisit. */
+/** TLS on an open connection. Accepts any certificate: checks/certificate.ts checks it. Rejects with NoVisit. */
 export function openTls(
   socket: Socket,
   target: Target,
@@ -80,7 +79,7 @@ export function openTls(
     ALPNProtocols: [...protocols],
     rejectUnauthorized: false,
   });
-  return settle(tls, 'secureConnect', signal);
+  return waitFor(tls, 'secureConnect', signal);
 }
 
 /** Sends one request and reads the beginning of its answer. Rejects with NoVisit, also when `limit` is aborted. */
@@ -137,19 +136,6 @@ export function ask(
   });
 }
 
-/** The first 4 KB of an answer. */
-export async function readStart(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response) {
-    if (!Buffer.isBuffer(chunk)) break;
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length >= MAX_BODY_BYTES) break;
-  }
-  return Buffer.concat(chunks).toString('latin1');
-}
-
 /** What came until `end` came; rejects with NoVisit if it does not come. */
 export async function readUntil(source: Readable, end: string, signal: AbortSignal): Promise<string> {
   let text = '';
@@ -157,7 +143,7 @@ export async function readUntil(source: Readable, end: string, signal: AbortSign
     // Not destroyed: the connection is used further.
     for await (const chunk of source.iterator({ destroyOnReturn: false })) {
       text += Buffer.from(chunk).toString('latin1');
-      if (text.includes(end) || text.length > MAX_BODY_BYTES) return;
+      if (text.includes(end) || text.length > MAX_START_BYTES) return;
     }
   };
   try {
@@ -169,7 +155,7 @@ export async function readUntil(source: Readable, end: string, signal: AbortSign
   throw new NoVisit('broken', text === '' ? 'the connection was closed' : `it answered ${quote(text)}`);
 }
 
-function settle<T extends Socket>(socket: T, event: string, signal: AbortSignal): Promise<T> {
+function waitFor<T extends Socket>(socket: T, event: string, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const fail = (error: unknown) => {
       signal.removeEventListener('abort', onAbort);

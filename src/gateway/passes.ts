@@ -8,7 +8,7 @@ import { findRefusal } from './guard.ts';
 import { sendToHttps } from './https-only.ts';
 import { isOwnPath, readProof, sendText } from './own-pages.ts';
 import type { Pass, PassContext } from './pass.ts';
-import { judgeAddress } from './probe.ts';
+import { classifyAddress } from './probe.ts';
 import { answerWhileAway, forwardToApp } from './upstream/pass.ts';
 import { describeVisit, readPath, type Visit } from './visit.ts';
 import { cutHostPart } from './visitor-address.ts';
@@ -86,7 +86,7 @@ function refuseMalformed(visit: Visit, { access, rejectedConnections, logger }: 
  * unauthenticated visitor could fill our buffers with answers that it does not read.
  */
 function answerProbe(visit: Visit, { proofKey, addresses }: PassContext): boolean {
-  const proof = readProof(visit.request, proofKey, () => addresses && judgeAddress(visit.visitorAddress));
+  const proof = readProof(visit.request, proofKey, () => addresses && classifyAddress(visit.visitorAddress));
   if (proof === undefined) return false;
   sendText(visit, 200, proof, { connection: 'close' });
   return true;

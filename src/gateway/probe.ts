@@ -6,6 +6,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { get as getHttp, type IncomingMessage, type RequestOptions } from 'node:http';
 import { get as getHttps } from 'node:https';
 import { describeError } from '../shared/errors.ts';
+import { readStart } from '../shared/read-start.ts';
 import { sanitise } from '../shared/sanitise.ts';
 import { isSame } from '../shared/secrets.ts';
 import { connectTls, ForeignPeerError } from './probe-tls.ts';
@@ -15,9 +16,6 @@ export const PROBE_PATH = '/__expose/probe';
 
 /** A field of the query: asks for a ForwardedForAnswer, too. */
 export const FORWARDED_FOR_QUESTION = 'forwarded-for';
-
-/** A proof has 64 characters. A much longer answer is some other page, and is not read to its end. */
-const MAX_ANSWER_BYTES = 4_096;
 
 const CHALLENGE = /^[0-9a-f]{32,128}$/;
 
@@ -50,7 +48,7 @@ const FORWARDED_FOR = [
 export type ForwardedForAnswer = (typeof FORWARDED_FOR)[number];
 
 /** What to answer to a probe that asks for it; `address` is what the gateway has read. */
-export function judgeAddress(address: string | undefined): ForwardedForAnswer {
+export function classifyAddress(address: string | undefined): ForwardedForAnswer {
   if (address === undefined) return 'absent';
   return address === CLAIMED_ADDRESS ? 'claimed' : 'reported';
 }
@@ -128,19 +126,6 @@ async function openPage(
   return new Promise((resolve, reject) => {
     get(url, options, resolve).once('error', reject);
   });
-}
-
-/** Reads at most the first few KB, then closes the connection. */
-async function readStart(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response) {
-    if (!Buffer.isBuffer(chunk)) break;
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > MAX_ANSWER_BYTES) break;
-  }
-  return Buffer.concat(chunks).toString('latin1');
 }
 
 function isProof(body: string, proof: string | undefined): boolean {

@@ -1,7 +1,7 @@
 // Warns of a plain http link under a top-level domain where browsers open only https (HSTS preload list): a click there
 // shows an error page of the browser, although everything here works. Used by inputs.ts.
 
-import { renderPublicUrl } from '../shared/public-url.ts';
+import { renderPublicUrl, SAMPLE_PORT } from '../shared/public-url.ts';
 import type { TunnelInputs } from './tunnel.ts';
 
 /**
@@ -14,9 +14,6 @@ const HTTPS_ONLY: ReadonlySet<string> = new Set(
   google hangout hotmail imdb ing insurance kindle meet meme microsoft mov new nexus office page phd play prime prof
   rsvp search silk skype windows xbox xn--cckwcxetd xn--jlq480n2rg youtube zappos zip`.split(/\s+/),
 );
-
-/** Stands for the port until it is known. */
-export const SAMPLE_PORT = 12_345;
 
 /** One warning for each server whose link browsers would refuse. */
 export function listHttpsWarnings({

@@ -5,7 +5,13 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { describeError, InputError } from '../shared/errors.ts';
-import { PLAIN_PUBLIC_URLS, renderPublicUrl, stripBrackets, TLS_PUBLIC_URL } from '../shared/public-url.ts';
+import {
+  PLAIN_PUBLIC_URLS,
+  renderPublicUrl,
+  SAMPLE_PORT,
+  stripBrackets,
+  TLS_PUBLIC_URL,
+} from '../shared/public-url.ts';
 import { sanitise } from '../shared/sanitise.ts';
 import type { Protocol } from '../shared/state.ts';
 import type { Checked, InputSource, Problems } from './problems.ts';
@@ -15,8 +21,6 @@ import type { TunnelInputs } from './tunnel.ts';
 const NEAR_END_MS = 3 * 24 * 60 * 60_000;
 /** How many names of a certificate a message lists. */
 const MAX_NAMES = 10;
-/** Any port will do: certificates contain none. */
-const SAMPLE_PORT = 12_345;
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 

@@ -2,15 +2,12 @@
 // inputs.
 
 import { InputError } from '../shared/errors.ts';
-import { renderPublicUrl } from '../shared/public-url.ts';
+import { renderPublicUrl, SAMPLE_PORT } from '../shared/public-url.ts';
 import type { Protocol } from '../shared/state.ts';
 import type { Checked } from './problems.ts';
 import type { TlsInputs } from './tls.ts';
 import type { TunnelInputs } from './tunnel.ts';
 import { parseBoolean } from './values.ts';
-
-/** Stands for the port until it is known. */
-const SAMPLE_PORT = 12_345;
 
 const EXAMPLE = 'https://{port}.preview.example.com';
 
@@ -20,8 +17,7 @@ export function parseTrustedProxy(
   context: { protocol: Protocol; tunnel: Checked<TunnelInputs>; tls: Checked<TlsInputs | undefined> },
 ): boolean {
   const { protocol, tunnel, tls } = context;
-  const isWanted = parseBoolean(text, 'trusted-proxy', false);
-  if (!isWanted) return false;
+  if (!parseBoolean(text, 'trusted-proxy', false)) return false;
   if (protocol === 'tcp')
     throw new InputError(
       '`trusted-proxy` cannot be used with `protocol: tcp`: raw bytes have no X-Forwarded-For; leave it out',
@@ -31,7 +27,7 @@ export function parseTrustedProxy(
     throw new InputError(
       `\`trusted-proxy\` is true, and \`public-url\` is '${publicUrl}', the address of the bore server itself, where no proxy sets X-Forwarded-For and visitors could forge it: set \`public-url\` to the address of your proxy, like ${EXAMPLE}, or leave \`trusted-proxy\` out`,
     );
-  return isWanted;
+  return true;
 }
 
 /**

@@ -8,8 +8,14 @@ import type { RemotePort, TunnelServer } from '../tunnel/tunnel.ts';
 import { type InputSource, Problems } from './problems.ts';
 import { parsePublicUrl, parseWholeNumber } from './values.ts';
 
+export interface PortRange {
+  min: number;
+  max: number;
+}
+
 /** Ports below 1024 need special rights at the server, and bore's own default begins here. */
-export const DEFAULT_PORT_RANGE = '1024-65535';
+export const DEFAULT_RANGE: PortRange = { min: 1024, max: 65_535 };
+export const DEFAULT_PORT_RANGE = `${DEFAULT_RANGE.min}-${DEFAULT_RANGE.max}`;
 
 export interface TunnelInputs {
   servers: readonly TunnelServer[];
@@ -135,11 +141,6 @@ function combinePorts(port: RemotePortKind, range: PortRange): RemotePort {
       `\`remote-port\` is ${port.port}, which is outside \`port-range\`, ${shown}: leave one of the two out`,
     );
   return port;
-}
-
-interface PortRange {
-  min: number;
-  max: number;
 }
 
 /** Accepts a hyphen, and what people paste: a dash, or the colon that firewalls use. */

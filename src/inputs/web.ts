@@ -3,9 +3,8 @@
 import { checkFolder, nameFiles } from '../app/web/folder-check.ts';
 import { readHostRules } from '../app/web/host-files.ts';
 import { findHttpsPage } from '../app/web/page-check.ts';
-import { isLoopbackName, renderPublicUrl } from '../shared/public-url.ts';
+import { isLoopbackName, renderPublicUrl, SAMPLE_PORT } from '../shared/public-url.ts';
 import type { AppInputs } from './app.ts';
-import { SAMPLE_PORT } from './https-zones.ts';
 import type { TunnelInputs } from './tunnel.ts';
 
 type WebInputs = Pick<AppInputs, 'mode' | 'path' | 'crossOriginIsolation'>;

@@ -7,6 +7,9 @@ export const PLAIN_PUBLIC_URLS = { http: 'http://{host}:{port}', tcp: 'tcp://{ho
 /** The bore server's own address if TLS ends on the runner. */
 export const TLS_PUBLIC_URL = 'https://{host}:{port}';
 
+/** Stands for the port while there is none: only the form of the address matters. */
+export const SAMPLE_PORT = 12_345;
+
 /** Whether this is the bore server's own address, without a proxy in front; `endsTls`: TLS ends on the runner. */
 export function isPlainPublicUrl(template: string, endsTls: boolean): boolean {
   return endsTls ? template === TLS_PUBLIC_URL : Object.values<string>(PLAIN_PUBLIC_URLS).includes(template);

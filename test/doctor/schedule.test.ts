@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { CHECK_NAMES, type Check, fault, ok, Skip, warning } from '../../src/doctor/check.ts';
+import { type Check, fault, ok, Skip, warning } from '../../src/doctor/check.ts';
 import { CHECKS } from '../../src/doctor/checks/checks.ts';
 import { renderReports } from '../../src/doctor/report.ts';
 import { runChecks } from '../../src/doctor/schedule.ts';
@@ -78,8 +78,7 @@ no faults, 2 warnings`,
     ]);
   });
 
-  it('stand behind those that they need, in the order of their names', () => {
-    expect(CHECKS.map(({ name }) => name)).toEqual(CHECK_NAMES);
+  it('stand behind those that they need', () => {
     for (const [index, { needs }] of CHECKS.entries())
       expect(CHECKS.slice(0, index).map(({ name }) => name)).toEqual(expect.arrayContaining([...needs]));
   });
@@ -89,6 +88,8 @@ no faults, 2 warnings`,
     const rows = [...page.matchAll(/^\| ([^|]+) \|/gm)].flatMap(([, cell = '']) => cell.split(', '));
     expect(rows).toEqual(expect.arrayContaining(CHECKS.map(({ title }) => title)));
     const listed = /^- `check`: (.*?), in this order/ms.exec(page)?.[1] ?? '';
-    expect([...listed.matchAll(/`([\w-]+)`/g)].map(([, name]) => name)).toEqual(CHECK_NAMES);
+    expect([...listed.matchAll(/`([\w-]+)`/g)].map(([, name]) => name)).toEqual(
+      CHECKS.map(({ name }) => name),
+    );
   });
 });

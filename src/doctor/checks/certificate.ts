@@ -22,7 +22,7 @@ export const certificate: Check = {
     try {
       const leaf = socket.getPeerX509Certificate();
       if (leaf === undefined) return [fault(`${target.url.origin} has no certificate: give the proxy one`)];
-      return judge(
+      return checkCertificate(
         leaf,
         stripBrackets(target.url.hostname),
         String(socket.authorizationError ?? ''),
@@ -34,14 +34,14 @@ export const certificate: Check = {
   },
 };
 
-/** `reason`: OpenSSL's word for what is wrong with the chain; '' if nothing is. */
-function judge(leaf: X509Certificate, host: string, reason: string, now: Date): Finding[] {
-  const found = [...judgeTime(leaf, now), ...judgeName(leaf, host), ...judgeChain(leaf, reason)];
+/** `reason`: OpenSSL's code for what is wrong with the chain; '' if nothing is. */
+function checkCertificate(leaf: X509Certificate, host: string, reason: string, now: Date): Finding[] {
+  const found = [...checkTime(leaf, now), ...checkNames(leaf, host), ...checkChain(leaf, reason)];
   const end = new Date(leaf.validTo).toISOString();
   return found.length > 0 ? found : [ok(`valid ${describeNames(leaf)}, until ${end}`)];
 }
 
-function judgeTime(leaf: X509Certificate, now: Date): Finding[] {
+function checkTime(leaf: X509Certificate, now: Date): Finding[] {
   const [from, to] = [new Date(leaf.validFrom), new Date(leaf.validTo)];
   if (now < from)
     return [
@@ -61,7 +61,7 @@ function judgeTime(leaf: X509Certificate, now: Date): Finding[] {
   ];
 }
 
-function judgeName(leaf: X509Certificate, host: string): Finding[] {
+function checkNames(leaf: X509Certificate, host: string): Finding[] {
   if (isFor(leaf, host)) return [];
   return [
     fault(
@@ -70,11 +70,11 @@ function judgeName(leaf: X509Certificate, host: string): Finding[] {
   ];
 }
 
-function judgeChain(leaf: X509Certificate, reason: string): Finding[] {
+function checkChain(leaf: X509Certificate, reason: string): Finding[] {
   const top = findTop(leaf);
   const issuer = sanitise(top.issuer.split('\n').join(', '));
   switch (reason) {
-    // Judged above.
+    // Checked above.
     case '':
     case 'CERT_HAS_EXPIRED':
     case 'CERT_NOT_YET_VALID':

@@ -20,14 +20,15 @@ export const controlPort: Check = {
   deadlineMs: 12_000,
   async run(subject, signal) {
     const opened = await subject.openTunnel();
-    if ('failure' in opened && !isPastDoor(opened)) return [await explain(subject, opened.failure, signal)];
+    if ('failure' in opened && !hasSpokenBore(opened))
+      return [await explain(subject, opened.failure, signal)];
     const others = await tryOthers(subject, signal);
     return [ok(`${subject.name} answers like a bore server`), ...others];
   },
 };
 
-/** Whether the server spoke bore with us, so that the failure is about the secret or a port. */
-function isPastDoor({ failure, isConnected }: FailedTunnel): boolean {
+/** Whether the server spoke bore with us: then the failure is about the secret or a port. */
+function hasSpokenBore({ failure, isConnected }: FailedTunnel): boolean {
   if (!isConnected || failure.kind === 'not-bore' || failure.kind === 'silent') return false;
   return !isHangUp(failure);
 }
@@ -56,18 +57,18 @@ async function explain(subject: Subject, failure: TunnelFailure, signal: AbortSi
   return fault(`${failure.message}: ${hintAtFirewall(server)}`);
 }
 
-/** Web servers and TLS say nothing to a bore client, but they answer their own. Undefined if nothing answers either. */
+/** Web servers and TLS servers send nothing to a bore client. Undefined if it answers neither HTTP nor TLS. */
 async function identify(subject: Subject, signal: AbortSignal): Promise<string | undefined> {
   const [target] = await listTargets(subject);
   if (target === undefined) return undefined;
   const limit = AbortSignal.any([signal, AbortSignal.timeout(IDENTIFY_MS)]);
-  const [said, speaksTls] = await Promise.all([sayHttp(target, limit), sayTls(target, limit)]);
+  const [answer, speaksTls] = await Promise.all([tryHttp(target, limit), tryTls(target, limit)]);
   if (speaksTls)
     return `${subject.name} does not answer like a bore server (it speaks TLS): a proxy is in front of it, which must pass on port ${portOf(target)} as plain TCP; or check host and port in \`server\``;
-  return said === undefined ? undefined : explainNotBore(subject.question.server, said).message;
+  return answer === undefined ? undefined : explainNotBore(subject.question.server, answer).message;
 }
 
-async function sayHttp(target: Target, limit: AbortSignal): Promise<Buffer | undefined> {
+async function tryHttp(target: Target, limit: AbortSignal): Promise<Buffer | undefined> {
   try {
     const socket = await openTcp(target, limit);
     limit.addEventListener('abort', () => socket.destroy(), { once: true });
@@ -77,7 +78,7 @@ async function sayHttp(target: Target, limit: AbortSignal): Promise<Buffer | und
   return undefined;
 }
 
-async function sayTls(target: Target, limit: AbortSignal): Promise<boolean> {
+async function tryTls(target: Target, limit: AbortSignal): Promise<boolean> {
   try {
     (await openTls(await openTcp(target, limit), target, [], limit)).destroy();
     return true;

@@ -5,7 +5,7 @@ import { raceSignal } from '../../shared/abort.ts';
 import { hasCode } from '../../shared/errors.ts';
 import { explainDial } from '../../tunnel/failure.ts';
 import { type Check, type Finding, fault } from '../check.ts';
-import { judgeName } from '../names.ts';
+import { checkName } from '../names.ts';
 import type { Subject } from '../subject.ts';
 
 export const dns: Check = {
@@ -15,7 +15,7 @@ export const dns: Check = {
   deadlineMs: 10_000,
   run(subject, signal) {
     const { host } = subject.question.server;
-    return judgeName(subject, host, signal, error => explain(subject, error, signal));
+    return checkName(subject, host, signal, error => explain(subject, error, signal));
   },
 };
 

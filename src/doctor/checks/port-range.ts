@@ -1,14 +1,12 @@
 // Whether the server gives out the ports of `port-range`: at both ends, one in between, and none above.
 
+import { DEFAULT_RANGE, type PortRange } from '../../inputs/tunnel.ts';
 import { renderAddress } from '../../tunnel/address.ts';
 import type { TunnelFailure } from '../../tunnel/failure.ts';
 import { isSharedServer } from '../../tunnel/session/session.ts';
 import { type Check, type Finding, fault, ok, Skip, warning } from '../check.ts';
 import { isAboutPort } from '../own-tunnel.ts';
-import type { PortRange, Subject } from '../subject.ts';
-
-/** What the action asks for without `port-range`: inputs/tunnel.ts. */
-const DEFAULT_RANGE: PortRange = { min: 1024, max: 65_535 };
+import type { Subject } from '../subject.ts';
 
 export const portRange: Check = {
   name: 'port-range',

@@ -27,14 +27,14 @@ export const proxy: Check = {
     const host = app.arrivalAt(ours.path)?.headers.host ?? '';
     return [
       ok(`a visit to ${url.origin} arrives in the tunnel`),
-      ...judgeHost(host, url.host),
+      ...checkHost(host, url.host),
       ...explainOthers(reached),
     ];
   },
 };
 
 /** The other checks can go on: our app answers every name. */
-function judgeHost(arrived: string, asked: string): Finding[] {
+function checkHost(arrived: string, asked: string): Finding[] {
   if (arrived === asked) return [];
   const message = `the proxy passes on Host ${sanitise(arrived)} instead of ${asked}, and the preview refuses names that are not its own: let it pass on the visitor's (nginx: proxy_set_header Host $host)`;
   return [{ ...fault(message), blocks: false }];

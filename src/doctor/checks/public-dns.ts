@@ -3,7 +3,7 @@
 import { describeError, hasCode } from '../../shared/errors.ts';
 import { stripBrackets } from '../../shared/public-url.ts';
 import { type Check, type Finding, fault } from '../check.ts';
-import { judgeName } from '../names.ts';
+import { checkName } from '../names.ts';
 import type { Subject } from '../subject.ts';
 
 export const publicDns: Check = {
@@ -12,7 +12,7 @@ export const publicDns: Check = {
   needs: [],
   applies: subject => readHost(subject) !== subject.question.server.host,
   deadlineMs: 10_000,
-  run: (subject, signal) => judgeName(subject, readHost(subject), signal, error => explain(subject, error)),
+  run: (subject, signal) => checkName(subject, readHost(subject), signal, error => explain(subject, error)),
 };
 
 function readHost(subject: Subject): string {

@@ -17,7 +17,7 @@ export const publicPort: Check = {
   deadlineMs: 8_000,
   async run(subject) {
     const tunnel = await subject.tunnel();
-    if (subject.isProxied) return judgePlainPort(subject, tunnel);
+    if (subject.isProxied) return checkPlainPort(subject, tunnel);
     const reached = await subject.reach();
     const [first] = reached;
     if (first === undefined) return new Skip('its name has no address');
@@ -41,8 +41,8 @@ async function adviseOnForeign(subject: Subject, { target }: Reached): Promise<s
   return 'another program on the machine has the port, or a proxy is in between; nothing but bore may use the ports of its range';
 }
 
-/** Who reaches the plain port can send the app any X-Forwarded-For. */
-async function judgePlainPort(subject: Subject, { port }: OwnTunnel): Promise<Finding[]> {
+/** Visitors who reach the plain port can send the app any X-Forwarded-For. */
+async function checkPlainPort(subject: Subject, { port }: OwnTunnel): Promise<Finding[]> {
   const { server, trustedProxy } = subject.question;
   const origin = `http://${addBrackets(server.host)}:${port}`;
   if ((await subject.findBareTarget()) === undefined)

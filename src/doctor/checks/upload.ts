@@ -35,7 +35,7 @@ export const upload: Check = {
     const headers = { 'Content-Length': UPLOAD_BYTES, 'Content-Type': 'application/octet-stream' };
     try {
       const { status, body } = await visit(target, path, limit, { method: 'POST', headers, send });
-      return [judge(status, body === app.proof, isHeld)];
+      return [describeAnswer(status, body === app.proof, isHeld)];
     } catch (error) {
       if (!(error instanceof NoVisit)) throw error;
       if (error.kind === 'silent')
@@ -53,7 +53,7 @@ export const upload: Check = {
   },
 };
 
-function judge(status: number, isOurs: boolean, isHeld: boolean): Finding {
+function describeAnswer(status: number, isOurs: boolean, isHeld: boolean): Finding {
   if (status === 413)
     return fault(
       'the proxy refuses an upload of 2 MB with 413: raise its limit (nginx: client_max_body_size 0; the preview has `max-body`)',

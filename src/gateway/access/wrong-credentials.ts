@@ -3,7 +3,7 @@
 
 import type { Logger } from '../../shared/log.ts';
 
-/** Whoever has more addresses (IPv6) than these fills neither the memory nor the log. */
+/** A visitor with very many addresses (IPv6) must not fill the memory or the log. */
 const MAX_ADDRESSES = 100;
 
 export class WrongCredentials {
