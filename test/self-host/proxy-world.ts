@@ -4,15 +4,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTcpServer, type Server as TcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type WebSocket, WebSocketServer } from 'ws';
 import { listen } from '../support/listen.ts';
 import { TestCa } from '../support/test-ca.ts';
 import { launchRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
+import { TestApp } from './test-app.ts';
 import { Visitor } from './visitor.ts';
 
 const SECRET = 'the-secret-of-the-bore-server';
@@ -53,51 +52,6 @@ export interface RunningProxy {
 /** Starts the proxy with its file of self-host/, changed only where `place` says so; resolves when it listens. */
 export type StartProxy = (place: ProxyPlace) => Promise<RunningProxy>;
 
-function echoMessages(socket: WebSocket): void {
-  socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
-}
-
-/** An app in this process, with what it has seen. */
-export class TestApp {
-  readonly name: string;
-  readonly requests: IncomingMessage[] = [];
-  readonly #server: Server;
-  readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: 64 << 20 });
-  /** Answers all requests from now on. */
-  answer: (request: IncomingMessage, response: ServerResponse) => void;
-  /** Gets each WebSocket; by default sends back what it gets. */
-  onSocket = echoMessages;
-
-  constructor(name: string) {
-    this.name = name;
-    this.answer = (_, response) => response.end(`this is ${name}`);
-    this.#server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-      this.requests.push(request);
-      this.answer(request, response);
-    });
-    this.#server.on('upgrade', (request, socket, head) => {
-      this.requests.push(request);
-      this.#sockets.handleUpgrade(request, socket, head, opened => this.onSocket(opened));
-    });
-  }
-
-  /** Forgets the requests and the answers of the test before. */
-  reset(): void {
-    this.requests.length = 0;
-    this.answer = (_, response) => response.end(`this is ${this.name}`);
-    this.onSocket = echoMessages;
-  }
-
-  start(): Promise<number> {
-    return listen(this.#server);
-  }
-
-  stop(): void {
-    this.#server.close();
-    this.#server.closeAllConnections();
-  }
-}
-
 export interface Preview {
   app: TestApp;
   /** What visitors type, without a port. */
@@ -133,10 +87,22 @@ export interface World {
   stop(): Promise<void>;
 }
 
+/** What ends everything that was started, the last one first. */
+type Closers = (() => unknown)[];
+
+interface Setting {
+  network: string;
+  ca: TestCa;
+  folder: string;
+  bore: string;
+  tunnels: string;
+  host: string;
+  closers: Closers;
+}
+
 /** `network`: the first three numbers of the loopback addresses that only this test file uses. */
 export async function createWorld(network: string, startProxy: StartProxy): Promise<World> {
-  const [bore, tunnels, host] = [`${network}.10`, `${network}.11`, `${network}.12`];
-  const closers: (() => unknown)[] = [];
+  const closers: Closers = [];
   const stop = async () => {
     for (const close of closers.splice(0).reverse()) await close();
   };
@@ -145,67 +111,70 @@ export async function createWorld(network: string, startProxy: StartProxy): Prom
     closers.push(() => ca.remove());
     const folder = mkdtempSync(join(tmpdir(), 'proxy-suite-'));
     closers.push(() => rmSync(folder, { recursive: true, force: true }));
-    const server = await launchRealServer(bore, {
-      ...{ secret: SECRET, minPort: 20_000, maxPort: 29_999, bindTunnels: tunnels },
-    });
+    const [bore, tunnels, host] = [`${network}.10`, `${network}.11`, `${network}.12`];
+    const ports = { minPort: 20_000, maxPort: 29_999 };
+    const server = await launchRealServer(bore, { secret: SECRET, bindTunnels: tunnels, ...ports });
     closers.push(server.kill);
     const forbidden = await listenWhereNobodyMay(tunnels);
     closers.push(forbidden.stop);
-
-    const { cert, key } = ca.issue(['DNS:*.preview.example.com']);
-    const files = { certificate: join(folder, 'fullchain.pem'), key: join(folder, 'privkey.pem') };
-    writeFileSync(files.certificate, cert);
-    writeFileSync(files.key, key, { mode: 0o600 });
-    const open = async (name: string, httpsPort: number, httpPort: number) => {
-      const own = join(folder, name);
-      mkdirSync(own);
-      const ipv6 = await findIpv6Ports();
-      const place = { folder: own, host, httpsPort, httpPort, ipv6, tunnels, ...files };
-      const proxy = await startProxy(place);
-      closers.push(() => proxy.stop());
-      return { place, proxy };
-    };
-    const [usual] = await Promise.all([open('443', 443, 80), open('8443', 8443, 8080)]);
-
-    const hosts = join(folder, 'hosts');
-    const names = Object.values(PORTS).map(port => `${host} ${port}.preview.example.com`);
-    writeFileSync(hosts, ['127.0.0.1 localhost', ...names, ''].join('\n'));
-    const options = { host, ca: ca.pem, from: `${network}.20` };
-    const start = async (port: number, httpsPort: number, app: TestApp) => {
-      const suffix = httpsPort === 443 ? '' : `:${httpsPort}`;
-      const name = `${port}.preview.example.com`;
-      const preview = await startPreview({ bore, port, suffix, app, hosts, ca: ca.file });
-      closers.push(preview.stop);
-      const visitor = new Visitor({ ...options, port: httpsPort });
-      return { ...preview, app, name, host: name + suffix, visitor };
-    };
-    const [a, b] = [new TestApp('the first preview'), new TestApp('the second preview')];
-    for (const app of [a, b]) closers.push(() => app.stop());
-    const [first, second] = await Promise.all([start(PORTS.first, 443, a), start(PORTS.second, 8443, b)]);
-    const world: World = {
-      ...{
-        first,
-        second,
-        proxy: usual.proxy,
-        place: usual.place,
-        bore,
-        secret: SECRET,
-        ca: ca.pem,
-        tunnels,
-        network,
-        stop,
-      },
-      countForbidden: forbidden.count,
-      restartFirst: async () => {
-        await world.first.stop();
-        world.first = await start(PORTS.first, 443, a);
-      },
-    };
-    return world;
+    const setting: Setting = { network, ca, folder, bore, tunnels, host, closers };
+    const { proxy, place } = await startProxies(setting, startProxy);
+    const previews = await startPreviews(setting);
+    const known = { proxy, place, bore, secret: SECRET, ca: ca.pem, tunnels, network };
+    return Object.assign(previews, { ...known, countForbidden: forbidden.count, stop });
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** One on 443 and one on 8443; resolves with the first. */
+async function startProxies(
+  { ca, folder, host, tunnels, closers }: Setting,
+  startProxy: StartProxy,
+): Promise<Pick<World, 'proxy' | 'place'>> {
+  const { cert, key } = ca.issue(['DNS:*.preview.example.com']);
+  const files = { certificate: join(folder, 'fullchain.pem'), key: join(folder, 'privkey.pem') };
+  writeFileSync(files.certificate, cert);
+  writeFileSync(files.key, key, { mode: 0o600 });
+  const open = async (httpsPort: number, httpPort: number) => {
+    const own = join(folder, `${httpsPort}`);
+    mkdirSync(own);
+    const ipv6 = await findIpv6Ports();
+    const place = { folder: own, host, httpsPort, httpPort, ipv6, tunnels, ...files };
+    const proxy = await startProxy(place);
+    closers.push(() => proxy.stop());
+    return { place, proxy };
+  };
+  const [usual] = await Promise.all([open(443, 80), open(8443, 8080)]);
+  return usual;
+}
+
+async function startPreviews(setting: Setting): Promise<Pick<World, 'first' | 'second' | 'restartFirst'>> {
+  const { network, ca, folder, bore, host, closers } = setting;
+  const hosts = join(folder, 'hosts');
+  const names = Object.values(PORTS).map(port => `${host} ${port}.preview.example.com`);
+  writeFileSync(hosts, ['127.0.0.1 localhost', ...names, ''].join('\n'));
+  const start = async (port: number, httpsPort: number, app: TestApp): Promise<Preview> => {
+    const suffix = httpsPort === 443 ? '' : `:${httpsPort}`;
+    const name = `${port}.preview.example.com`;
+    const preview = await startPreview({ bore, port, suffix, app, hosts, ca: ca.file });
+    closers.push(preview.stop);
+    const visitor = new Visitor({ host, ca: ca.pem, from: `${network}.20`, port: httpsPort });
+    return { ...preview, app, name, host: name + suffix, visitor };
+  };
+  const [a, b] = [new TestApp('the first preview'), new TestApp('the second preview')];
+  for (const app of [a, b]) closers.push(() => app.stop());
+  const [first, second] = await Promise.all([start(PORTS.first, 443, a), start(PORTS.second, 8443, b)]);
+  const previews = {
+    first,
+    second,
+    restartFirst: async () => {
+      await previews.first.stop();
+      previews.first = await start(PORTS.first, 443, a);
+    },
+  };
+  return previews;
 }
 
 interface PreviewOptions {

@@ -200,8 +200,10 @@ export function defineRefusals(read: () => World): void {
         `${bytes.replaceAll('20042', '20050')}GET /end HTTP/1.1\r\nHost: ${raw.name}\r\nConnection: close\r\n\r\n`,
         text => /200 OK/.test(text),
       );
+    const heads = raw.seen.match(/^(?:GET|POST) [\s\S]*?\r\n\r\n/gm) ?? [];
+    expect(heads).not.toEqual([]);
     // Whatever arrives has one way to be read: a length or chunks, once.
-    for (const head of raw.seen.match(/^(?:GET|POST) [\s\S]*?\r\n\r\n/gm) ?? []) {
+    for (const head of heads) {
       const framing = head.match(/^(?:content-length|transfer-encoding):.*$/gim) ?? [];
       expect(framing.length, head).toBeLessThan(2);
       expect(head).not.toMatch(/h2c|[_ ]encoding *:|xchunked/i);
