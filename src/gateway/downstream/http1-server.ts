@@ -8,9 +8,10 @@ import { hasBody, type Upgrade, type Visit, type VisitHandler } from '../visit.t
 import { TOO_SLOW } from '../webhooks/record/refusals.ts';
 import { closeFlushed, cut, ignoreErrors } from './closing.ts';
 import { ConnectionSet } from './connection-set.ts';
-import type { ConnectionSlots, RequestShare } from './connection-slots.ts';
+import type { ConnectionSlots } from './connection-slots.ts';
 import { Linger } from './linger.ts';
 import { QueuedRequests } from './queued-requests.ts';
+import type { RequestShare } from './slot-groups.ts';
 import { CountedRequest, SlowUploads } from './slow-uploads.ts';
 import { watchStalledReaders } from './stalled-readers.ts';
 import type { VisitorLimits, VisitorServer } from './visitor-server.ts';

@@ -7,10 +7,11 @@ import type { RawHeaders } from '../raw-headers.ts';
 import type { Visit, VisitHandler } from '../visit.ts';
 import { TOO_SLOW } from '../webhooks/record/refusals.ts';
 import { closeFlushed, ignoreErrors } from './closing.ts';
-import type { ConnectionSlots, RequestShare } from './connection-slots.ts';
+import type { ConnectionSlots } from './connection-slots.ts';
 import { watchPresence } from './http2-presence.ts';
 import { Http2Request } from './http2-request.ts';
 import { Http2Response } from './http2-response.ts';
+import type { RequestShare } from './slot-groups.ts';
 import type { SlowUploads } from './slow-uploads.ts';
 import type { VisitorLimits } from './visitor-server.ts';
 

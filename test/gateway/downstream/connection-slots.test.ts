@@ -1,7 +1,8 @@
 import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ConnectionSlots, type Turn } from '../../../src/gateway/downstream/connection-slots.ts';
+import { ConnectionSlots } from '../../../src/gateway/downstream/connection-slots.ts';
+import type { Turn } from '../../../src/gateway/downstream/slot-groups.ts';
 
 const SHARE = { active: 100, open: 100 };
 
