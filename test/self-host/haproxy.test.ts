@@ -2,9 +2,13 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { requirePart } from '../support/real-parts.ts';
+import { expect, it, onTestFinished } from 'vitest';
+import { describeWithReal, requirePart } from '../support/real-parts.ts';
+import { TestCa } from '../support/test-ca.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { describeProxy } from './proxy-suite.ts';
 import type { ProxyPlace, RunningProxy } from './proxy-world.ts';
@@ -14,6 +18,39 @@ describeProxy('HAProxy', {
   network: '127.0.9',
   start: startHaproxy,
   offersHttp2WebSockets: true,
+});
+
+describeWithReal(['haproxy', 'tun-rig'], 'the limit of connections in haproxy.cfg', () => {
+  it('counts those to the port of http too, so that one visitor cannot take the room of all', async () => {
+    const ca = new TestCa();
+    const folder = mkdtempSync(join(tmpdir(), 'haproxy-'));
+    const sockets: Socket[] = [];
+    const { cert, key } = ca.issue(['DNS:*.preview.example.com']);
+    const files = { certificate: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+    writeFileSync(files.certificate, cert);
+    writeFileSync(files.key, key);
+    const [host, tunnels] = ['127.0.9.13', '127.0.9.14'];
+    const place = { folder, host, httpsPort: 443, httpPort: 80, ipv6: undefined, tunnels, ...files };
+    const proxy = await startHaproxy(place);
+    onTestFinished(async () => {
+      for (const socket of sockets) socket.destroy();
+      await proxy.stop();
+      ca.remove();
+      rmSync(folder, { recursive: true });
+    });
+    /** Whether HAProxy answers on the connection that is opened last. */
+    const isServed = async (localAddress: string) => {
+      const socket = connect({ host, port: 80, localAddress });
+      sockets.push(socket.on('error', () => {}));
+      socket.write('GET / HTTP/1.1\r\nHost: 20042.preview.example.com\r\n\r\n');
+      return new Promise(resolve =>
+        socket.once('data', () => resolve(true)).once('close', () => resolve(false)),
+      );
+    };
+    for (let count = 1; count <= 300; count += 1) expect(await isServed('127.0.9.21')).toBe(true);
+    expect(await isServed('127.0.9.21')).toBe(false);
+    expect(await isServed('127.0.9.22')).toBe(true);
+  });
 });
 
 /** As Debian's unit starts it, with a master process, but logging to its output. */

@@ -63,6 +63,21 @@ const AMBIGUOUS: [string, string][] = [
   ['a folded line', post(`Content-Length: 0\r\nX: a\r\n Transfer-Encoding: chunked`, `0\r\n\r\n${SMUGGLED}`)],
   ['an underscore', post(`Content-Length: 0\r\nTransfer_Encoding: chunked`, `0\r\n\r\n${SMUGGLED}`)],
   ['a chunk size out of range', post('Transfer-Encoding: chunked', `10000000000000000\r\n\r\n${SMUGGLED}`)],
+  ...[
+    ['Upgrade: websocket\r\nUpgrade: h2c', 'h2c behind a WebSocket'],
+    ['Upgrade: h2c\r\nUpgrade: websocket', 'h2c before a WebSocket'],
+    ['Upgrade: websocket, h2c', 'h2c in the field of a WebSocket'],
+  ].map(([fields = '', what = '']): [string, string] => [
+    what,
+    `GET /outer HTTP/1.1\r\nHost: 20042.preview.example.com\r\nConnection: Upgrade\r\n${fields}\r\n\r\n`,
+  ]),
+  ...['example.org, 20042.preview.example.com', '20042.preview.example.com:443@example.org'].map(
+    (host): [string, string] => [`the Host ${host}`, `GET /outer HTTP/1.1\r\nHost: ${host}\r\n\r\n`],
+  ),
+  [
+    'CONNECT',
+    `CONNECT 20042.preview.example.com:443 HTTP/1.1\r\nHost: 20042.preview.example.com\r\n\r\n${SMUGGLED}`,
+  ],
   [
     'h2c',
     `GET /outer HTTP/1.1\r\nHost: 20042.preview.example.com\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n`,
@@ -207,6 +222,9 @@ export function defineRefusals(read: () => World): void {
       const framing = head.match(/^(?:content-length|transfer-encoding):.*$/gim) ?? [];
       expect(framing.length, head).toBeLessThan(2);
       expect(head).not.toMatch(/h2c|[_ ]encoding *:|xchunked/i);
+      expect(head).toMatch(/^host: [\w.-]+(?::\d+)?\r$/im);
+      // What has passed the proxy unread has no address.
+      expect(head).toMatch(/^x-forwarded-for: /im);
     }
   });
 }
