@@ -1,5 +1,6 @@
 // self-host/kubernetes as an API server would judge it, and what holds its objects together.
 
+import { spawnSync } from 'node:child_process';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -40,6 +41,24 @@ function readRange({ spec }: Deployment): [number, number] {
   expect([option, otherOption]).toEqual(['--min-port', '--max-port']);
   return [Number(from), Number(to)];
 }
+
+it.each([
+  [''],
+  ['Preview.example.com'],
+  ['https://preview.example.com'],
+  ['.example.com'],
+  ['a/e;exit 0;s/b/c'],
+])(
+  "the container of nginx refuses '%s' as the domain of previews, instead of running it as a part of its sed",
+  domain => {
+    const script = join(SELF_HOST, 'kubernetes/base-with-nginx/start-nginx');
+    const { status, stderr } = spawnSync('sh', [script], { env: { ...process.env, PREVIEW_DOMAIN: domain } });
+    expect([status, String(stderr)]).toEqual([
+      1,
+      `PREVIEW_DOMAIN must be a domain in small letters, such as preview.example.com, not '${domain}'\n`,
+    ]);
+  },
+);
 
 describeWithReal(['kube-check'], 'the kustomizations for Kubernetes', () => {
   const built = new Map<string, KubeObject[]>();
