@@ -3,6 +3,7 @@
 import { connect } from 'node:http2';
 import { raceSignal } from '../../shared/abort.ts';
 import { describeError } from '../../shared/errors.ts';
+import { readStart } from '../../shared/read-start.ts';
 import { sanitise } from '../../shared/sanitise.ts';
 import { type Check, fault, ok, warning } from '../check.ts';
 import { openTcp, openTls } from '../visit.ts';
@@ -30,11 +31,7 @@ export const http2: Check = {
     session.on('error', () => {});
     try {
       const stream = session.request({ ':path': app.pathOf('proof') });
-      let body = '';
-      const read = async () => {
-        for await (const chunk of stream.setEncoding('latin1')) body += String(chunk);
-      };
-      await raceSignal(read(), limit);
+      const body = await raceSignal(readStart(stream), limit);
       if (body === app.proof) return [ok('passes')];
       return [
         fault('the proxy offers HTTP/2, but a visit with it does not arrive in the tunnel: see its log'),
