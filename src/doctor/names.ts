@@ -40,7 +40,7 @@ function checkAddresses(host: string, addresses: readonly string[]): Finding[] {
   const dead = addresses.find(address => kindOf(address) === 'unspecified');
   if (dead !== undefined)
     return [
-      fault(`${host} leads to ${dead}, which is no machine: a DNS filter of this network blocks the name`),
+      fault(`${host} leads to ${dead}, which is not a machine: a DNS filter of this network blocks the name`),
     ];
   const near = addresses.find(address => kindOf(address) !== 'public');
   if (near !== undefined && isPublicName(host))

@@ -92,7 +92,7 @@ function checkChain(leaf: X509Certificate, reason: string): Finding[] {
     case 'SELF_SIGNED_CERT_IN_CHAIN':
       return [top === leaf ? explainIncomplete(issuer) : explainUnknown(issuer)];
     default:
-      return [fault(`the certificate is not accepted (${sanitise(reason)}): issue it anew`)];
+      return [fault(`the certificate is not accepted (${sanitise(reason)}): get a new one`)];
   }
 }
 

@@ -26,7 +26,7 @@ export const otherPorts: Check = {
       if (!PASSED_ON.includes(status)) return refused;
       return [
         fault(
-          `the proxy passes on to port ${port} (${target.url.host} answered ${status}), which is no port of previews: it opens the other programs of its machine to everybody; let its pattern contain only the server's range`,
+          `the proxy passes on to port ${port} (${target.url.host} answered ${status}), which is not a port of previews: it opens the other programs of its machine to everybody; let its pattern contain only the server's range`,
         ),
       ];
     } catch (error) {
