@@ -32,6 +32,8 @@ const LONG = [
   'test/self-host/nginx.test.ts',
   'test/self-host/haproxy.test.ts',
   'test/self-host/caddy.test.ts',
+  'test/doctor/machines.test.ts',
+  'test/self-host/kubernetes-pods.test.ts',
   'test/e2e/deaths.test.ts',
   'test/gateway/scanners.test.ts',
   'test/faithful/websocket-conformance.test.ts',

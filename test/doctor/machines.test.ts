@@ -84,7 +84,7 @@ describeWithReal(['machines', 'bore'], 'expose doctor, on another machine than t
   let rig: Machines<'server' | 'other' | 'laptop'>;
   beforeAll(async () => {
     rig = await startMachines({ names: ['server', 'other', 'laptop'] });
-    await Promise.all([startBore(rig.machines.server), startBore(rig.machines.other)]);
+    await startBore(rig.machines.server);
   });
   afterAll(() => rig.stop());
   beforeEach(async () => {
@@ -139,26 +139,11 @@ describeWithReal(['machines', 'bore'], 'expose doctor, on another machine than t
       'tcp dport 20000-29999 drop',
       /did not answer from here \(no answer in time\): a firewall drops what comes to the public ports \(20000-29999\)/,
     ],
-    [
-      'rejects what comes to the public ports',
-      'tcp dport 20000-29999 reject with tcp reset',
-      /refuses connections .*a firewall rejects what comes to the public ports \(20000-29999\)/,
-    ],
   ])('names a firewall that %s', async (_, rules, message) => {
     await rig.machines.server.firewall(rules);
     const { code, faults } = await examine(rig.machines.laptop);
     expect(faults).toEqual([expect.stringMatching(message)]);
     expect(code).toBe(1);
-  });
-
-  it('names the other machine behind the same name', async () => {
-    await rig.setRecord(HOST, [rig.machines.server.ipv4, rig.machines.other.ipv4]);
-    const { faults } = await examine(rig.machines.laptop);
-    expect(faults).toEqual([
-      expect.stringMatching(
-        /another address of bore\.example\.com, does not lead to the tunnel .*Several machines behind one name do not work/,
-      ),
-    ]);
   });
 
   it('names a public name that leads to another machine', async () => {

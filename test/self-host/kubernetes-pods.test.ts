@@ -20,6 +20,8 @@ const NAMES = ['pod', 'next-pod', 'balancer', 'runner', 'visitor'] as const;
 type Name = (typeof NAMES)[number];
 const DOCKERFILE = readFileSync(resolve('self-host/image/Dockerfile'), 'utf8');
 const SECRET = 'the secret of the cluster';
+/** Each starts a pod or two: the gate has one test of each kind. */
+const nightly = it.runIf(isFull);
 /** Answers with the visitor's address that it is told. */
 const APP = `require('node:http').createServer((request, response) =>
     response.end('from ' + request.headers['x-forwarded-for'] + '\\n')).listen(3000, '127.0.0.1', () => console.log('up'))`;
@@ -131,7 +133,7 @@ describeWithReal(['bore', 'nginx', 'kube-check', 'machines'], 'the pods for Kube
     expect(direct.stderr).toMatch(/connection refused|Failed to connect/i);
   });
 
-  it('each of three servers serves the names below its own', async () => {
+  nightly('each of three servers serves the names below its own', async () => {
     await start('three-servers', 'bore-2');
     const link = await preview(
       ...['--server', 'bore-2.example.com', '--port-range', '20000-29999', '--trusted-proxy'],
@@ -153,7 +155,7 @@ describeWithReal(['bore', 'nginx', 'kube-check', 'machines'], 'the pods for Kube
     expect(await open(link, '-6')).toMatch(/^from /);
   });
 
-  it.runIf(isFull)('a new pod takes over from the old one, and the preview keeps its link', async () => {
+  nightly('a new pod takes over from the old one, and the preview keeps its link', async () => {
     const old = await start('three-servers', 'bore-3');
     await lead(machines.balancer, machines.pod);
     const link = await preview(
@@ -186,7 +188,7 @@ describeWithReal(['bore', 'nginx', 'kube-check', 'machines'], 'the pods for Kube
     await waitUntil(async () => (await listChildren(bore)).size === 1, 'only bore is left');
   });
 
-  it('nginx has a probe too, and reads a renewed certificate', async () => {
+  nightly('nginx has a probe too, and reads a renewed certificate', async () => {
     // Instead of each minute, it looks all the time.
     const sleep = join(ca.folder, 'sleep');
     await writeFile(sleep, '#!/bin/sh\nexec /bin/sleep 0.1\n', { mode: 0o755 });
