@@ -98,11 +98,13 @@ describe('the health check', () => {
     ['a message that is not the first of a server', '"Heartbeat"\0'],
     ['more bytes than a message may have', `{"Error":"${'x'.repeat(300)}"}\0`],
     ['an escape sequence', '\x1b[2J\x07{"Error":1}'],
+    ["a command for GitHub's runner", 'x##[add-mask]the-name-of-the-server'],
   ])('refuses %s, and prints only readable text of it', async (_, text) => {
     const server = await startFake(socket => void socket.write(text));
     const { code, said } = await check('--timeout', '1', server);
     expect(code).toBe(1);
     expect(said).toMatch(/^127\.0\.0\.1:\d+ does not speak bore[ -~]{1,130}$/);
+    expect(said).not.toContain('##[');
   });
 
   it('refuses a server that says nothing, with a status of its own for one that hangs', async () => {
