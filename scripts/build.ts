@@ -6,6 +6,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
+import { readVersion } from '../src/commands/version.ts';
 import { readPageFiles } from '../src/control/inspector/files.ts';
 import { compilePage, PAGE_PACKAGES, writePage } from '../src/demo/page/files.ts';
 import { renderLicences } from './licences.ts';
@@ -23,10 +24,14 @@ mkdirSync('dist', { recursive: true });
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
   stdio: 'inherit',
 });
-// In a bundle, the inspector's page is a constant.
+// In a bundle, the inspector's page and the version are constants.
 writeFileSync(
   'build/js/control/inspector/files.js',
   `const files = ${JSON.stringify(readPageFiles(), null, 1)};\nexport const readPageFiles = () => files;\n`,
+);
+writeFileSync(
+  'build/js/commands/version.js',
+  `export const readVersion = () => ${JSON.stringify(readVersion())};\n`,
 );
 const work = mkdtempSync(join('build', 'dist-'));
 const waiting = [...programs];

@@ -15,6 +15,7 @@ import { server } from './server.ts';
 import { SECRET_VARIABLES, type ShellContext } from './shell.ts';
 import { print, printAside } from './terminal.ts';
 import { verify } from './verify.ts';
+import { readVersion } from './version.ts';
 import { wait } from './wait.ts';
 
 const COMMANDS: Readonly<Record<string, Command>> = {
@@ -42,6 +43,10 @@ const HELP_WIDTH = 80;
 /** Runs `expose ARGUMENTS`; errors are printed, never thrown. */
 export async function runCommand(args: readonly string[], shell: ShellContext): Promise<ExitCode> {
   const [name = '', ...rest] = args;
+  if (name === '--version') {
+    print(readVersion());
+    return 0;
+  }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) {
     const asked = ['', 'help', '--help', '-h'].includes(name);
@@ -105,7 +110,7 @@ function describeMisuse(error: unknown): string {
 
 function renderOverview(): string {
   const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`);
-  return `Usage: expose COMMAND [--help]\n\n${rows.join('\n')}\n\nTry \`expose demo\`: it needs no server and no account.`;
+  return `Usage: expose COMMAND [--help]\n       expose --version\n\n${rows.join('\n')}\n\nTry \`expose demo\`: it needs no server and no account.`;
 }
 
 function renderHelp(name: string, command: Command): string {

@@ -1,7 +1,7 @@
 // Help and wrong usage of every command, called as cli calls it. Tests that need a process of their own are in
 // e2e/cli.test.ts.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -47,6 +47,11 @@ describe('help', () => {
     ))
       expect(out).toMatch(new RegExp(`^ {2}--${flag} [A-Z]`, 'm'));
   });
+});
+
+it('--version prints the version of the package', async () => {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+  expect(await expose(['--version'])).toEqual({ code: 0, out: `${version}\n`, err: '' });
 });
 
 describe('wrong usage', () => {
