@@ -2,10 +2,12 @@
 
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Machine, type Machines, startMachines } from '../support/machines.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { waitUntil } from '../support/wait-until.ts';
+import { readCommands } from './page-commands.ts';
 
 const RULES = readFileSync('self-host/firewall/nftables.conf', 'utf8');
 /** With the other of the two lines for visitors. */
@@ -14,6 +16,13 @@ const BEHIND_PROXY = RULES.replace(/^(define visitor_ports)/m, '#$1').replace(
   '',
 );
 const TUNNEL = 20_042;
+/** What Debian's /etc/nftables.conf says, in short, after an editor that leaves out the last line break. */
+const DEBIAN_RULES = `flush ruleset
+table inet filter {
+  chain input {
+    type filter hook input priority filter;
+  }
+}`;
 /** Where something else listens on the machine; bore has 7835 and the tunnel. */
 const LISTENING = [22, 80, 443, 8080, 8443, 19_999, 29_999, 30_000];
 const ALL = [...LISTENING, 7835, TUNNEL];
@@ -165,5 +174,21 @@ describeWithReal(['machines', 'bore'], 'the firewall of self-host', () => {
       'table ip other',
     ]);
     expect(await connect(runner, vm.ipv4, [7835])).toEqual({ 7835: 1 });
+  });
+
+  it('is loaded at boot after the commands of the page were run twice, beside the rules that were there', async () => {
+    const { vm, visitor } = rig.machines;
+    await writeFile(vm.path('/etc/nftables.conf'), DEBIAN_RULES);
+    const commands = readCommands(['bore-server.md', '/etc/nftables.d-bore.conf']);
+    // The machine has no systemd. What nftables.service does at boot follows below.
+    const script = `set -e; systemctl() { :; }; ${commands}`;
+    for (let run = 0; run < 2; run += 1)
+      expect(await vm.finish('bash', ['-c', script])).toEqual({ code: 0, stdout: '', stderr: '' });
+    await vm.finish('nft', ['flush', 'ruleset']);
+    expect(await listOpen(visitor, vm)).toEqual([ALL, ALL]);
+    expect(await vm.finish('nft', ['-f', '/etc/nftables.conf'])).toMatchObject({ code: 0, stderr: '' });
+    const open = [22, 29_999, 7835, TUNNEL];
+    expect(await listOpen(visitor, vm)).toEqual([open, open]);
+    expect((await vm.finish('nft', ['list', 'tables'])).stdout).toContain('table inet filter\n');
   });
 });

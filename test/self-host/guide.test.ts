@@ -2,7 +2,7 @@
 // systemd, bore, nftables, certbot and nginx, a DNS server, and Let's Encrypt's ACME server for tests. The machine has no
 // internet, so what the pages install is there already.
 
-import { globSync, readFileSync } from 'node:fs';
+import { globSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, expect, it, onTestFinished } from 'vitest';
@@ -12,6 +12,7 @@ import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { isFull } from '../support/scale.ts';
 import { bootSystemd, type SystemdMachine } from '../support/systemd-machine.ts';
 import { TestCa } from '../support/test-ca.ts';
+import { readCommands } from './page-commands.ts';
 
 /** Where the checkout is on the VM. */
 const CHECKOUT = '/usr/local/src/expose-action';
@@ -25,23 +26,14 @@ afterAll(() => ca.remove());
 const STEPS = {
   settings: ['bore-server.md', 'BORE_SECRET=$(openssl rand -hex 32)/" self-host/systemd'],
   install: ['bore-server.md', 'systemctl enable --now bore bore-health.timer'],
+  firewall: ['bore-server.md', '/etc/nftables.d-bore.conf'],
   bindTunnels: ['private-server.md', 'BORE_BIND_TUNNELS=127.0.0.2'],
   certificate: ['certificates.md', 'dns_rfc2136_server'],
   nginx: ['private-server.md', 'self-host/nginx/previews.conf'],
   proxyPorts: ['private-server.md', 'define visitor_ports'],
-  renewal: ['certificates.md', 'self-host/certbot/reload-nginx'],
+  hook: ['certificates.md', 'self-host/certbot/reload-nginx'],
+  renewal: ['certificates.md', 'certbot renew --dry-run'],
 } as const;
-
-/** The commands of the page's one block that contains `mark`, without the installation of packages. */
-function readCommands([page, mark]: readonly [page: string, mark: string]): string {
-  const text = readFileSync(resolve('docs', page), 'utf8');
-  const blocks = [...text.matchAll(/^( *)```sh\n([\s\S]*?)^\1```/gm)].map(([, indent = '', block = '']) =>
-    block.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
-  );
-  const [found = '', ...others] = blocks.filter(block => block.includes(mark));
-  if (found === '' || others.length > 0) throw new Error(`docs/${page} has not one block with '${mark}'`);
-  return found.replaceAll(/^apt install .*\n/gm, '');
-}
 
 async function start() {
   const rig = await startMachines({
@@ -122,7 +114,7 @@ describeWithReal(
         await paste(systemd, readCommands(STEPS.settings));
         const installed = await paste(systemd, readCommands(STEPS.install));
         expect(installed).toContain('127.0.0.1:7835 is a bore server and asks for its secret');
-        await paste(systemd, 'nft -f self-host/firewall/nftables.conf');
+        await paste(systemd, readCommands(STEPS.firewall));
         const secret = (await paste(systemd, "sed -n 's/^BORE_SECRET=//p' /etc/bore/bore.env")).trim();
         expect(secret).toMatch(/^[0-9a-f]{64}$/);
         expect(await diagnose(runner, secret)).toMatch(/\bno faults\n$/);
@@ -136,11 +128,14 @@ describeWithReal(
         await paste(systemd, 'systemctl start nginx'); // as Debian does when it installs it
         await paste(systemd, readCommands(STEPS.nginx));
         await paste(systemd, readCommands(STEPS.proxyPorts));
+        await paste(systemd, readCommands(STEPS.firewall));
+        await paste(systemd, 'systemctl restart nftables'); // as at the next boot
         expect(await diagnose(runner, secret, ...PROXY)).toMatch(/\bno faults\n$/);
         const link = await preview(runner, secret, ...PROXY);
         expect(link).toMatch(/^https:\/\/2\d{4}\.preview\.example\.com\//);
         expect(await visit(visitor, link)).toContain('<title>');
 
+        await paste(systemd, readCommands(STEPS.hook));
         await paste(systemd, readCommands(STEPS.renewal));
       },
       300_000,
