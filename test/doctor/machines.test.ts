@@ -13,6 +13,7 @@ import {
   type MachinesOptions,
   startMachines,
 } from '../support/machines.ts';
+import { writeNginxConfig } from '../support/nginx-config.ts';
 import { describeWithReal, type RealPart, requirePart } from '../support/real-parts.ts';
 import { TestCa } from '../support/test-ca.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -269,15 +270,12 @@ async function startSite(machine: Machine, ca: TestCa, rule: string): Promise<vo
   const { cert, key } = ca.issue(['DNS:example.com']);
   writeFileSync(join(folder, 'cert.pem'), cert);
   writeFileSync(join(folder, 'key.pem'), key);
-  writeFileSync(
-    join(folder, 'nginx.conf'),
-    `daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log; events {}
-     http { access_log off; server { listen 443 ssl; ssl_certificate cert.pem; ssl_certificate_key key.pem;
-       add_header Strict-Transport-Security "${rule}" always; return 200 hello; } }`,
+  const args = writeNginxConfig(
+    folder,
+    `server { listen 443 ssl; ssl_certificate cert.pem; ssl_certificate_key key.pem;
+       add_header Strict-Transport-Security "${rule}" always; return 200 hello; }`,
   );
-  const child = machine.run(requirePart('nginx'), ['-p', folder, '-c', join(folder, 'nginx.conf')], {
-    stdio: 'ignore',
-  });
+  const child = machine.run(requirePart('nginx'), args, { stdio: 'ignore' });
   child.once('error', () => {});
   await waitUntil(
     async () => (await machine.finish('bash', ['-c', '</dev/tcp/127.0.0.1/443'])).code === 0,

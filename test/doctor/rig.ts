@@ -10,6 +10,7 @@ import { expect, onTestFinished } from 'vitest';
 import { examine } from '../../src/doctor/doctor.ts';
 import type { CheckReport, ServerReport } from '../../src/doctor/report.ts';
 import type { Question } from '../../src/doctor/subject.ts';
+import { writeNginxConfig } from '../support/nginx-config.ts';
 import { requirePart } from '../support/real-parts.ts';
 import type { TestCertificate } from '../support/test-ca.ts';
 import { accepts } from '../support/tunnel-rig.ts';
@@ -86,26 +87,9 @@ export async function startNginx(
     writeFileSync(join(folder, 'cert.pem'), certificate.cert);
     writeFileSync(join(folder, 'key.pem'), certificate.key);
   }
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-    .map(name => `${name}_temp_path ${folder}/${name};`)
-    .join('\n');
-  writeFileSync(
-    join(folder, 'nginx.conf'),
-    `daemon off;
-master_process off;
-pid ${folder}/pid;
-error_log ${folder}/error.log;
-events {}
-http {
-  access_log off;
-  ${temporary}
-  map $http_upgrade $connection_upgrade { default upgrade; '' close; }
-  ${servers}
-}`,
-  );
-  const child = spawn(requirePart('nginx'), ['-p', folder, '-c', join(folder, 'nginx.conf')], {
-    stdio: 'ignore',
-  });
+  const upgrades = "map $http_upgrade $connection_upgrade { default upgrade; '' close; }";
+  const args = writeNginxConfig(folder, `${upgrades}\n${servers}`);
+  const child = spawn(requirePart('nginx'), args, { stdio: 'ignore' });
   onTestFinished(async () => {
     await end(child);
     rmSync(folder, { recursive: true, force: true });

@@ -3,11 +3,12 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { writeNginxConfig } from '../support/nginx-config.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { accepts, failToOpen, launchRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -52,10 +53,6 @@ describeWithReal(['nginx', 'bore'], "nginx that sends HTTP to bore's port 7835",
 /** Resolves with what ends it. */
 async function startNginx(): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), 'nginx-control-port-'));
-  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    kind => `${kind}_temp_path ${folder}/${kind};`,
-  );
-  const file = join(folder, 'nginx.conf');
   const render = ({ bore, port }: typeof WITHOUT) => `
     server { listen ${NGINX}:${port}; server_name tunnel.example.com;
       location / {
@@ -66,15 +63,8 @@ async function startNginx(): Promise<() => Promise<void>> {
         proxy_set_header Host $host;
         proxy_set_header X-Real-IP $remote_addr;
       } }`;
-  const servers = [WITH_SECRET, WITHOUT].map(render);
-  writeFileSync(
-    file,
-    `daemon off; pid ${folder}/nginx.pid; error_log ${folder}/error.log; events {}
-    http { access_log off; ${[...paths, ...servers].join(' ')} }`,
-  );
-  const child = spawn(requirePart('nginx'), ['-c', file, '-e', join(folder, 'error.log')], {
-    stdio: 'ignore',
-  });
+  const args = writeNginxConfig(folder, [WITH_SECRET, WITHOUT].map(render).join('\n'));
+  const child = spawn(requirePart('nginx'), args, { stdio: 'ignore' });
   await Promise.all(
     [WITH_SECRET, WITHOUT].map(({ port }) => waitUntil(() => accepts(NGINX, port), 'nginx listens')),
   );

@@ -4,6 +4,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Machine, Machines } from './machines.ts';
+import { writeNginxConfig } from './nginx-config.ts';
 import { requirePart } from './real-parts.ts';
 import type { TestCa } from './test-ca.ts';
 import { waitUntil } from './wait-until.ts';
@@ -25,14 +26,13 @@ export async function startAcme(
     writeFile(file('cert.pem'), cert),
     writeFile(file('key.pem'), key),
     writeFile(file('pebble.json'), JSON.stringify(configurePebble(file))),
-    writeFile(file('nginx.conf'), renderNginx(file)),
     ...NAMES.map(name => setRecord(name, [machine.ipv4])),
   ]);
   // Without the random waits and refused nonces with which it teases clients.
   const env = { ...process.env, PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '0' };
   const pebble = ['-config', file('pebble.json'), '-dnsserver', `${dnsAddress}:53`];
   machine.run(requirePart('pebble'), pebble, { env, stdio: 'ignore' });
-  machine.run(requirePart('nginx'), ['-c', file('nginx.conf')], { stdio: 'ignore' });
+  machine.run(requirePart('nginx'), writeNginxConfig(ca.folder, renderSite(file)), { stdio: 'ignore' });
   const curl = (url: string) => machine.finish('curl', ['-sf', '--cacert', ca.file, url]);
   await waitUntil(
     async () => (await curl(`https://${NAMES[0]}/directory`)).code === 0,
@@ -65,20 +65,12 @@ function configurePebble(file: (name: string) => string) {
 }
 
 /** Pebble's directory has another path. */
-function renderNginx(file: (name: string) => string): string {
-  return `daemon off; pid ${file('nginx.pid')}; error_log /dev/null;
-events {}
-http {
-  access_log off;
-  client_body_temp_path ${file('body')}; proxy_temp_path ${file('proxy')};
-  fastcgi_temp_path ${file('fastcgi')}; uwsgi_temp_path ${file('uwsgi')}; scgi_temp_path ${file('scgi')};
-  server {
+function renderSite(file: (name: string) => string): string {
+  return `server {
     listen 443 ssl;
     ssl_certificate ${file('cert.pem')}; ssl_certificate_key ${file('key.pem')};
     proxy_set_header Host $host;
     location = /directory { proxy_pass https://127.0.0.1:14000/dir; }
     location / { proxy_pass https://127.0.0.1:14000; }
-  }
-}
-`;
+  }`;
 }
