@@ -21,10 +21,12 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 // addresses are those that frameworks, their plug-ins and clients of content delivery networks read by default: Rails
 // (`Client-IP`), chi and gin (Go), request-ip (npm), django-ipware, WebLogic, App Engine, Envoy, Netlify and others.
 // `Trailer` is removed because undici cannot send the trailers of a request. The two `-url` fields make some frameworks
-// serve a path other than the requested one, for which access.ts might have required a key.
+// serve a path other than the requested one, for which access.ts might have required a key. `Proxy` would become HTTP_PROXY
+// in the environment of CGI programs, which then send their own requests through it (https://httpoxy.org).
 const NOT_FROM_VISITORS: ReadonlySet<string> = new Set([
-  ...['expect', 'host', 'trailer', 'x-original-url', 'x-rewrite-url'],
-  ...['cdn-src-ip', 'cf-connecting-ipv6', 'cf-pseudo-ipv4', 'forwarded', 'remote-addr', 'remote-ip'],
+  ...['expect', 'host', 'proxy', 'trailer', 'x-original-url', 'x-rewrite-url'],
+  ...['cdn-src-ip', 'cf-connecting-ipv6', 'cf-pseudo-ipv4', 'cloudfront-viewer-address', 'forwarded'],
+  ...['remote-addr', 'remote-ip'],
   ...['x-appengine-remote-addr', 'x-azure-socketip', 'x-envoy-external-address', 'x-nf-client-connection-ip'],
   ...['x-original-for', 'x-originating-ip', 'x-remote-addr', 'x-remote-ip'],
 ]);

@@ -52,6 +52,7 @@ describe('the head for the app', () => {
     ...['CF-Connecting-IP', 'CF-Connecting-IPv6', 'Cf-Pseudo-IPv4', 'DO-Connecting-IP', 'X-ProxyUser-Ip'],
     ...['X-Appengine-User-IP', 'X-Appengine-Remote-Addr', 'X-Envoy-External-Address', 'Ali-Cdn-Real-Ip'],
     ...['X-Nf-Client-Connection-Ip', 'Remote-Addr', 'X-Remote-Addr', 'X-Remote-IP', 'X-Originating-IP'],
+    ...['CloudFront-Viewer-Address', 'Proxy'],
     // lighttpd makes the same variable of them.
     ...['X.Forwarded.For', "X'Real~IP", 'X_Forwarded-For'],
   ])('has no %s from the visitor', name => {
