@@ -49,18 +49,12 @@ export interface ServerOptions {
 
 /** Resolves when it listens. It is killed when this process exits. */
 export async function startServer(host: string, options: ServerOptions = {}): Promise<BoreServer> {
-  const { range = PORT_RANGE, namespace, maxFiles } = options;
   const folder = mkdtempSync(join(tmpdir(), 'bore-load-'));
   const log = join(folder, 'log');
-  const args = ['server', '--bind-addr', host, '--min-port', `${range.min}`, '--max-port', `${range.max}`];
-  const program = [PROGRAMS.bore, ...args];
-  const limited =
-    maxFiles === undefined ? program : ['sh', '-c', `ulimit -n ${maxFiles}; exec "$@"`, 'sh', ...program];
-  const [command = '', ...rest] =
-    namespace === undefined ? limited : ['ip', 'netns', 'exec', namespace, ...limited];
+  const [command = '', ...args] = listCommand(host, options);
   // A file, as journald would read it: a pipe to this process would make this process part of what is measured.
   const output = openSync(log, 'w');
-  const child = spawn(command, rest, {
+  const child = spawn(command, args, {
     env: { ...process.env, NO_COLOR: '1', BORE_SECRET: SECRET },
     stdio: ['ignore', output, output],
   });
@@ -97,6 +91,15 @@ export async function startServer(host: string, options: ServerOptions = {}): Pr
     }),
     readLog,
   };
+}
+
+/** Program and arguments. */
+function listCommand(host: string, { range = PORT_RANGE, namespace, maxFiles }: ServerOptions): string[] {
+  const ports = ['--min-port', `${range.min}`, '--max-port', `${range.max}`];
+  const bore = [PROGRAMS.bore, 'server', '--bind-addr', host, ...ports];
+  const limited =
+    maxFiles === undefined ? bore : ['sh', '-c', `ulimit -n ${maxFiles}; exec "$@"`, 'sh', ...bore];
+  return namespace === undefined ? limited : ['ip', 'netns', 'exec', namespace, ...limited];
 }
 
 /** bore's log begins with `2026-11-29T07:35:00.123456Z  INFO bore_cli::server: server listening`. */

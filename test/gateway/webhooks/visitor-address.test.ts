@@ -37,7 +37,7 @@ function readField({ rawHeaders }: ReceivedWebhook): string[] {
 
 const FORGED = 'X-Forwarded-For: 10.0.0.1, [2001:DB8::7]:4711\r\n';
 
-describe('the sender’s address', () => {
+describe("the sender's address", () => {
   it('is recorded beside the headers, which stay as they came', async () => {
     const { post, recorder } = await open();
     await post(FORGED);
