@@ -3,8 +3,6 @@
 import type { OwnTunnel } from './own-tunnel.ts';
 import { NoVisit, type Target, type Visit, visit } from './visit.ts';
 
-/** Addresses of one name that are visited. */
-const MAX_ADDRESSES = 4;
 /** From TEST-NET-2 (RFC 5737): no visitor has it. */
 export const FORGED_ADDRESS = '198.51.100.99';
 
@@ -23,8 +21,18 @@ export function reachAll(
   tunnel: OwnTunnel,
   signal: AbortSignal,
 ): Promise<Reached[]> {
-  const tried = targets.slice(0, MAX_ADDRESSES);
-  return Promise.all(tried.map(target => reach(target, tunnel, signal)));
+  return Promise.all(targets.map(target => reach(target, tunnel, signal)));
+}
+
+/** Whether there was no valid answer: the tunnel was not reached, nor another program. */
+export function isUnreached(one: Reached): one is Reached & { answer: NoVisit } {
+  return one.answer instanceof NoVisit;
+}
+
+/** Where none is ours, the one that says most: there was a connection. */
+export function findMostTelling<T extends { answer: Visit | NoVisit }>(tried: readonly T[]): T | undefined {
+  const isConnected = ({ answer }: T) => !(answer instanceof NoVisit) || answer.kind === 'broken';
+  return tried.find(isConnected) ?? tried[0];
 }
 
 async function reach(target: Target, { app }: OwnTunnel, signal: AbortSignal): Promise<Reached> {

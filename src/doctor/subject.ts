@@ -12,7 +12,7 @@ import { deriveKey } from '../tunnel/wire/challenge.ts';
 import { isRoutable } from './addresses.ts';
 import type { OwnApp } from './own-app.ts';
 import { askForPort, type FailedTunnel, type OwnTunnel, openOwnTunnel } from './own-tunnel.ts';
-import { type Reached, reachAll } from './reach.ts';
+import { findMostTelling, type Reached, reachAll } from './reach.ts';
 import { type Target, VISIT_MS, type Visit } from './visit.ts';
 
 /** What `expose doctor` is asked about one server. */
@@ -31,6 +31,9 @@ export interface Question {
   lookup?: Lookup;
   signal: AbortSignal;
 }
+
+/** Addresses of one name that are visited. */
+const MAX_ADDRESSES = 4;
 
 const lookupAll: Lookup = host => lookup(host, { all: true, order: 'verbatim' });
 
@@ -106,7 +109,7 @@ export class Subject {
     return new URL(renderPublicUrl(this.question.publicUrl, this.question.server.host, port));
   }
 
-  /** Where visitors of a public port connect: once for each address of its name. */
+  /** Where visitors of a public port connect: once for each address of its name, up to 4. */
   targets(port?: number): Promise<Target[]> {
     return this.#targetsOf(this.publicUrl(port));
   }
@@ -116,18 +119,26 @@ export class Subject {
     const addresses = await this.resolve(stripBrackets(url.hostname));
     const routable = await Promise.all(addresses.map(isRoutable));
     const reachable = addresses.filter((_, index) => routable[index]);
-    return (reachable.length > 0 ? reachable : addresses).map(address => ({ url, address }));
+    const tried = reachable.length > 0 ? reachable : addresses;
+    return tried.slice(0, MAX_ADDRESSES).map(address => ({ url, address }));
   }
 
   /**
-   * For a check that visits our tunnel: where it connects, and how long it waits: `waitMs`, and longer the farther away
-   * the server is. Rejects if there is no tunnel, or no address.
+   * For a check that visits our tunnel: where it connects, at an address of the name that works if there is one, and how
+   * long it waits. Rejects if there is no tunnel, or no address.
    */
   async beginVisit(waitMs: number, signal: AbortSignal): Promise<Visiting> {
-    const { app, port, connectMs } = await this.tunnel();
-    const [target] = await this.targets(port);
+    const { app, port } = await this.tunnel();
+    const reached = await this.reach();
+    const target = findOurs(reached) ?? findMostTelling(reached)?.target;
     if (target === undefined) throw new Error('the public name has no address');
-    return { target, app, port, limit: AbortSignal.any([signal, wait(waitMs, connectMs)]) };
+    return { target, app, port, limit: await this.limit(waitMs, signal) };
+  }
+
+  /** Aborted with `signal`, or after `waitMs`, and later the farther away the server is. Rejects if there is no tunnel. */
+  async limit(waitMs: number, signal: AbortSignal): Promise<AbortSignal> {
+    const { connectMs } = await this.tunnel();
+    return AbortSignal.any([signal, wait(waitMs, connectMs)]);
   }
 
   /** One visit to our tunnel at each address of its public name, made at the first call. */
@@ -155,7 +166,7 @@ export class Subject {
 
   async #reach(): Promise<Reached[]> {
     const tunnel = await this.tunnel();
-    const { limit } = await this.beginVisit(VISIT_MS, this.question.signal);
+    const limit = await this.limit(VISIT_MS, this.question.signal);
     const reached = await reachAll(await this.targets(tunnel.port), tunnel, limit);
     for (const { answer } of reached) if ('headers' in answer) this.noteDate(answer.headers);
     return reached;
@@ -165,7 +176,7 @@ export class Subject {
   async #tryPlainPort(): Promise<Target | undefined> {
     const tunnel = await this.tunnel();
     const url = new URL(`http://${addBrackets(this.question.server.host)}:${tunnel.port}`);
-    const limit = AbortSignal.any([this.question.signal, wait(PLAIN_MS, tunnel.connectMs)]);
+    const limit = await this.limit(PLAIN_MS, this.question.signal);
     return findOurs(await reachAll(await this.#targetsOf(url), tunnel, limit));
   }
 

@@ -45,7 +45,7 @@ export class NoVisit extends Error {
 }
 
 /** The port of the URL, or that of its scheme. */
-export function portOf({ url }: Target): number {
+export function portOf({ url }: Pick<Target, 'url'>): number {
   return Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
 }
 
@@ -181,7 +181,8 @@ function explain(error: unknown, signal: AbortSignal, isConnected: boolean): NoV
   const text = sanitise(describeError(error));
   if (isConnected) return new NoVisit('broken', text, options);
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (code === 'ECONNREFUSED') return new NoVisit('refused', text, options);
+  // EACCES: the firewall of an IPv6 machine rejects (ICMPv6 "administratively prohibited").
+  if (code === 'ECONNREFUSED' || code === 'EACCES') return new NoVisit('refused', text, options);
   if (code === 'ETIMEDOUT') return new NoVisit('silent', text, options);
   return new NoVisit(
     /^E(?:NETUNREACH|HOSTUNREACH|ADDRNOTAVAIL|AFNOSUPPORT)$/.test(code) ? 'unreachable' : 'broken',

@@ -4,6 +4,7 @@
 import { NO_FORWARDED_FOR } from '../gateway/visitor-address.ts';
 import type { Logger } from '../shared/log.ts';
 import { addBrackets } from '../shared/public-url.ts';
+import { ONLY_WAY_IN } from '../tunnel/server-options.ts';
 import type { Ingress } from './ingress.ts';
 import type { TunnelStatus } from './tunnel-status.ts';
 
@@ -61,7 +62,7 @@ export class ProxyCheck {
     );
     if (found === 'claimed')
       this.#options.onWarning(
-        `\`trusted-proxy\` is true, and visitors can go around the proxy: this preview also answers at ${url}, where they can claim any address in X-Forwarded-For: start bore with --bind-tunnels 127.0.0.2, or close its public ports in the firewall; ${DOCS}`,
+        `\`trusted-proxy\` is true, and visitors can go around the proxy: this preview also answers at ${url}, where they can claim any address in X-Forwarded-For: ${ONLY_WAY_IN}; ${DOCS}`,
       );
   }
 

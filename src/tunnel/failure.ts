@@ -4,6 +4,7 @@
 import { describeError, hasCode, TunnelError } from '../shared/errors.ts';
 import { sanitise } from '../shared/sanitise.ts';
 import { renderAddress, type ServerAddress } from './address.ts';
+import { SERVER_RANGE } from './server-options.ts';
 import { ATTEMPTS_BEFORE_HINT } from './timings.ts';
 import { ERROR_TEXT } from './wire/protocol.ts';
 
@@ -99,7 +100,7 @@ export function explainTimeout(server: ServerAddress): TunnelFailure {
 
 /** What is added to a transient failure that repeats. */
 export function hintAtFirewall(server: ServerAddress): string {
-  return `is the bore server running, and does a firewall let connections to port ${server.port} out?`;
+  return `is the bore server running, and does a firewall block port ${server.port}: at the server, at its cloud, or on the way out from here?`;
 }
 
 /** Where to find out more: docs/doctor.md. */
@@ -127,7 +128,7 @@ export function explainErrorFrame(
       return explainSecretRequired(server);
     case ERROR_TEXT.portOutOfRange:
       return new TunnelFailure('port-refused', `${where} does not give out port ${port}`, {
-        portAdvice: 'choose a `remote-port` between the --min-port and --max-port of the server',
+        portAdvice: `choose a \`remote-port\` between ${SERVER_RANGE}`,
       });
     case ERROR_TEXT.portForbidden:
       return new TunnelFailure(
@@ -153,7 +154,7 @@ export function explainFixedPort(failure: TunnelFailure): TunnelFailure {
   return portAdvice === undefined ? failure : new TunnelFailure(kind, `${message}: ${portAdvice}`, { cause });
 }
 
-const FIT_RANGE = 'set `port-range` to the --min-port and --max-port of the server';
+const FIT_RANGE = `set \`port-range\` to ${SERVER_RANGE}`;
 
 /** The result for those of the preview's own ports that one server was asked for. */
 export interface AskedPorts {
@@ -197,7 +198,7 @@ export function explainSecretRequired(server: ServerAddress): TunnelFailure {
 export function explainSecretUnwanted(server: ServerAddress): TunnelFailure {
   return new TunnelFailure(
     'secret-unwanted',
-    `the server ${renderAddress(server)} requires no secret, but one was given: remove \`secret\`, or check \`server\``,
+    `the server ${renderAddress(server)} requires no secret, but one was given: start it with this one (BORE_SECRET), remove \`secret\`, or check \`server\``,
   );
 }
 

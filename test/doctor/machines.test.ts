@@ -1,6 +1,7 @@
 // What `expose doctor` says where names, firewalls, routers and versions of bore matter: the command on one machine, the
 // server on another one, with a DNS server between them.
 
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +16,8 @@ import {
 } from '../support/machines.ts';
 import { writeNginxConfig } from '../support/nginx-config.ts';
 import { describeWithReal, type RealPart, requirePart } from '../support/real-parts.ts';
-import { TestCa } from '../support/test-ca.ts';
+import { isFull } from '../support/scale.ts';
+import { TestCa, type TestCertificate } from '../support/test-ca.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { isExplained } from './rig.ts';
 
@@ -138,7 +140,7 @@ describeWithReal(['machines', 'bore'], 'expose doctor, on another machine than t
     [
       'drops what comes to the public ports',
       'tcp dport 20000-29999 drop',
-      /did not answer from here \(no answer in time\): a firewall drops what comes to the public ports \(20000-29999\)/,
+      /did not answer from here \(no answer in time at 203\.0\.113\.\d+:2\d{4}\): a firewall drops what comes to the public ports \(20000-29999\); .*; if visitors come through a proxy instead, give --public-url$/,
     ],
   ])('names a firewall that %s', async (_, rules, message) => {
     await rig.machines.server.firewall(rules);
@@ -163,9 +165,11 @@ describeWithReal(['machines', 'bore'], 'expose doctor, on another machine than t
     const { code, faults, warnings } = await examine(rig.machines.laptop);
     expect({ code, faults }).toEqual({ code: 0, faults: [] });
     expect(warnings).toEqual([
-      expect.stringContaining('[2001:db8:113::1]:7835, another address of bore.example.com, does not answer'),
       expect.stringMatching(
-        /^\[2001:db8:113::1\]:2\d{4}, another address of bore\.example\.com, does not lead to the tunnel/,
+        /^\[2001:db8:113::1\]:7835, another address of bore\.example\.com, does not answer .*BORE_BIND_ADDR/,
+      ),
+      expect.stringMatching(
+        /^\[2001:db8:113::1\]:2\d{4}, another address of bore\.example\.com, does not lead to the tunnel .*let bore \(--bind-tunnels, BORE_BIND_TUNNELS\) listen/,
       ),
     ]);
   });
@@ -202,6 +206,98 @@ describeWithReal(['machines', 'bore'], 'expose doctor, on another machine than t
     ]);
   });
 });
+
+describeWithReal(
+  ['machines', 'bore', 'nginx'],
+  'expose doctor, on a proxy whose name has an IPv4 and an IPv6 address,',
+  () => {
+    const flags = ['--public-url', 'https://{port}.preview.example.com'];
+    const ca = new TestCa();
+    const folder = mkdtempSync(join(tmpdir(), 'doctor-proxy-'));
+    const trust = { NODE_EXTRA_CA_CERTS: ca.file };
+    let rig: Machines<'server' | 'laptop'>;
+    beforeAll(async () => {
+      rig = await startMachines({ names: ['server', 'laptop'] });
+      const { server } = rig.machines;
+      await rig.setRecord(HOST, [server.ipv4]);
+      await rig.setRecord('*.preview.example.com', [server.ipv4, server.ipv6 ?? '']);
+      await startBore(server, 'bore', [...RANGE, '--bind-tunnels', '127.0.0.2']);
+      await startNginx(
+        server,
+        folder,
+        ca.issue(['DNS:*.preview.example.com'], { days: 60 }),
+        `server { listen 443 ssl http2; listen [::]:443 ssl http2 ipv6only=on;
+           server_name "~^(?<tunnel>2[0-9]{4})\\.preview\\.example\\.com$";
+           location / { proxy_pass http://127.0.0.2:$tunnel; proxy_http_version 1.1; proxy_set_header Host $host;
+             proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $http_connection;
+             proxy_set_header X-Forwarded-For $remote_addr; proxy_buffering off; proxy_request_buffering off;
+             client_max_body_size 0; } }
+         server { listen 443 ssl default_server; listen [::]:443 ssl default_server; return 404; }`,
+      );
+    });
+    afterAll(async () => {
+      await rig.stop();
+      ca.remove();
+      rmSync(folder, { recursive: true, force: true });
+    });
+    beforeEach(() => {
+      onTestFinished(() => rig.machines.server.firewall(''));
+    });
+
+    it('says that both work', async () => {
+      const { stdout, code } = await run(rig.machines.laptop, flags, trust);
+      expect([code, stdout]).toEqual([0, expect.stringMatching(/\nno faults\n$/)]);
+      expect(stdout).toMatch(/ (\S+:443) and (?!\1)\S+:443 speak TLS\n/);
+      expect(stdout).toMatch(/a visit to https:\S+ arrives in the tunnel, at each of 2 addresses\n/);
+    });
+
+    const dropsIpv4 = ['drops IPv4', 'ipv4', 'ipv6', 'drop', 'no answer in time'] as const;
+    it.each([
+      ...(isFull ? [dropsIpv4] : []),
+      ['drops IPv6', 'ipv6', 'ipv4', 'drop', 'no answer in time'] as const,
+      ['rejects IPv4', 'ipv4', 'ipv6', 'reject with icmp type host-prohibited', 'EHOSTUNREACH'] as const,
+    ])('names a firewall that %s, and the address that works', async (_, blocked, open, verdict, said) => {
+      const { server, laptop } = rig.machines;
+      await server.firewall(`meta nfproto ${blocked} tcp dport 443 ${verdict}`);
+      const { faults, warnings } = await examine(laptop, flags, trust);
+      const show = (address = '') => (address.includes(':') ? `[${address}]` : address);
+      expect([faults, warnings]).toEqual([[expect.stringContaining(said)], []]);
+      expect(faults[0]).toContain(`${show(server[blocked])}:443, another address of 2`);
+      expect(faults[0]).toContain(`), and ${show(server[open])}:443 does: a firewall drops`);
+      expect(faults[0]).toContain(
+        `TCP 443 there; let it in for ${blocked === 'ipv4' ? 'IPv4' : 'IPv6'}, too`,
+      );
+    });
+
+    it('names a firewall that rejects IPv6, as the usual one of Fedora does, as a warning', async () => {
+      const { server, laptop } = rig.machines;
+      await server.firewall('meta nfproto ipv6 tcp dport 443 reject with icmpv6 type admin-prohibited');
+      const { faults, warnings } = await examine(laptop, flags, trust);
+      expect([faults, warnings]).toEqual([
+        [],
+        [expect.stringMatching(/EACCES.*let the proxy listen on it and the firewall let it in/)],
+      ]);
+    });
+
+    it.runIf(isFull)('names both addresses if a firewall drops both', async () => {
+      const { server, laptop } = rig.machines;
+      await server.firewall('tcp dport 443 drop');
+      const { faults } = await examine(laptop, flags, trust);
+      expect(faults).toEqual([
+        expect.stringMatching(/\(no answer in time at \S+:443 and \S+:443\): a firewall/),
+      ]);
+      expect(faults[0]).toContain(`${server.ipv4}:443`);
+      expect(faults[0]).toContain(`[${server.ipv6}]:443`);
+    });
+
+    it('asks for --public-url where it was forgotten, instead of opening the ports behind the proxy', async () => {
+      const { faults } = await examine(rig.machines.laptop);
+      expect(faults).toEqual([
+        expect.stringMatching(/as it should if visitors come through a proxy: then give --public-url/),
+      ]);
+    });
+  },
+);
 
 describeWithReal(['machines', 'bore'], 'expose doctor, behind the same router as the server,', () => {
   it('warns that the public address cannot be reached from there, and finds nothing wrong from outside', async () => {
@@ -267,13 +363,30 @@ describeWithReal(
 async function startSite(machine: Machine, ca: TestCa, rule: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'doctor-site-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const { cert, key } = ca.issue(['DNS:example.com']);
+  const child = await startNginx(
+    machine,
+    folder,
+    ca.issue(['DNS:example.com']),
+    `server { listen 443 ssl; add_header Strict-Transport-Security "${rule}" always; return 200 hello; }`,
+  );
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  });
+}
+
+/** nginx on port 443 with one certificate; `servers` are its `server` blocks. */
+async function startNginx(
+  machine: Machine,
+  folder: string,
+  { cert, key }: TestCertificate,
+  servers: string,
+): Promise<ChildProcess> {
   writeFileSync(join(folder, 'cert.pem'), cert);
   writeFileSync(join(folder, 'key.pem'), key);
   const args = writeNginxConfig(
     folder,
-    `server { listen 443 ssl; ssl_certificate cert.pem; ssl_certificate_key key.pem;
-       add_header Strict-Transport-Security "${rule}" always; return 200 hello; }`,
+    `large_client_header_buffers 4 16k; ssl_certificate cert.pem; ssl_certificate_key key.pem;\n${servers}`,
   );
   const child = machine.run(requirePart('nginx'), args, { stdio: 'ignore' });
   child.once('error', () => {});
@@ -281,8 +394,5 @@ async function startSite(machine: Machine, ca: TestCa, rule: string): Promise<vo
     async () => (await machine.finish('bash', ['-c', '</dev/tcp/127.0.0.1/443'])).code === 0,
     'nginx listens',
   );
-  onTestFinished(async () => {
-    child.kill('SIGKILL');
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-  });
+  return child;
 }

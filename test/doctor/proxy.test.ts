@@ -173,7 +173,7 @@ describeWithReal(['bore', 'nginx'], 'the doctor, on a server behind nginx with h
     const { faults } = await examineNames('https://{port}.preview.test');
     expect(faults).toEqual([
       expect.stringMatching(
-        /^https:\S+ refuses connections .*: the proxy does not run, or does not listen there, or \d+\.preview\.test leads to another machine$/,
+        /^https:\S+ refuses connections .*: the proxy does not run, or does not listen there, or a firewall rejects what comes to TCP 443; or \d+\.preview\.test leads to another machine$/,
       ),
     ]);
   });

@@ -133,7 +133,11 @@ describeWithReal(['bore'], 'the doctor, on a server without a proxy,', () => {
     await startRealServer(host, PORTS);
     const { faults, warnings } = await examineServer(host, { range: { min: 20_000, max: 25_000 } });
     expect(faults).toEqual([]);
-    expect(warnings).toEqual([expect.stringContaining('also gives out port 25001')]);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /also gives out port 25001, .*: make this the same as .*BORE_MAX_PORT.* that visitors cannot reach$/,
+      ),
+    ]);
   });
 
   it('tells a port in use from one that is out of range', async () => {
@@ -159,7 +163,7 @@ describeWithReal(['bore'], 'the doctor, on a server without a proxy,', () => {
     const { faults } = await examineServer('127.0.15.30');
     expect(faults).toEqual([
       expect.stringMatching(
-        /^could not reach 127\.0\.15\.30:7835: .*nothing listens there; start the bore server/,
+        /^could not reach 127\.0\.15\.30:7835: .*nothing listens there, or a firewall rejects; start the bore server, check its --bind-addr \(BORE_BIND_ADDR\)/,
       ),
     ]);
   });
@@ -199,7 +203,7 @@ describeWithReal(['bore'], 'the doctor, on a server without a proxy,', () => {
     expect(unwanted).toEqual([expect.stringContaining('requires no secret, but one was given')]);
     expect(dropped).toEqual([
       expect.stringMatching(
-        /^could not reach .*: no answer .*does a firewall let connections to port \d+ out\?$/,
+        /^could not reach .*: no answer .*does a firewall block port \d+: at the server, at its cloud, or on the way out from here\?$/,
       ),
     ]);
   });
@@ -209,7 +213,9 @@ describeWithReal(['bore'], 'the doctor, on a server without a proxy,', () => {
     await startRealServer(host, { ...PORTS, bindTunnels: '127.0.15.41' });
     const { faults } = await examineServer(host);
     expect(faults).toEqual([
-      expect.stringMatching(/^http:\/\/127\.0\.15\.40:\d+ refuses connections .*--bind-tunnels/),
+      expect.stringMatching(
+        /^http:\/\/127\.0\.15\.40:\d+ refuses connections .*--bind-tunnels, BORE_BIND_TUNNELS\), as it should .* through a proxy: then give --public-url/,
+      ),
     ]);
   });
 

@@ -72,7 +72,9 @@ describe('the secret', () => {
     const server = await startBoreServer();
     const address = { host: server.host, port: server.controlPort };
     const { message } = await failToOpen({ server: address, secret: SECRET });
-    expect(message).toMatch(/requires no secret, but one was given: remove `secret`/);
+    expect(message).toMatch(
+      /requires no secret, but one was given: start it with this one .*, remove `secret`/,
+    );
     await server.stop();
   });
 
@@ -111,7 +113,7 @@ describe('a start with a server that cannot be reached', () => {
     const server = { host: closed.host, port: closed.controlPort };
     const { message, states, log } = await failToOpen({ server, signal: AbortSignal.timeout(2_500) });
     expect(message).toMatch(
-      /could not reach 127\.0\.0\.1:\d+: connect ECONNREFUSED .*; is the bore server running.* out\? `npx expose-action doctor --server 127\.0\.0\.1:\d+` checks the way there$/,
+      /could not reach 127\.0\.0\.1:\d+: connect ECONNREFUSED .*; is the bore server running, and does a firewall block port \d+: .* from here\? `npx expose-action doctor --server 127\.0\.0\.1:\d+` checks the way there$/,
     );
     expect(states.at(-1)).toEqual({ status: 'Disconnected' });
     expect(log.filter(line => line.startsWith('warn'))).toEqual([expect.stringContaining('firewall')]);

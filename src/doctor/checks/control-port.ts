@@ -1,5 +1,6 @@
 // Whether a bore server answers at the control port, at each address of its name.
 
+import { isIPv6 } from 'node:net';
 import { hasCode } from '../../shared/errors.ts';
 import { renderAddress } from '../../tunnel/address.ts';
 import { explainNotBore, hintAtFirewall, isHangUp, type TunnelFailure } from '../../tunnel/failure.ts';
@@ -52,7 +53,7 @@ async function explain(subject: Subject, failure: TunnelFailure, signal: AbortSi
     );
   if (hasCode(failure.cause, 'ECONNREFUSED'))
     return fault(
-      `${failure.message}: the machine is up, and nothing listens there; start the bore server, and check its --bind-addr`,
+      `${failure.message}: the machine is up, and nothing listens there, or a firewall rejects; start the bore server, check its --bind-addr (BORE_BIND_ADDR), and let port ${server.port} in`,
     );
   return fault(`${failure.message}: ${hintAtFirewall(server)}`);
 }
@@ -105,11 +106,15 @@ async function tryOther(subject: Subject, target: Target, signal: AbortSignal): 
     return [];
   } catch (error) {
     // Without IPv6 here, nothing can be said about an IPv6 address.
-    if (!(error instanceof NoVisit) || error.kind === 'unreachable') return [];
+    if (!(error instanceof NoVisit) || (error.kind === 'unreachable' && isIPv6(target.address))) return [];
     const where = renderAddress({ host: target.address, port: subject.question.server.port });
+    const remedy =
+      error.kind === 'refused'
+        ? 'let bore listen there (--bind-addr, BORE_BIND_ADDR; `::` is IPv4 and IPv6), and the firewall let it in'
+        : `let port ${portOf(target)} in there, at the machine and at its cloud's firewall`;
     return [
       warning(
-        `${where}, another address of ${subject.question.server.host}, does not answer (${error.message}): connections that try it first are slow; open the port there, or remove the record`,
+        `${where}, another address of ${subject.question.server.host}, does not answer (${error.message}): connections that try it first are slow, and those that can try no other fail; ${remedy}, or remove the record`,
       ),
     ];
   }

@@ -3,6 +3,7 @@
 import { DEFAULT_RANGE, type PortRange } from '../../inputs/tunnel.ts';
 import { renderAddress } from '../../tunnel/address.ts';
 import type { TunnelFailure } from '../../tunnel/failure.ts';
+import { SERVER_RANGE } from '../../tunnel/server-options.ts';
 import { isSharedServer } from '../../tunnel/session/session.ts';
 import { type Check, type Finding, fault, ok, Skip, warning } from '../check.ts';
 import { isAboutPort } from '../own-tunnel.ts';
@@ -54,19 +55,17 @@ function explainRefused(
   const instead =
     opened.refusal?.kind === 'port-refused' ? `, and gives ${opened.port} if it may choose` : '';
   if (first?.failure !== undefined && !isAboutPort(first.failure)) return fault(reason);
-  return fault(
-    `${reason}${instead}: set \`port-range\`, which is ${shown}, to the --min-port and --max-port of the server`,
-  );
+  return fault(`${reason}${instead}: set \`port-range\`, which is ${shown}, to ${SERVER_RANGE}`);
 }
 
 /** The default range is not the user's word, and `remote-port: auto` works with it, only less well. */
 function adviseRange(given: string): Finding {
   return warning(
-    `${given}, but not every port from ${DEFAULT_RANGE.min} to ${DEFAULT_RANGE.max}: set \`port-range\` to the --min-port and --max-port of the server, so that a preview has the same address in every run`,
+    `${given}, but not every port from ${DEFAULT_RANGE.min} to ${DEFAULT_RANGE.max}: set \`port-range\` to ${SERVER_RANGE}, so that a preview has the same address in every run`,
   );
 }
 
-/** Harmless for previews with `port-range`; others may get ports that no firewall lets through. */
+/** Harmless for previews with `port-range`; others may get ports that no firewall or proxy lets through. */
 async function findWider(subject: Subject, range: PortRange): Promise<Finding[]> {
   const port = range.max < 65_535 ? range.max + 1 : range.min - 1;
   if (port < DEFAULT_RANGE.min) return [];
@@ -74,7 +73,7 @@ async function findWider(subject: Subject, range: PortRange): Promise<Finding[]>
   if (failure !== undefined && failure.kind !== 'port-taken') return [];
   return [
     warning(
-      `the server also gives out port ${port}, which is outside \`port-range\`, ${range.min}-${range.max}: give it the same --min-port and --max-port, so that no tunnel gets a port that the firewall does not let in`,
+      `the server also gives out port ${port}, which is outside \`port-range\`, ${range.min}-${range.max}: make this the same as ${SERVER_RANGE}, so that no tunnel gets a port that visitors cannot reach`,
     ),
   ];
 }

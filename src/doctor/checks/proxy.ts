@@ -2,9 +2,9 @@
 
 import { sanitise } from '../../shared/sanitise.ts';
 import { type Check, type Finding, fault, ok, Skip } from '../check.ts';
-import type { Reached } from '../reach.ts';
+import { findMostTelling, isUnreached, type Reached } from '../reach.ts';
 import type { Subject } from '../subject.ts';
-import { explainForeign, explainOthers, explainUnreached } from '../unreached.ts';
+import { describeArrival, explainForeign, explainOthers, explainUnreached } from '../unreached.ts';
 import { NoVisit } from '../visit.ts';
 
 /** What proxies say when they cannot reach the server behind them (RFC 9110, 15.6). */
@@ -19,16 +19,16 @@ export const proxy: Check = {
   async run(subject) {
     const { port, app } = await subject.tunnel();
     const reached = await subject.reach();
-    const [first] = reached;
+    const first = findMostTelling(reached);
     if (first === undefined) return new Skip('its name has no address');
     const ours = reached.find(({ isOurs }) => isOurs);
-    if (ours === undefined) return [await explain(subject, first, port)];
+    if (ours === undefined) return [await explain(subject, first, port, reached)];
     const { url } = ours.target;
     const host = app.arrivalAt(ours.path)?.headers.host ?? '';
     return [
-      ok(`a visit to ${url.origin} arrives in the tunnel`),
+      ok(describeArrival(url, reached)),
       ...checkHost(host, url.host),
-      ...explainOthers(reached),
+      ...explainOthers(subject, reached),
     ];
   },
 };
@@ -40,12 +40,18 @@ function checkHost(arrived: string, asked: string): Finding[] {
   return [{ ...fault(message), blocks: false }];
 }
 
-async function explain(subject: Subject, { target, answer }: Reached, port: number): Promise<Finding> {
+async function explain(
+  subject: Subject,
+  { target, answer }: Reached,
+  port: number,
+  reached: readonly Reached[],
+): Promise<Finding> {
   const { origin, hostname } = target.url;
-  if (answer instanceof NoVisit && answer.kind !== 'broken') return explainUnreached(subject, target, answer);
+  if (answer instanceof NoVisit && answer.kind !== 'broken')
+    return explainUnreached(subject, reached.filter(isUnreached));
   if (answer instanceof NoVisit)
     return fault(
-      `${origin} gave no valid answer (${answer.message}): check the proxy's log, and that it passes on to port ${port} of the address of --bind-tunnels`,
+      `${origin} gave no valid answer (${answer.message}): check the proxy's log, and that it passes on to port ${port} of the address of --bind-tunnels (BORE_BIND_TUNNELS)`,
     );
   const server = await subject.resolve(subject.question.server.host);
   const elsewhere = server.includes(target.address)
@@ -53,7 +59,7 @@ async function explain(subject: Subject, { target, answer }: Reached, port: numb
     : `; ${hostname} leads to ${target.address}, and the bore server is at ${server[0]}`;
   if (GATEWAY_ERRORS.includes(answer.status))
     return fault(
-      `the proxy at ${origin} answered ${answer.status}, so it does not reach port ${port} of the bore server: it must pass on to the address of --bind-tunnels, and to the port in the host name${elsewhere}`,
+      `the proxy at ${origin} answered ${answer.status}, so it does not reach port ${port} of the bore server: it must pass on to the address of --bind-tunnels (BORE_BIND_TUNNELS), and to the port in the host name${elsewhere}`,
     );
   return explainForeign(
     target,

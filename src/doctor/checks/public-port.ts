@@ -3,11 +3,12 @@
 
 import { isIP } from 'node:net';
 import { addBrackets } from '../../shared/public-url.ts';
+import { ONLY_WAY_IN } from '../../tunnel/server-options.ts';
 import { type Check, type Finding, fault, ok, Skip } from '../check.ts';
 import type { OwnTunnel } from '../own-tunnel.ts';
-import type { Reached } from '../reach.ts';
+import { findMostTelling, isUnreached, type Reached } from '../reach.ts';
 import type { Subject } from '../subject.ts';
-import { explainForeign, explainOthers, explainUnreached } from '../unreached.ts';
+import { describeArrival, explainForeign, explainOthers, explainUnreached } from '../unreached.ts';
 import { NoVisit } from '../visit.ts';
 
 export const publicPort: Check = {
@@ -19,19 +20,19 @@ export const publicPort: Check = {
     const tunnel = await subject.tunnel();
     if (subject.isProxied) return checkPlainPort(subject, tunnel);
     const reached = await subject.reach();
-    const [first] = reached;
+    const first = findMostTelling(reached);
     if (first === undefined) return new Skip('its name has no address');
     const ours = reached.find(({ isOurs }) => isOurs);
-    if (ours === undefined) return [await explain(subject, first)];
-    return [ok(`a visit to ${ours.target.url.origin} arrives in the tunnel`), ...explainOthers(reached)];
+    if (ours === undefined) return [await explain(subject, first, reached)];
+    return [ok(describeArrival(ours.target.url, reached)), ...explainOthers(subject, reached)];
   },
 };
 
-async function explain(subject: Subject, reached: Reached): Promise<Finding> {
-  const { target, answer } = reached;
+async function explain(subject: Subject, first: Reached, reached: readonly Reached[]): Promise<Finding> {
+  const { target, answer } = first;
   if (!(answer instanceof NoVisit) || answer.kind === 'broken')
-    return explainForeign(target, answer, await adviseOnForeign(subject, reached));
-  return explainUnreached(subject, target, answer);
+    return explainForeign(target, answer, await adviseOnForeign(subject, first));
+  return explainUnreached(subject, reached.filter(isUnreached));
 }
 
 async function adviseOnForeign(subject: Subject, { target }: Reached): Promise<string> {
@@ -48,6 +49,6 @@ async function checkPlainPort(subject: Subject, { port }: OwnTunnel): Promise<Fi
   if ((await subject.findBareTarget()) === undefined)
     return [ok(`${origin} is closed: visitors can come only through the proxy`)];
   if (!trustedProxy) return [ok(`${origin} is open, too: the preview can also be opened without the proxy`)];
-  const message = `visitors can go around the proxy: ${origin} is open, and there they can claim any address in X-Forwarded-For; start bore with --bind-tunnels 127.0.0.2, or close its public ports in the firewall`;
+  const message = `visitors can go around the proxy: ${origin} is open, and there they can claim any address in X-Forwarded-For; ${ONLY_WAY_IN}`;
   return [{ ...fault(message), blocks: false }];
 }

@@ -24,7 +24,7 @@ export const upload: Check = {
     const { target, app, limit } = await subject.beginVisit(WAIT_MS, signal);
     const path = app.pathOf('upload');
     let isHeld = false;
-    const { limit: hold } = await subject.beginVisit(HOLD_MS, signal);
+    const hold = await subject.limit(HOLD_MS, signal);
     const send = async (request: ClientRequest) => {
       request.write(Buffer.alloc(FIRST_BYTES));
       await raceSignal(app.uploadBegins(path), hold).catch(() => {

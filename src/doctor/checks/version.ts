@@ -12,7 +12,8 @@ export const version: Check = {
     // A proxy in between may end the connection in its own way.
     const target = await subject.findBareTarget();
     if (target === undefined) return new Skip('cannot be told through a proxy, and the plain port is closed');
-    const { app, limit } = await subject.beginVisit(VISIT_MS, signal);
+    const { app } = await subject.tunnel();
+    const limit = await subject.limit(VISIT_MS, signal);
     const path = app.pathOf('half-close');
     try {
       const socket = await openTcp(target, limit);
