@@ -3,11 +3,13 @@
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import type { CheckName } from '../../src/doctor/check.ts';
+import { listen } from '../support/listen.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import { TestCa, type TestCertificate } from '../support/test-ca.ts';
 import { launchRealServer, type RealServer } from '../support/tunnel-rig.ts';
@@ -18,6 +20,8 @@ const BORE = '127.0.16.10';
 /** Where bore opens the public ports, which only nginx reaches. */
 const TUNNELS = '127.0.16.11';
 const NGINX = '127.0.16.12';
+/** A server whose answers have no end. */
+const ENDLESS = '127.0.16.15';
 const NAME = '*.preview.test';
 
 let ca: TestCa;
@@ -279,6 +283,26 @@ describeWithReal(['bore', 'nginx'], 'the doctor, on a server behind nginx with h
     expect(faults).toEqual([]);
     expect(find(check)?.status).toBe('warning');
     expect(warnings).toEqual([expect.stringMatching(message)]);
+  });
+
+  it('reads only the beginning of an answer over HTTP/2, which may have no end', async () => {
+    const endless = createServer((_, response) => {
+      const send = () => {
+        while (response.write('x'.repeat(65_536)));
+      };
+      response.on('drain', send);
+      send();
+    });
+    await listen(endless, { host: ENDLESS, port: 81 });
+    onTestFinished(() => {
+      endless.close();
+      endless.closeAllConnections();
+    });
+    const server = `set $up ${TUNNELS}:$tunnel; if ($server_protocol = HTTP/2.0) { set $up ${ENDLESS}:81; }`;
+    const { find } = await examineBehind({ server, pass: '$up' });
+    expect(find('http2')?.messages).toEqual([
+      { status: 'fault', message: expect.stringContaining('a visit with it does not arrive in the tunnel') },
+    ]);
   });
 
   it('warns of a certificate that ends within two weeks', async () => {
