@@ -1,13 +1,12 @@
 // self-host/caddy in front of previews: the suite for every proxy.
 
 import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { requirePart } from '../support/real-parts.ts';
 import { accepts } from '../support/tunnel-rig.ts';
-import { waitUntil } from '../support/wait-until.ts';
+import { watchProxy } from './proxy-process.ts';
 import { describeProxy } from './proxy-suite.ts';
 import type { ProxyPlace, RunningProxy } from './proxy-world.ts';
 
@@ -37,26 +36,11 @@ async function startCaddy(place: ProxyPlace): Promise<RunningProxy> {
   writeFileSync(file, adapt(stdout, place));
   const env = { ...process.env, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
   const child = spawn(caddy, ['run', '--config', file], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  let log = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', chunk => {
-      log += chunk;
-    });
-  const stop = async () => {
-    const exited = once(child, 'exit');
-    child.kill('SIGTERM');
-    await exited;
-  };
-  try {
-    await waitUntil(() => accepts(place.host, place.httpsPort), 'Caddy listens');
-  } catch (error) {
-    await stop();
-    throw new Error(`Caddy does not listen; it said:\n${log}`, { cause: error });
-  }
+  const watched = await watchProxy(child, () => accepts(place.host, place.httpsPort));
   const reload = async () => {
     await run(caddy, ['reload', '--force', '--config', file], { env });
   };
-  return { readLog: () => log, reload, stop };
+  return { ...watched, reload };
 }
 
 /** Changes Caddy's own form of the file: there each address is a text of its own. */

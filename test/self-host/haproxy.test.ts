@@ -1,15 +1,14 @@
 // self-host/haproxy in front of previews: the suite for every proxy.
 
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
-import { TestCa } from '../support/test-ca.ts';
 import { waitUntil } from '../support/wait-until.ts';
+import { createPlace, watchProxy } from './proxy-process.ts';
 import { describeProxy } from './proxy-suite.ts';
 import type { ProxyPlace, RunningProxy } from './proxy-world.ts';
 
@@ -22,21 +21,12 @@ describeProxy('HAProxy', {
 
 describeWithReal(['haproxy', 'tun-rig'], 'the limit of connections in haproxy.cfg', () => {
   it('counts those to the port of http too, so that one visitor cannot take the room of all', async () => {
-    const ca = new TestCa();
-    const folder = mkdtempSync(join(tmpdir(), 'haproxy-'));
+    const host = '127.0.9.13';
+    const proxy = await startHaproxy(createPlace(host, '127.0.9.14', { httpsPort: 443, httpPort: 80 }));
     const sockets: Socket[] = [];
-    const { cert, key } = ca.issue(['DNS:*.preview.example.com']);
-    const files = { certificate: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
-    writeFileSync(files.certificate, cert);
-    writeFileSync(files.key, key);
-    const [host, tunnels] = ['127.0.9.13', '127.0.9.14'];
-    const place = { folder, host, httpsPort: 443, httpPort: 80, ipv6: undefined, tunnels, ...files };
-    const proxy = await startHaproxy(place);
     onTestFinished(async () => {
       for (const socket of sockets) socket.destroy();
       await proxy.stop();
-      ca.remove();
-      rmSync(folder, { recursive: true });
     });
     /** Whether HAProxy answers on the connection that is opened last. */
     const isServed = async (localAddress: string) => {
@@ -65,30 +55,22 @@ async function startHaproxy(place: ProxyPlace): Promise<RunningProxy> {
   // Warnings are errors.
   execFileSync(requirePart('haproxy'), ['-c', '-dW', '-f', file]);
   const child = spawn(requirePart('haproxy'), ['-W', '-f', file], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let log = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', chunk => {
-      log += chunk;
-    });
-  const stop = async () => {
-    const exited = once(child, 'exit');
-    child.kill('SIGTERM');
-    await exited;
-  };
-  // Until the main process has said this, it loses a signal to reload.
-  const countLoads = () => log.split('Loading success').length;
-  try {
-    await waitUntil(() => countLoads() > 1, 'HAProxy is ready');
-  } catch (error) {
-    await stop();
-    throw new Error(`HAProxy does not listen; it said:\n${log}`, { cause: error });
-  }
+  const countLoads = (log: string) => log.split('Loading success').length;
+  const watched = await watchProxy(child, log => countLoads(log) > 1);
   const reload = async () => {
-    const before = countLoads();
+    const before = countLoads(watched.readLog());
+    await waitUntil(() => catchesReload(child), 'HAProxy takes a signal to reload');
     child.kill('SIGUSR2');
-    await waitUntil(() => countLoads() > before, 'HAProxy has loaded its file again');
+    const hasLoaded = () => countLoads(watched.readLog()) > before;
+    await waitUntil(hasLoaded, 'HAProxy has loaded its file again');
   };
-  return { readLog: () => log, reload, stop };
+  return { ...watched, reload };
+}
+
+/** The main process ignores signals for a moment after it has started or reloaded: see `SigCgt` in proc_pid_status(5). */
+function catchesReload({ pid }: ChildProcess): boolean {
+  const caught = /^SigCgt:\s+(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
+  return (BigInt(`0x${caught}`) & (1n << BigInt(constants.signals.SIGUSR2 - 1))) !== 0n;
 }
 
 function adapt(text: string, place: ProxyPlace): string {

@@ -2,16 +2,15 @@
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
-import { TestCa } from '../support/test-ca.ts';
 import { accepts } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
+import { createPlace } from './proxy-process.ts';
 import { describeProxy } from './proxy-suite.ts';
 import type { ProxyPlace, RunningProxy } from './proxy-world.ts';
 import { readAll } from './visitor.ts';
@@ -25,23 +24,13 @@ describeProxy('nginx', {
 
 describeWithReal(['nginx'], 'the limits of nginx', () => {
   it('count an IPv4 address, or a /64 of IPv6, as one visitor', async () => {
-    const ca = new TestCa();
-    const folder = mkdtempSync(join(tmpdir(), 'nginx-limits-'));
-    const files = { certificate: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
-    const { cert, key } = ca.issue(['DNS:*.preview.example.com']);
-    writeFileSync(files.certificate, cert);
-    writeFileSync(files.key, key);
     const host = '127.0.8.30';
-    const ports = { httpsPort: 8_443, httpPort: 8_080, ipv6: undefined };
+    const place = createPlace(host, '127.0.8.31', { httpsPort: 8_443, httpPort: 8_080 });
     // Shows who nginx takes a visitor for that comes from the address in X-Visitor.
     const more = `server { listen ${host}:8081; set_real_ip_from ${host}; real_ip_header X-Visitor;
       location / { return 200 $preview_visitor; } }`;
-    const nginx = await startNginx({ folder, host, tunnels: '127.0.8.31', ...ports, ...files }, more);
-    onTestFinished(async () => {
-      await nginx.stop();
-      ca.remove();
-      rmSync(folder, { recursive: true, force: true });
-    });
+    const nginx = await startNginx(place, more);
+    onTestFinished(() => nginx.stop());
     const find = async (address: string) => {
       const options = { host, port: 8_081, localAddress: host, headers: { 'x-visitor': address } };
       const [response] = await once(get(options), 'response');
