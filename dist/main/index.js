@@ -11517,6 +11517,8 @@ const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
 const PLAIN_PUBLIC_URLS = { http: 'http://{host}:{port}', tcp: 'tcp://{host}:{port}' };
 /** The bore server's own address if TLS ends on the runner. */
 const TLS_PUBLIC_URL = 'https://{host}:{port}';
+/** Stands for the port while there is none: only the form of the address matters. */
+const SAMPLE_PORT = 12_345;
 /** Whether this is the bore server's own address, without a proxy in front; `endsTls`: TLS ends on the runner. */
 function isPlainPublicUrl(template, endsTls) {
     return endsTls ? template === TLS_PUBLIC_URL : Object.values(PLAIN_PUBLIC_URLS).includes(template);
@@ -18341,8 +18343,6 @@ function checkTcpUse(input, text, fallback, why) {
 const HTTPS_ONLY = new Set(`amazon android app audible azure bank bing boo channel chrome dad day dev eat esq fire fly foo fujitsu gle gmail
   google hangout hotmail imdb ing insurance kindle meet meme microsoft mov new nexus office page phd play prime prof
   rsvp search silk skype windows xbox xn--cckwcxetd xn--jlq480n2rg youtube zappos zip`.split(/\s+/));
-/** Stands for the port until it is known. */
-const SAMPLE_PORT = 12_345;
 /** One warning for each server whose link browsers would refuse. */
 function listHttpsWarnings({ servers, publicUrl, }) {
     const hosts = servers.flatMap(({ address }) => findHttpsOnlyHost(publicUrl, address.host) ?? []);
@@ -18479,8 +18479,6 @@ var external_node_tls_ = __nccwpck_require__(1692);
 const NEAR_END_MS = 3 * 24 * 60 * 60_000;
 /** How many names of a certificate a message lists. */
 const tls_MAX_NAMES = 10;
-/** Any port will do: certificates contain none. */
-const tls_SAMPLE_PORT = 12_345;
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 /** Undefined if neither input is given. Notes every problem in `problems`; throws if there is one. */
 function parseTlsInputs(read, context) {
@@ -18594,7 +18592,7 @@ function chooseTemplate(publicUrl) {
 }
 /** Checks the certificate's names against the public host of every server. */
 function checkNames(leaf, { servers }, publicUrl) {
-    const hosts = servers.map(({ address }) => new URL(renderPublicUrl(publicUrl, address.host, tls_SAMPLE_PORT)).hostname);
+    const hosts = servers.map(({ address }) => new URL(renderPublicUrl(publicUrl, address.host, SAMPLE_PORT)).hostname);
     const missing = [...new Set(hosts)].filter(host => !isFor(leaf, host));
     if (missing.length > 0)
         throw new errors_InputError(missing.map(host => `the certificate of \`tls-cert\` is not for ${sanitise_sanitise(host)}, which visitors use, but ${describeNames(leaf)}: get one for that name, or change \`public-url\``));
@@ -18628,21 +18626,18 @@ function renderChain(chain) {
 
 
 
-/** Stands for the port until it is known. */
-const trusted_proxy_SAMPLE_PORT = 12_345;
 const EXAMPLE = 'https://{port}.preview.example.com';
 /** Throws if there can be no proxy that sets the field. */
 function parseTrustedProxy(text, context) {
     const { protocol, tunnel, tls } = context;
-    const isWanted = values_parseBoolean(text, 'trusted-proxy', false);
-    if (!isWanted)
+    if (!values_parseBoolean(text, 'trusted-proxy', false))
         return false;
     if (protocol === 'tcp')
         throw new errors_InputError('`trusted-proxy` cannot be used with `protocol: tcp`: raw bytes have no X-Forwarded-For; leave it out');
     const publicUrl = tls.value?.publicUrl ?? tunnel.value.publicUrl;
     if (leadsToServer(publicUrl, tunnel.value, tls.value !== undefined))
         throw new errors_InputError(`\`trusted-proxy\` is true, and \`public-url\` is '${publicUrl}', the address of the bore server itself, where no proxy sets X-Forwarded-For and visitors could forge it: set \`public-url\` to the address of your proxy, like ${EXAMPLE}, or leave \`trusted-proxy\` out`);
-    return isWanted;
+    return true;
 }
 /**
  * Whether visitors who open the URL come to the bore server, without a proxy. bore has no TLS: https on its host and port
@@ -18651,7 +18646,7 @@ function parseTrustedProxy(text, context) {
 function leadsToServer(publicUrl, { servers, remotePort }, endsTls) {
     if (publicUrl.startsWith('https:') && !endsTls)
         return false;
-    const port = remotePort.kind === 'fixed' ? remotePort.port : trusted_proxy_SAMPLE_PORT;
+    const port = remotePort.kind === 'fixed' ? remotePort.port : SAMPLE_PORT;
     return servers.some(({ address: { host } }) => {
         const url = URL.parse(renderPublicUrl(publicUrl, host, port));
         const own = URL.parse(renderPublicUrl(`${url?.protocol}//{host}:{port}`, host, port));
@@ -18849,7 +18844,8 @@ function refuseAddress(text, remedy) {
 
 
 /** Ports below 1024 need special rights at the server, and bore's own default begins here. */
-const DEFAULT_PORT_RANGE = '1024-65535';
+const DEFAULT_RANGE = { min: 1024, max: 65_535 };
+const DEFAULT_PORT_RANGE = `${DEFAULT_RANGE.min}-${DEFAULT_RANGE.max}`;
 /** Notes every problem in `problems`; throws if there is one. */
 function parseTunnelInputs(read, protocol, problems) {
     const text = (name) => read(name).trim();
@@ -19071,7 +19067,6 @@ function readHead(path) {
 
 
 
-
 const NEEDS_HTTPS = 'use `tls-cert`, or `public-url` with a proxy that has TLS';
 /** Warnings; none for other modes than web. */
 function listWebWarnings({ mode, path, crossOriginIsolation }, tunnel) {
@@ -19187,6 +19182,7 @@ function http_message_cutQuery(target) {
 // One visit: a request, what is known about it, and the means to answer it. Built by the servers of downstream/, used
 // by every pass.
 
+
 /** The request target exactly as received. Do not parse it against a base URL: `//host` would choose another host. */
 function visit_readTarget(request) {
     return request.url ?? '';
@@ -19202,6 +19198,11 @@ function measureHead({ rawHeaders, url = '' }) {
 /** Whether the request announces a body (RFC 9112, 6.3). */
 function hasBody(request) {
     return (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0);
+}
+/** Method and path, and the visitor's address if it is known, fit for a log. */
+function describeVisit({ request, visitorAddress }) {
+    const what = sanitise(`${request.method} ${readPath(request)}`);
+    return visitorAddress === undefined ? what : `${what} from ${visitorAddress}`;
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/webhooks/whole-request.js
@@ -20037,7 +20038,6 @@ function countChanges(from, to) {
 ;// CONCATENATED MODULE: ./build/js/inputs/webhooks.js
 // The inputs about webhooks: which requests are recorded, whether they are kept while the app is away, what people see of
 // them, and which must be signed. Used by inputs.
-
 
 
 

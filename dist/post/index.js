@@ -15913,6 +15913,8 @@ function isLast({ state }) {
 const PLAIN_PUBLIC_URLS = { http: 'http://{host}:{port}', tcp: 'tcp://{host}:{port}' };
 /** The bore server's own address if TLS ends on the runner. */
 const TLS_PUBLIC_URL = 'https://{host}:{port}';
+/** Stands for the port while there is none: only the form of the address matters. */
+const SAMPLE_PORT = 12_345;
 /** Whether this is the bore server's own address, without a proxy in front; `endsTls`: TLS ends on the runner. */
 function isPlainPublicUrl(template, endsTls) {
     return endsTls ? template === TLS_PUBLIC_URL : Object.values(PLAIN_PUBLIC_URLS).includes(template);
@@ -18956,6 +18958,7 @@ function http_message_cutQuery(target) {
 // One visit: a request, what is known about it, and the means to answer it. Built by the servers of downstream/, used
 // by every pass.
 
+
 /** The request target exactly as received. Do not parse it against a base URL: `//host` would choose another host. */
 function visit_readTarget(request) {
     return request.url ?? '';
@@ -18971,6 +18974,11 @@ function measureHead({ rawHeaders, url = '' }) {
 /** Whether the request announces a body (RFC 9112, 6.3). */
 function hasBody(request) {
     return (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0);
+}
+/** Method and path, and the visitor's address if it is known, fit for a log. */
+function describeVisit({ request, visitorAddress }) {
+    const what = sanitise(`${request.method} ${readPath(request)}`);
+    return visitorAddress === undefined ? what : `${what} from ${visitorAddress}`;
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/webhooks/whole-request.js

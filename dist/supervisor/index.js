@@ -30188,9 +30188,65 @@ function cutQuery(target) {
     return query === -1 ? target : target.slice(0, query);
 }
 
+;// CONCATENATED MODULE: ./build/js/shared/sanitise.js
+// The one sanitiser for every text that visitors, apps and pull requests can influence. Used wherever such a text is
+// printed, logged or put into a message.
+/** Longest piece of untrusted text that is shown, in characters. */
+const MAX_UNTRUSTED_LENGTH = 200;
+// C0 and C1 controls (ANSI sequences begin with one), line and paragraph separators, bidi and zero-width controls.
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+/**
+ * Makes text harmless for a terminal and for the runner, which reads commands out of log lines: `::name::` at the
+ * start of a line, `##[name]` anywhere in it, and a bare CR ends a line too (actions/runner, ActionCommand.cs).
+ * The result is one line of at most `maxLength` characters.
+ */
+function sanitise_sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
+    const clean = shorten(text, maxLength)
+        .replace(UNSAFE, escapeCharacter)
+        .replaceAll('##[', '#\\x23[')
+        .replace(/^(\s*:):/u, '$1\\x3a');
+    // Cut again: escaping makes text longer.
+    return shorten(clean, maxLength);
+}
+/** Makes text of several lines harmless, line by line, without a limit of length. */
+function sanitiseLines(text) {
+    return text
+        .split('\n')
+        .map(line => sanitise_sanitise(line, Number.POSITIVE_INFINITY))
+        .join('\n');
+}
+/**
+ * JSON on one line, harmless for a terminal and for the runner, wherever it is printed or saved: the characters that could
+ * harm are written as `\\uXXXX`, so that it says the same.
+ */
+function renderJson(value) {
+    const json = JSON.stringify(value);
+    const escaped = hasOnlyAscii(json)
+        ? json
+        : json.replace(UNSAFE, text => Array.from({ length: text.length }, (_, at) => escapeUnit(text, at)).join(''));
+    return escaped.replaceAll('##[', '#\\u0023[');
+}
+/** Without DEL. JSON has no other control, and to search for each costs as much as to render it. */
+function hasOnlyAscii(json) {
+    return Buffer.byteLength(json) === json.length && !json.includes('\u007f');
+}
+function escapeUnit(text, at) {
+    return `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`;
+}
+function shorten(text, maxLength) {
+    if (text.length <= maxLength)
+        return text.toWellFormed();
+    return `${text.slice(0, Math.max(0, maxLength - 1)).toWellFormed()}…`;
+}
+function escapeCharacter(character) {
+    const code = character.codePointAt(0) ?? 0;
+    return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+}
+
 ;// CONCATENATED MODULE: ./build/js/gateway/visit.js
 // One visit: a request, what is known about it, and the means to answer it. Built by the servers of downstream/, used
 // by every pass.
+
 
 /** The request target exactly as received. Do not parse it against a base URL: `//host` would choose another host. */
 function readTarget(request) {
@@ -30207,6 +30263,11 @@ function measureHead({ rawHeaders, url = '' }) {
 /** Whether the request announces a body (RFC 9112, 6.3). */
 function hasBody(request) {
     return (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0);
+}
+/** Method and path, and the visitor's address if it is known, fit for a log. */
+function describeVisit({ request, visitorAddress }) {
+    const what = sanitise_sanitise(`${request.method} ${readPath(request)}`);
+    return visitorAddress === undefined ? what : `${what} from ${visitorAddress}`;
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/webhooks/whole-request.js
@@ -30667,61 +30728,6 @@ function listSecrets({ tunnel, gateway, tls, inspector }) {
         ...(inspector === undefined || inspector.isPublished ? [] : [inspector.key]),
         ...listKeyTexts(tls?.key ?? ''),
     ];
-}
-
-;// CONCATENATED MODULE: ./build/js/shared/sanitise.js
-// The one sanitiser for every text that visitors, apps and pull requests can influence. Used wherever such a text is
-// printed, logged or put into a message.
-/** Longest piece of untrusted text that is shown, in characters. */
-const MAX_UNTRUSTED_LENGTH = 200;
-// C0 and C1 controls (ANSI sequences begin with one), line and paragraph separators, bidi and zero-width controls.
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
-/**
- * Makes text harmless for a terminal and for the runner, which reads commands out of log lines: `::name::` at the
- * start of a line, `##[name]` anywhere in it, and a bare CR ends a line too (actions/runner, ActionCommand.cs).
- * The result is one line of at most `maxLength` characters.
- */
-function sanitise_sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
-    const clean = shorten(text, maxLength)
-        .replace(UNSAFE, escapeCharacter)
-        .replaceAll('##[', '#\\x23[')
-        .replace(/^(\s*:):/u, '$1\\x3a');
-    // Cut again: escaping makes text longer.
-    return shorten(clean, maxLength);
-}
-/** Makes text of several lines harmless, line by line, without a limit of length. */
-function sanitiseLines(text) {
-    return text
-        .split('\n')
-        .map(line => sanitise_sanitise(line, Number.POSITIVE_INFINITY))
-        .join('\n');
-}
-/**
- * JSON on one line, harmless for a terminal and for the runner, wherever it is printed or saved: the characters that could
- * harm are written as `\\uXXXX`, so that it says the same.
- */
-function renderJson(value) {
-    const json = JSON.stringify(value);
-    const escaped = hasOnlyAscii(json)
-        ? json
-        : json.replace(UNSAFE, text => Array.from({ length: text.length }, (_, at) => escapeUnit(text, at)).join(''));
-    return escaped.replaceAll('##[', '#\\u0023[');
-}
-/** Without DEL. JSON has no other control, and to search for each costs as much as to render it. */
-function hasOnlyAscii(json) {
-    return Buffer.byteLength(json) === json.length && !json.includes('\u007f');
-}
-function escapeUnit(text, at) {
-    return `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`;
-}
-function shorten(text, maxLength) {
-    if (text.length <= maxLength)
-        return text.toWellFormed();
-    return `${text.slice(0, Math.max(0, maxLength - 1)).toWellFormed()}…`;
-}
-function escapeCharacter(character) {
-    const code = character.codePointAt(0) ?? 0;
-    return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
 }
 
 ;// CONCATENATED MODULE: ./build/js/shared/log.js
@@ -37581,6 +37587,8 @@ var promises_ = __nccwpck_require__(1455);
 const PLAIN_PUBLIC_URLS = { http: 'http://{host}:{port}', tcp: 'tcp://{host}:{port}' };
 /** The bore server's own address if TLS ends on the runner. */
 const TLS_PUBLIC_URL = 'https://{host}:{port}';
+/** Stands for the port while there is none: only the form of the address matters. */
+const SAMPLE_PORT = 12_345;
 /** Whether this is the bore server's own address, without a proxy in front; `endsTls`: TLS ends on the runner. */
 function isPlainPublicUrl(template, endsTls) {
     return endsTls ? template === TLS_PUBLIC_URL : Object.values(PLAIN_PUBLIC_URLS).includes(template);
@@ -44282,7 +44290,7 @@ function sendPreflight({ response }) {
 
 ;// CONCATENATED MODULE: ./build/js/gateway/access/access.js
 // Decides which requests are let in. Refuses unauthenticated visitors, all with the same answer. Removes the key or
-// password from the requests that it lets in, so that the app never sees it. Used by passes.ts, before any pass whose
+// password from the requests that it lets in, so that the app never sees it. Used by pass.ts, before any pass whose
 // answer depends on the app.
 
 
@@ -44529,7 +44537,7 @@ class SiteData {
 ;// CONCATENATED MODULE: ./build/js/gateway/access/wrong-credentials.js
 // Logs from which addresses wrong keys and passwords come, if a proxy in front reports addresses. However many come, the
 // log gets few lines. Used by gateway.ts.
-/** Whoever has more addresses (IPv6) than these fills neither the memory nor the log. */
+/** A visitor with very many addresses (IPv6) must not fill the memory or the log. */
 const MAX_ADDRESSES = 100;
 class WrongCredentials {
     #logger;
@@ -44561,13 +44569,9 @@ class WrongCredentials {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/downstream/connection-slots.js
-// Decides which visitors' connections may stay open, and how many requests of each may run. All servers of a gateway
-// share one ConnectionSlots, so that TLS, HTTP/1.1 and HTTP/2 share its limits. Used by them, and by connection-set.ts.
-//
-// There are two groups, authenticated connections and all others; neither can use up the room for requests of the
-// other. In a full group the connection with most requests loses one first. So the first request of a connection is
-// served as long as another connection of the group has two. docs/threat-model.md describes what this guarantees.
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/slot-groups.js
+// A group of visitors' connections and what happens in it: which request begins next, and which connection loses one if the
+// group is full. Used by connection-slots.ts, which has the two groups of a gateway.
 /**
  * A connection may use this part of the room that is free in its group: the more requests run, the fewer of them one
  * connection may have. One request may always run.
@@ -44575,6 +44579,153 @@ class WrongCredentials {
 const PART_OF_FREE = 1 / 2;
 /** If no slot is free, a visitor whose address is known loses requests above this part of them. */
 const PART_OF_ONE_VISITOR = 1 / 8;
+/** Closes the connection; false if there is none. */
+function cut(slot) {
+    if (slot === undefined)
+        return false;
+    remove(slot);
+    slot.connection.destroy();
+    return true;
+}
+function createGroup(capacity) {
+    return { capacity, slots: new Set(), short: new Set(), open: 0, active: 0 };
+}
+/** Moves the slot with its requests; the connections with most requests lose some if that is too many for the group. */
+function moveTo(group, slot) {
+    leaveGroup(slot);
+    slot.group = group;
+    group.slots.add(slot);
+    group.open += countOpen(slot);
+    group.active += slot.active.size;
+    while (group.open > group.capacity && evictNewest(findBusiest(group)))
+        ;
+}
+function leaveGroup(slot) {
+    const { group } = slot;
+    group.slots.delete(slot);
+    group.short.delete(slot);
+    group.open -= countOpen(slot);
+    group.active -= slot.active.size;
+}
+function remove(slot) {
+    if (slot.isGone)
+        return;
+    slot.isGone = true;
+    const { group } = slot;
+    leaveGroup(slot);
+    slot.active.clear();
+    slot.waiting.clear();
+    advanceOthers(group);
+}
+function slot_groups_close(slot, turn) {
+    const { group } = slot;
+    if (slot.active.delete(turn))
+        group.active -= 1;
+    else if (!slot.waiting.delete(turn))
+        return;
+    group.open -= 1;
+    if (countOpen(slot) === 0)
+        slot.idleSince = performance.now();
+    advance(slot);
+    advanceOthers(group);
+}
+/** Begins the waiting requests that may begin. */
+function advance(slot) {
+    const { group } = slot;
+    for (const turn of slot.waiting) {
+        if (slot.active.size >= findLimit(slot)) {
+            if (slot.active.size < slot.share.active)
+                group.short.add(slot);
+            return;
+        }
+        slot.waiting.delete(turn);
+        slot.active.add(turn);
+        group.active += 1;
+        turn.begin();
+    }
+    group.short.delete(slot);
+}
+function advanceOthers({ short }) {
+    for (const slot of short)
+        advance(slot);
+}
+/** How many requests of the slot may run now. */
+function findLimit({ group, share }) {
+    const free = group.capacity - group.active;
+    return Math.max(1, Math.min(share.active, Math.floor(free * PART_OF_FREE)));
+}
+/**
+ * Makes room in the group for one more request of this slot. Only a slot with at least two more requests loses one:
+ * otherwise two connections would push out each other's requests forever.
+ */
+function makeRoom(slot) {
+    const { group } = slot;
+    if (group.open < group.capacity)
+        return true;
+    const busiest = findBusiest(group);
+    if (busiest === undefined || countOpen(busiest) < countOpen(slot) + 2)
+        return false;
+    return evictNewest(busiest);
+}
+/** Takes a waiting request first, because the app has not seen it. */
+function evictNewest(slot) {
+    const newest = [...(slot?.active ?? []), ...(slot?.waiting ?? [])].at(-1);
+    if (slot === undefined || newest === undefined)
+        return false;
+    slot_groups_close(slot, newest);
+    newest.evict();
+    return true;
+}
+function isMostlyIdle({ slots }) {
+    let idle = 0;
+    for (const slot of slots)
+        if (countOpen(slot) === 0)
+            idle += 1;
+    return 2 * idle >= slots.size;
+}
+/** The slot that has been idle for longest. */
+function findIdle({ slots }) {
+    let found;
+    for (const slot of slots)
+        if (countOpen(slot) === 0 && (found === undefined || slot.idleSince < found.idleSince))
+            found = slot;
+    return found;
+}
+/** The slot with most requests; if there are several, the oldest. */
+function findBusiest({ slots }) {
+    let found;
+    for (const slot of slots)
+        if (found === undefined || countOpen(slot) > countOpen(found))
+            found = slot;
+    return found;
+}
+/** The newest busy slot of the visitor who has most of them, if these are too many. */
+function findGreedy({ slots, capacity }) {
+    const counts = new Map();
+    let most = Math.floor(capacity * PART_OF_ONE_VISITOR);
+    let found;
+    for (const slot of slots) {
+        if (slot.visitor === undefined || countOpen(slot) === 0)
+            continue;
+        const count = (counts.get(slot.visitor) ?? 0) + 1;
+        counts.set(slot.visitor, count);
+        if (count > most || (count === most && slot.visitor === found?.visitor))
+            [most, found] = [count, slot];
+    }
+    return found;
+}
+function countOpen({ active, waiting }) {
+    return active.size + waiting.size;
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/connection-slots.js
+// Decides which visitors' connections may stay open, and how many requests of each may run. All servers of a gateway
+// share one ConnectionSlots, so that TLS, HTTP/1.1 and HTTP/2 share its limits. Used by them, and by connection-set.ts.
+//
+// There are two groups, authenticated connections and all others; neither can use up the room for requests of the
+// other. In a full group the connection with most requests loses one first. So the first request of a connection is
+// served as long as another connection of the group has two. docs/threat-model.md describes what this guarantees.
+
 class ConnectionSlots {
     #limits;
     #unauthenticated;
@@ -44630,10 +44781,7 @@ class ConnectionSlots {
         const slot = this.#slots.get(stream);
         if (slot === undefined || slot.isGone || slot.group === this.#authenticated)
             return;
-        leaveGroup(slot);
-        joinGroup(slot, this.#authenticated);
-        while (slot.group.open > slot.group.capacity && evictNewest(findBusiest(slot.group)))
-            ;
+        moveTo(this.#authenticated, slot);
         advance(slot);
     }
     /**
@@ -44647,10 +44795,7 @@ class ConnectionSlots {
             return;
         if (this.#unauthenticated.slots.size >= this.#limits.strangers)
             this.#closeUnauthenticated();
-        leaveGroup(slot);
-        joinGroup(slot, this.#unauthenticated);
-        while (slot.group.open > slot.group.capacity && evictNewest(findBusiest(slot.group)))
-            ;
+        moveTo(this.#unauthenticated, slot);
         advanceOthers(this.#authenticated);
     }
     /** Says whose request has begun on the connection: behind a proxy, the connections of one visitor count together. */
@@ -44682,7 +44827,7 @@ class ConnectionSlots {
         slot.waiting.add(turn);
         slot.group.open += 1;
         advance(slot);
-        return () => connection_slots_close(slot, turn);
+        return () => slot_groups_close(slot, turn);
     }
     /**
      * Closes an idle connection. If less than half of the unauthenticated ones are idle, closes a busy unauthenticated
@@ -44707,140 +44852,6 @@ class ConnectionSlots {
         cut((isMostlyIdle(group) ? findIdle(group) : undefined) ?? findGreedy(group) ?? findBusiest(group));
     }
 }
-/** Closes the connection; false if there is none. */
-function cut(slot) {
-    if (slot === undefined)
-        return false;
-    remove(slot);
-    slot.connection.destroy();
-    return true;
-}
-function createGroup(capacity) {
-    return { capacity, slots: new Set(), short: new Set(), open: 0, active: 0 };
-}
-function joinGroup(slot, group) {
-    slot.group = group;
-    group.slots.add(slot);
-    group.open += countOpen(slot);
-    group.active += slot.active.size;
-}
-function leaveGroup(slot) {
-    const { group } = slot;
-    group.slots.delete(slot);
-    group.short.delete(slot);
-    group.open -= countOpen(slot);
-    group.active -= slot.active.size;
-}
-function remove(slot) {
-    if (slot.isGone)
-        return;
-    slot.isGone = true;
-    const { group } = slot;
-    leaveGroup(slot);
-    slot.active.clear();
-    slot.waiting.clear();
-    advanceOthers(group);
-}
-function connection_slots_close(slot, turn) {
-    const { group } = slot;
-    if (slot.active.delete(turn))
-        group.active -= 1;
-    else if (!slot.waiting.delete(turn))
-        return;
-    group.open -= 1;
-    if (countOpen(slot) === 0)
-        slot.idleSince = performance.now();
-    advance(slot);
-    advanceOthers(group);
-}
-/** Begins the waiting requests that may begin. */
-function advance(slot) {
-    const { group } = slot;
-    for (const turn of slot.waiting) {
-        if (slot.active.size >= findLimit(slot)) {
-            if (slot.active.size < slot.share.active)
-                group.short.add(slot);
-            return;
-        }
-        slot.waiting.delete(turn);
-        slot.active.add(turn);
-        group.active += 1;
-        turn.begin();
-    }
-    group.short.delete(slot);
-}
-function advanceOthers({ short }) {
-    for (const slot of short)
-        advance(slot);
-}
-/** How many requests of the slot may run now. */
-function findLimit({ group, share }) {
-    const free = group.capacity - group.active;
-    return Math.max(1, Math.min(share.active, Math.floor(free * PART_OF_FREE)));
-}
-/**
- * Makes room in the group for one more request of this slot. Only a slot with at least two more requests loses one:
- * otherwise two connections would push out each other's requests forever.
- */
-function makeRoom(slot) {
-    const { group } = slot;
-    if (group.open < group.capacity)
-        return true;
-    const busiest = findBusiest(group);
-    if (busiest === undefined || countOpen(busiest) < countOpen(slot) + 2)
-        return false;
-    return evictNewest(busiest);
-}
-/** Takes a waiting request first, because the app has not seen it. */
-function evictNewest(slot) {
-    const newest = [...(slot?.active ?? []), ...(slot?.waiting ?? [])].at(-1);
-    if (slot === undefined || newest === undefined)
-        return false;
-    connection_slots_close(slot, newest);
-    newest.evict();
-    return true;
-}
-function isMostlyIdle({ slots }) {
-    let idle = 0;
-    for (const slot of slots)
-        if (countOpen(slot) === 0)
-            idle += 1;
-    return 2 * idle >= slots.size;
-}
-/** The slot that has been idle for longest. */
-function findIdle({ slots }) {
-    let found;
-    for (const slot of slots)
-        if (countOpen(slot) === 0 && (found === undefined || slot.idleSince < found.idleSince))
-            found = slot;
-    return found;
-}
-/** The slot with most requests; if there are several, the oldest. */
-function findBusiest({ slots }) {
-    let found;
-    for (const slot of slots)
-        if (found === undefined || countOpen(slot) > countOpen(found))
-            found = slot;
-    return found;
-}
-/** The newest busy slot of the visitor who has most of them, if these are too many. */
-function findGreedy({ slots, capacity }) {
-    const counts = new Map();
-    let most = Math.floor(capacity * PART_OF_ONE_VISITOR);
-    let found;
-    for (const slot of slots) {
-        if (slot.visitor === undefined || countOpen(slot) === 0)
-            continue;
-        const count = (counts.get(slot.visitor) ?? 0) + 1;
-        counts.set(slot.visitor, count);
-        if (count > most || (count === most && slot.visitor === found?.visitor))
-            [most, found] = [count, slot];
-    }
-    return found;
-}
-function countOpen({ active, waiting }) {
-    return active.size + waiting.size;
-}
 
 // EXTERNAL MODULE: external "node:stream"
 var external_node_stream_ = __nccwpck_require__(7075);
@@ -44861,7 +44872,7 @@ function sendTooLarge(visit, maxBytes) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/webhooks/record/refusals.js
-// Why a captured request did not reach the app, and what to do, in sentences for the record. Used by passes.ts and by
+// Why a captured request did not reach the app, and what to do, in sentences for the record. Used by the passes and by
 // those who refuse a body.
 
 const PLAIN_HTTP = 'it was sent over http: register the https address with the sender';
@@ -46294,6 +46305,25 @@ function withOtherPort(name, protocol) {
 
 // EXTERNAL MODULE: external "node:https"
 var external_node_https_ = __nccwpck_require__(4708);
+;// CONCATENATED MODULE: ./build/js/shared/read-start.js
+// Reads the beginning of an HTTP answer that may come from any program. Used by gateway/probe.ts and doctor/.
+/** The answers that we expect are much shorter: a longer one is some other page, and is not read to its end. */
+const MAX_START_BYTES = 4_096;
+/** The first 4 KB of the body, as latin1; then closes the connection. */
+async function readStart(answer) {
+    const chunks = [];
+    let length = 0;
+    for await (const chunk of answer) {
+        if (!Buffer.isBuffer(chunk))
+            break;
+        chunks.push(chunk);
+        length += chunk.length;
+        if (length >= MAX_START_BYTES)
+            break;
+    }
+    return Buffer.concat(chunks).toString('latin1');
+}
+
 ;// CONCATENATED MODULE: ./build/js/gateway/probe-tls.js
 // Opens the probe's TLS connection to an address where TLS ends at our own gateway: this machine may not trust its
 // certificate. Used by probe.ts.
@@ -46351,12 +46381,11 @@ function isNoTls(error) {
 
 
 
+
 /** Path of the probe on every exposure. */
 const PROBE_PATH = '/__expose/probe';
 /** A field of the query: asks for a ForwardedForAnswer, too. */
 const FORWARDED_FOR_QUESTION = 'forwarded-for';
-/** A proof has 64 characters. A much longer answer is some other page, and is not read to its end. */
-const MAX_ANSWER_BYTES = 4_096;
 const CHALLENGE = /^[0-9a-f]{32,128}$/;
 /**
  * The visitor's address that a probe claims. No visitor has it: it is in the range for documentation (RFC 3849), and in the
@@ -46372,7 +46401,7 @@ const FORWARDED_FOR = [
     'absent',
 ];
 /** What to answer to a probe that asks for it; `address` is what the gateway has read. */
-function judgeAddress(address) {
+function classifyAddress(address) {
     if (address === undefined)
         return 'absent';
     return address === CLAIMED_ADDRESS ? 'claimed' : 'reported';
@@ -46434,20 +46463,6 @@ async function probe_openPage(url, signal, certificate, headers = {}) {
         get(url, options, resolve).once('error', reject);
     });
 }
-/** Reads at most the first few KB, then closes the connection. */
-async function readStart(response) {
-    const chunks = [];
-    let length = 0;
-    for await (const chunk of response) {
-        if (!Buffer.isBuffer(chunk))
-            break;
-        chunks.push(chunk);
-        length += chunk.length;
-        if (length > MAX_ANSWER_BYTES)
-            break;
-    }
-    return Buffer.concat(chunks).toString('latin1');
-}
 function isProof(body, proof) {
     return proof !== undefined && isSame(body, proof);
 }
@@ -46493,6 +46508,90 @@ function sendText({ response }, status, text, headers = {}) {
         ...headers,
     });
     response.end(text);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/access/pass.js
+// The two passes that decide who may send a request to the app: by key or password, and on the paths of `verify` by
+// signature. Used by passes.ts.
+
+
+
+
+/**
+ * Refuses with 401 a request without the key or password, and with 403 one that another site has caused. Answers the
+ * sign-in. Removes the key and the password from requests that are let in.
+ */
+function checkAccess(visit, context) {
+    const decision = context.access.check(visit);
+    if (decision === 'let in')
+        return false;
+    if (decision === 'refused' && context.signedPaths !== undefined)
+        return refuseLikeSigned(visit, context, context.signedPaths);
+    if (decision === 'refused')
+        context.access.refuse(visit);
+    recordAccessRefusal(visit, context);
+    return true;
+}
+/**
+ * On the paths of `verify`, refuses with 401 what is neither signed nor a handshake that a rule lets through, also if it
+ * has the key. A visitor without the key gets the same answer as on any other path.
+ */
+function verifySignature(visit, context) {
+    const { signedPaths } = context;
+    if (signedPaths?.covers(readPath(visit.request)) !== true)
+        return false;
+    return verifyPath(visit, context, signedPaths);
+}
+async function verifyPath(visit, context, signedPaths) {
+    hideCredentials(visit, context);
+    const examined = await signedPaths.examine(visit);
+    switch (examined.kind) {
+        case 'admitted':
+            visit.recording?.identify(examined.identity);
+            return false;
+        case 'left':
+            return true;
+        case 'busy':
+            visit.recording?.refuse(examined.reason);
+            sendNotice(visit, NOT_CHECKED, { connection: 'close' });
+            return true;
+        case 'refused':
+            if (visit.recording !== undefined)
+                context.access.removeCredentials(visit.request);
+            visit.recording?.refuse(examined.reason);
+            if (visit.isPublicOnly)
+                context.access.refuse(visit);
+            else
+                sendNotice(visit, NOT_SIGNED, { connection: 'close', 'www-authenticate': 'Signature' });
+            return true;
+    }
+}
+/** As on a path of `verify`, so that nobody can find out which paths these are. */
+async function refuseLikeSigned(visit, context, signedPaths) {
+    hideCredentials(visit, context);
+    const { kind } = await signedPaths.examine(visit);
+    if (kind === 'left')
+        return true;
+    if (kind === 'busy')
+        sendNotice(visit, NOT_CHECKED, { connection: 'close' });
+    else
+        context.access.refuse(visit);
+    recordAccessRefusal(visit, context);
+    return true;
+}
+function recordAccessRefusal(visit, { access, logger }) {
+    const { statusCode } = visit.response;
+    if (statusCode >= 400)
+        logger.debug(`refused ${describeVisit(visit)}: no access (${statusCode})`);
+    if (visit.recording === undefined)
+        return;
+    access.removeCredentials(visit.request);
+    visit.recording.refuse(describeAccessRefusal(statusCode));
+}
+/** Before the body is awaited: if its sender leaves, the request is recorded as it is then. */
+function hideCredentials({ request, recording }, { access }) {
+    if (recording !== undefined && hasBody(request))
+        access.removeCredentials(request);
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/guard.js
@@ -46612,9 +46711,30 @@ function checkUpgradeBody({ request, upgrade }) {
     return { status: 400, reason: 'a request for a WebSocket must have no body' };
 }
 
+;// CONCATENATED MODULE: ./build/js/gateway/https-only.js
+// The answer to plain HTTP on a port that speaks TLS. Used by passes.ts; such a request never reaches the app.
+
+
+/**
+ * Redirects to the same path of the public address, never to a host that the request names. Only GET and HEAD are
+ * redirected: any other request may already have sent a body unencrypted, and should fail visibly.
+ */
+function sendToHttps(visit) {
+    const { request, upgrade, address } = visit;
+    const publicUrl = address?.url;
+    const mayRepeat = upgrade === undefined && (request.method === 'GET' || request.method === 'HEAD');
+    const close = { connection: 'close' };
+    if (!mayRepeat || publicUrl?.protocol !== 'https:') {
+        sendText(visit, 403, 'only https is supported here\n', close);
+        return;
+    }
+    const location = `${publicUrl.origin}${readTarget(request)}`;
+    sendText(visit, 308, `only https is supported here: ${location}\n`, { ...close, location });
+}
+
 ;// CONCATENATED MODULE: ./build/js/gateway/hidden-request.js
 // Finds a request that hides in the body of another one, and the answer to it. Used by upload.ts, where the app may run
-// what it leaves of a body as the next request, and by passes.ts.
+// what it leaves of a body as the next request, and by pass.ts.
 
 /**
  * The end of a request line. wasmhub's runtime 0.6.0 begins a request nowhere else (parseRequestHead in its main.js),
@@ -46647,25 +46767,526 @@ function sendHiddenRequest(visit) {
     sendText(visit, 400, text, { connection: 'close' });
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/https-only.js
-// The answer to plain HTTP on a port that speaks TLS. Used by passes.ts; such a request never reaches the app.
-
+;// CONCATENATED MODULE: ./build/js/gateway/whole-body.js
+// Reads the body of a request whole, for the passes that must see all of it before they decide. Used by webhooks/.
 
 /**
- * Redirects to the same path of the public address, never to a host that the request names. Only GET and HEAD are
- * redirected: any other request may already have sent a body unencrypted, and should fail visibly.
+ * Resolves with the body, and keeps it in `visit.body`. `mayGrow` gets the length of each piece, and the length so far
+ * with it; if it returns false, this resolves with 'too long', and the rest is dropped: the caller answers. Resolves
+ * with 'sender left' if the connection, or the HTTP/2 stream, ends before the body. Never rejects.
+ *
+ * A sender who waits for a 100 (Continue) gets it.
  */
-function sendToHttps(visit) {
-    const { request, upgrade, address } = visit;
-    const publicUrl = address?.url;
-    const mayRepeat = upgrade === undefined && (request.method === 'GET' || request.method === 'HEAD');
-    const close = { connection: 'close' };
-    if (!mayRepeat || publicUrl?.protocol !== 'https:') {
-        sendText(visit, 403, 'only https is supported here\n', close);
-        return;
+function readWhole(visit, mayGrow) {
+    const { request, response } = visit;
+    if (visit.body !== undefined) {
+        const { length } = visit.body;
+        return Promise.resolve(mayGrow(length, length) ? visit.body : 'too long');
     }
-    const location = `${publicUrl.origin}${readTarget(request)}`;
-    sendText(visit, 308, `only https is supported here: ${location}\n`, { ...close, location });
+    if (!hasBody(request)) {
+        visit.body = Buffer.alloc(0);
+        return Promise.resolve(visit.body);
+    }
+    const { promise, resolve } = Promise.withResolvers();
+    const collected = new GrowingBuffer();
+    let total = 0;
+    const onData = (chunk) => {
+        total += chunk.length;
+        visit.recording?.take(chunk);
+        if (mayGrow(chunk.length, total))
+            collected.add(chunk);
+        else
+            finish('too long');
+    };
+    const onEnd = () => {
+        visit.body = collected.take();
+        finish(visit.body);
+    };
+    const onClose = () => finish('sender left');
+    const finish = (result) => {
+        request.off('data', onData).off('end', onEnd).off('close', onClose);
+        response.off('close', onClose);
+        // Without a listener for its data, a stream would stand still.
+        request.resume();
+        resolve(result);
+    };
+    if (visit.awaitsContinue)
+        response.writeContinue();
+    request.on('data', onData).once('end', onEnd).once('close', onClose);
+    response.once('close', onClose);
+    // It is paused if a pass had begun to forward it.
+    request.resume();
+    return promise;
+}
+const FIRST_BYTES = 4 * 1024;
+/** Copies each piece: as a buffer of its own, a piece of one byte costs 200 times as much, and anybody can send those. */
+class GrowingBuffer {
+    #bytes = Buffer.alloc(0);
+    #length = 0;
+    add(piece) {
+        const needed = this.#length + piece.length;
+        if (needed > this.#bytes.length) {
+            const larger = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, needed, 2 * this.#length));
+            this.#bytes.copy(larger, 0, 0, this.#length);
+            this.#bytes = larger;
+        }
+        this.#length += piece.copy(this.#bytes, this.#length);
+    }
+    /** All of it, in a buffer that is no longer: it may be kept. */
+    take() {
+        if (this.#length === this.#bytes.length)
+            return this.#bytes;
+        const whole = Buffer.allocUnsafeSlow(this.#length);
+        this.#bytes.copy(whole, 0, 0, this.#length);
+        return whole;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/queue/pass.js
+// Decides which requests are kept while the app is away, reads them, and answers them. Used by passes.ts and upstream/pass.ts.
+
+
+
+
+
+
+
+/** The methods of webhooks. Everything else asks for something that only the app can answer. */
+const KEPT_METHODS = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
+/** A full queue stays full until the app is back, which takes seconds or minutes. */
+const FULL_RETRY_S = 30;
+/**
+ * Whether a request of this kind may be kept: it is on a captured path, and its sender can do without the app's answer.
+ * A page of a browser cannot: browsers send `Origin` with these methods.
+ */
+function mayKeep({ request, recording, upgrade }) {
+    return (recording !== undefined &&
+        upgrade === undefined &&
+        KEPT_METHODS.has(request.method ?? '') &&
+        request.headers.origin === undefined);
+}
+/**
+ * Keeps the request, and answers 202; 503 if the queue is full. Resolves with false if the app or the next pass must
+ * answer: its body shows that it is a handshake, or it is no longer needed to keep it.
+ */
+async function keepForLater(visit, options) {
+    const { room } = options.queue;
+    const reservation = room.reserve(measureHead(visit.request));
+    if (reservation === undefined)
+        return sendFull(visit);
+    // Before a 100 (Continue).
+    if (room.has(Number(visit.request.headers['content-length'] ?? 0)))
+        return await keepBody(visit, reservation, options);
+    reservation.release();
+    return sendFull(visit);
+}
+async function keepBody(visit, reservation, { queue, maxBodyBytes, isStillNeeded }) {
+    let isTooLarge = false;
+    const body = await readWhole(visit, (bytes, total) => {
+        isTooLarge = total > maxBodyBytes;
+        return !isTooLarge && reservation.grow(bytes);
+    });
+    const request = readRequest(visit);
+    if (!Buffer.isBuffer(body) || findHandshake(request) !== undefined || !isStillNeeded()) {
+        reservation.release();
+        if (body === 'too long')
+            return isTooLarge ? refuseTooLarge(visit, maxBodyBytes) : sendFull(visit);
+        return body === 'sender left';
+    }
+    const { recording, address, isPublicOnly = false } = visit;
+    recording?.complete();
+    const rawHeaders = [...request.rawHeaders];
+    queue.add({ request: { ...request, rawHeaders }, address, isPublicOnly, recording }, reservation);
+    sendText(visit, 202, 'The app is away. This request is kept, and sent to the app when it is back.\n');
+    return true;
+}
+function refuseTooLarge(visit, maxBodyBytes) {
+    visit.recording?.refuse(describeRefusedBody(new BodyTooLarge(maxBodyBytes)));
+    sendTooLarge(visit, maxBodyBytes);
+    return true;
+}
+function sendFull(visit) {
+    visit.recording?.refuse('the app was not running, and no more requests could be kept for it: the sender must send it again when it is');
+    sendText(visit, 503, 'The app is away, and no more requests can be kept for it. Send this one again later.\n', {
+        'retry-after': String(FULL_RETRY_S),
+    });
+    return true;
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/upstream/headers.js
+// Decides which header fields pass the gateway. Fields about one connection do not, forwarding fields are replaced by our
+// own, and names.ts maps the fields that name the preview. Used by proxy.ts, answer-relay.ts and upgrade.ts. Pure.
+
+
+// RFC 9110, 7.6.1, with the older ones of RFC 2616, 13.5.1. They describe one connection and must not be forwarded.
+const HOP_BY_HOP = new Set([
+    'connection',
+    'keep-alive',
+    'proxy-authenticate',
+    'proxy-authorization',
+    'proxy-connection',
+    'te',
+    'transfer-encoding',
+    'upgrade',
+]);
+// Replaced by our own values, or handled by the gateway: the app must not trust what a visitor claims about itself. The
+// addresses are those that frameworks, their plug-ins and clients of content delivery networks read by default: Rails
+// (`Client-IP`), chi and gin (Go), request-ip (npm), django-ipware, WebLogic, App Engine, Envoy, Netlify and others.
+// `Trailer` is removed because undici cannot send the trailers of a request. The two `-url` fields make some frameworks
+// serve a path other than the requested one, for which access.ts might have required a key. `Proxy` would become HTTP_PROXY
+// in the environment of CGI programs, which then send their own requests through it (https://httpoxy.org).
+const NOT_FROM_VISITORS = new Set([
+    ...['expect', 'host', 'proxy', 'trailer', 'x-original-url', 'x-rewrite-url'],
+    ...['cdn-src-ip', 'cf-connecting-ipv6', 'cf-pseudo-ipv4', 'cloudfront-viewer-address', 'forwarded'],
+    ...['remote-addr', 'remote-ip'],
+    ...['x-appengine-remote-addr', 'x-azure-socketip', 'x-envoy-external-address', 'x-nf-client-connection-ip'],
+    ...['x-original-for', 'x-originating-ip', 'x-remote-addr', 'x-remote-ip'],
+]);
+/** How the other names of such fields end: `Client-IP`, `True-Client-IP`, `CF-Connecting-IP`, `X-Real-IP` … */
+const ADDRESS_END = /(?:^|-)(?:client|connecting|proxyuser|real|user)-?ip$|(?:^|-)forwarded-?for$/;
+// A trailer must not change the framing, routing or cookies of the head (RFC 9110, 6.5.1).
+const NOT_IN_TRAILERS = new Set(['content-length', 'host', 'set-cookie', 'trailer']);
+/**
+ * The head for the app. Only with a `visitorAddress` there is an `X-Forwarded-For`: bore does not pass on the address, so
+ * only a proxy in front can know it.
+ */
+function renderRequestHeaders(raw, names, visitorAddress) {
+    const headers = ['host', names.host];
+    const isHopByHop = findHopByHop(raw);
+    forEachField(raw, (name, value) => {
+        const key = name.toLowerCase();
+        if (isHopByHop(key) || isClaim(foldName(key)))
+            return;
+        const mapped = names.toApp(key, value);
+        if (mapped !== undefined)
+            headers.push(name, mapped);
+    });
+    headers.push(...names.forwardedFields);
+    if (visitorAddress !== undefined)
+        headers.push('x-forwarded-for', visitorAddress);
+    return headers;
+}
+/** Whether a field of this folded name says something that only the gateway, or a proxy in front, may say. */
+function isClaim(name) {
+    return NOT_FROM_VISITORS.has(name) || name.startsWith('x-forwarded') || ADDRESS_END.test(name);
+}
+/** The head for the visitor. `keepsTrailer`: whether the answer is sent chunked, the only form with trailers. */
+function renderResponseHeaders(raw, names, { status, keepsTrailer }) {
+    const isHopByHop = findHopByHop(raw);
+    const headers = [];
+    forEachField(raw, (name, value) => {
+        const key = name.toLowerCase();
+        if (isHopByHop(key) || (key === 'trailer' && !keepsTrailer))
+            return;
+        // RFC 9110, 8.6: these answers have no length, and some clients would wait for that many bytes.
+        if (key === 'content-length' && (status === 204 || status < 200))
+            return;
+        const mapped = names.toVisitor(key, value);
+        const shown = names.isPlain && key === 'content-security-policy' ? dropUpgrade(mapped) : mapped;
+        if (shown !== '' || value === '')
+            headers.push(name, shown);
+    });
+    return headers;
+}
+/** Trailers as `[name, value]` pairs, without fields that are not allowed there. */
+function renderTrailers(raw, names) {
+    const trailers = [];
+    forEachField(raw, (name, value) => {
+        const key = name.toLowerCase();
+        if (!HOP_BY_HOP.has(key) && !NOT_IN_TRAILERS.has(key))
+            trailers.push([name, names.toVisitor(key, value)]);
+    });
+    return trailers;
+}
+function findHopByHop(raw) {
+    const named = new Set();
+    forEachField(raw, (name, value) => {
+        if (name.toLowerCase() !== 'connection')
+            return;
+        for (const option of value.split(','))
+            named.add(option.trim().toLowerCase());
+    });
+    return key => HOP_BY_HOP.has(key) || named.has(key);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/upstream/names.js
+// The names of the preview on both sides of the gateway: what the app sees as its own address, and how the addresses in
+// its answers are mapped back. Which rule applies is chosen at each start of the app (app/host-header/). Used by
+// headers.ts, for every request. Pure.
+//
+// The app must see one address: programs compare `Host` with `Origin`, `Referer` or `X-Forwarded-Host`, and refuse
+// their own page if these differ (RFC 6455, 10.2; the CSRF checks of Django, SvelteKit, Next.js and others).
+
+/** The names for one visit. */
+function chooseNames({ request, address }, app) {
+    const { host = '', origin = '' } = request.headers;
+    // Behind a proxy that writes a Host of its own, only Origin contains the address that the visitor uses.
+    const visited = address?.origins.has(origin) ? origin : address?.hosts.get(host.toLowerCase());
+    return visited !== undefined && app.hostHeader === 'preserve'
+        ? new PublicNames(visited)
+        : new LocalNames(renderAppAuthority(app), address, visited);
+}
+/** `preserve`: the app sees the public address, so nothing needs to be mapped. */
+class PublicNames {
+    host;
+    forwardedFields;
+    isPlain;
+    constructor(origin) {
+        const scheme = origin.slice(0, origin.indexOf(':'));
+        this.isPlain = scheme === 'http';
+        this.host = readAuthority(origin);
+        const port = /:(\d+)$/.exec(this.host)?.[1] ?? (this.isPlain ? '80' : '443');
+        this.forwardedFields = [
+            ...['x-forwarded-host', this.host],
+            ...['x-forwarded-proto', scheme],
+            // Tomcat takes the port from here, and otherwise assumes the scheme's default.
+            ...['x-forwarded-port', port],
+        ];
+    }
+    toApp(_, value) {
+        return value;
+    }
+    toVisitor(_, value) {
+        return value;
+    }
+}
+/**
+ * `rewrite`: the app sees `http://localhost:PORT`, an origin that the gateway invents (for a service on another machine,
+ * `http://redis:6379`). There are no forwarding fields: an app that trusts them would expect another `Origin` than it
+ * gets.
+ */
+class LocalNames {
+    host;
+    forwardedFields = [];
+    isPlain;
+    #address;
+    #visited;
+    constructor(host, address, visited) {
+        this.host = host;
+        this.#address = address;
+        this.#visited = visited;
+        this.isPlain = visited?.startsWith('http:') === true;
+    }
+    toApp(key, value) {
+        if (key === 'origin')
+            return this.#mapSource(value, 'null');
+        // WebDAV servers compare the host of Destination with their own (RFC 4918, 10.3).
+        if (key === 'referer' || key === 'destination')
+            return this.#mapSource(value, undefined);
+        return value;
+    }
+    toVisitor(key, value) {
+        const map = ANSWER_FIELDS.get(key);
+        if (map === undefined || this.#visited === undefined)
+            return value;
+        return map(value, { local: this.host.toLowerCase(), visited: this.#visited });
+    }
+    /**
+     * Replaces the preview's own origin at the start of the URL. Other origins stay as they are, so that the app can
+     * refuse them. An origin that the app would take for its own, a page at the same port of the visitor's own machine,
+     * becomes `disguised`, which any page can make its browser send: so such a page gains nothing.
+     */
+    #mapSource(value, disguised) {
+        const start = ORIGIN.exec(value)?.[0] ?? '';
+        if (this.#address?.origins.has(start.toLowerCase()))
+            return `http://${this.host}${value.slice(start.length)}`;
+        return this.#namesApp(value) ? disguised : value;
+    }
+    #namesApp(source) {
+        const url = URL.parse(source);
+        // The default port depends on the scheme, which some apps ignore.
+        return url !== null && url.host === URL.parse(`${url.protocol}//${this.host}`)?.host;
+    }
+}
+const ORIGIN = /^https?:\/\/[^/?#]*/i;
+/** The fields of an answer in which apps name their own address. */
+const ANSWER_FIELDS = new Map([
+    ['location', mapUrl],
+    ['content-location', mapUrl],
+    ['refresh', mapRefresh],
+    ['link', mapLinks],
+    ['set-cookie', dropDomain],
+    ['access-control-allow-origin', mapUrl],
+    ['content-security-policy', mapSources],
+    ['content-security-policy-report-only', mapSources],
+]);
+/** Scheme and authority; what follows is `/`, `?`, `#` or nothing, so that no longer name can begin with ours. */
+const URL_START = /^(https?:)?\/\/([^/?#]*)/i;
+/** A URL with exactly the authority that the gateway invented gets the visitor's origin; all others stay unchanged. */
+function mapUrl(url, { local, visited }) {
+    const [start = '', scheme, authority] = URL_START.exec(url) ?? [];
+    if (authority?.toLowerCase() !== local)
+        return url;
+    return `${scheme === undefined ? `//${readAuthority(visited)}` : visited}${url.slice(start.length)}`;
+}
+/** Seconds, then `url=` and the URL, which may be quoted (HTML Standard, 4.2.5.3). */
+const REFRESH = /^([\d.\s]*[;,\s]\s*(?:url\s*=\s*)?)(?:(["'])(.*?)(?=\2|$)|(.*)$)/i;
+function mapRefresh(value, mapping) {
+    return value.replace(REFRESH, (_, before, quote = '', quoted, plain = '') => [before, quote, mapUrl(quoted ?? plain, mapping)].join(''));
+}
+/**
+ * A quoted parameter, which is passed over, or a target in angle brackets (RFC 8288, 3). No URL contains `<`: otherwise
+ * many of them would take quadratic time, and apps put the visitor's own text into links to the next page.
+ */
+const LINK_PART = /"(?:[^"\\]|\\.)*"?|<([^<>]*)>/g;
+function mapLinks(value, mapping) {
+    return value.replace(LINK_PART, (part, target) => target === undefined ? part : `<${mapUrl(target, mapping)}>`);
+}
+/** Browsers end the value of a cookie at the first semicolon, quoted or not (RFC 6265, 5.2). */
+const DOMAIN = /;\s*domain\s*=\s*\.?([^;]*)/gi;
+/** Without the attribute, the cookie belongs to the host that the visitor sees (RFC 6265, 5.3). */
+function dropDomain(cookie, { local }) {
+    const host = local.replace(/:\d+$/, '');
+    return cookie.replace(DOMAIN, (attribute, domain) => domain.trim().toLowerCase() === host ? '' : attribute);
+}
+/** Host sources of a policy, with their delimiters (CSP 3, 2.3.1). */
+const SOURCE = /(?<=^|[\s;,])(?:(http|ws)s?:\/\/)?([^\s;,/]+)(?=[\s;,/]|$)/gi;
+function mapSources(policy, { local, visited }) {
+    if (!policy.toLowerCase().includes(local))
+        return policy;
+    return policy.replace(SOURCE, (source, scheme, host) => {
+        if (host.toLowerCase() !== local)
+            return source;
+        if (scheme === undefined)
+            return readAuthority(visited);
+        return scheme.toLowerCase() === 'ws' ? visited.replace('http', 'ws') : visited;
+    });
+}
+function readAuthority(origin) {
+    return origin.slice(origin.indexOf('//') + 2);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/webhooks/sending.js
+// Sends a whole request to the app, as if its sender had sent it just now, or to another server. Used by queue/ and
+// replay.ts.
+
+
+
+
+
+/** The message for the app: as for a live request (proxy.ts), except that a chunked body has a length now. */
+function renderForApp(request, app, address, compression) {
+    const names = chooseNames({ request: { headers: readNames(request.rawHeaders) }, address }, app);
+    const message = renderMessage(request, names);
+    compression?.tags.restore(message.headers);
+    return message;
+}
+/** The message for a server that is not the app. */
+function renderForHost(request, host) {
+    return renderMessage(request, { host, forwardedFields: [], toApp: (_, value) => value });
+}
+function renderMessage({ method, target, rawHeaders, body, visitorAddress }, names) {
+    const headers = renderRequestHeaders(rawHeaders, names, visitorAddress);
+    // undici writes the right length; the field that came may be repeated, or that of a refused request and wrong.
+    rewriteFields(headers, 'content-length', () => '');
+    return { method, path: target, headers, body: body.length > 0 ? body : null };
+}
+/** The fields by which names.ts chooses; the first one counts if a field is repeated. */
+function readNames(raw) {
+    const found = {};
+    forEachField(raw, (name, value) => {
+        const key = name.toLowerCase();
+        if (key === 'host' || key === 'origin')
+            found[key] ??= value;
+    });
+    return found;
+}
+/** Whether this app could run a part of the body as a request of its own (see hidden-request.ts). */
+function hidesRequest({ body }, app) {
+    return app.leavesBodies === true && hasRequestLine(body);
+}
+/** Whether this error says that there was no connection: nothing of the request has been sent. */
+function isUnreached(error) {
+    return hasCode(error, 'ECONNREFUSED', 'EHOSTDOWN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT');
+}
+/** Whether undici cannot write the request at all: another try would be in vain. */
+function isUnsendable(error) {
+    return hasCode(error, 'UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED');
+}
+/** Never rejects. */
+function sendMessage(connections, message, { timeoutMs, keepBytes, signal }) {
+    return new Promise(resolve => {
+        const reader = new AnswerReader(keepBytes, result => {
+            clearTimeout(timer);
+            signal?.removeEventListener('abort', abort);
+            resolve(result);
+        });
+        const isLate = new DOMException('no answer in time', 'TimeoutError');
+        const timer = setTimeout(() => reader.cut(isLate), timeoutMs);
+        const abort = () => reader.cut(toError(signal?.reason));
+        signal?.addEventListener('abort', abort, { once: true });
+        if (signal?.aborted)
+            abort();
+        else
+            connections.dispatch(message, reader);
+    });
+}
+function toError(reason) {
+    return reason instanceof Error ? reason : new Error(errors_describeError(reason));
+}
+/** Reads one answer, and calls back once. */
+class AnswerReader {
+    #keepBytes;
+    #onEnd;
+    #begun = performance.now();
+    #chunks = [];
+    #head;
+    #kept = 0;
+    #bodyBytes = 0;
+    #isOver = false;
+    #controller;
+    constructor(keepBytes, onEnd) {
+        this.#keepBytes = keepBytes;
+        this.#onEnd = onEnd;
+    }
+    /** Ends the request; what has come of the answer counts. */
+    cut(reason) {
+        const controller = this.#controller;
+        this.#finish(controller === undefined ? { kind: 'unreached', error: reason } : this.#conclude(reason));
+        controller?.abort(reason);
+    }
+    /** Called when the connection is there, before the first byte is sent. */
+    onRequestStart(controller) {
+        this.#controller = controller;
+        if (this.#isOver)
+            controller.abort(new Error('the request is over'));
+    }
+    onResponseStart(controller, status) {
+        if (status >= 200)
+            this.#head = { status, headers: decodeFields(controller.rawHeaders) };
+    }
+    onResponseData(_, chunk) {
+        this.#bodyBytes += chunk.length;
+        const wanted = chunk.subarray(0, this.#keepBytes - this.#kept);
+        this.#kept += wanted.length;
+        if (wanted.length > 0)
+            this.#chunks.push(Buffer.from(wanted));
+    }
+    onResponseEnd() {
+        this.#finish(this.#conclude(new Error('the answer has no head')));
+    }
+    onResponseError(_, error) {
+        const isUnsent = this.#controller === undefined && !isUnsendable(error);
+        this.#finish(isUnsent ? { kind: 'unreached', error } : this.#conclude(error));
+    }
+    /** What has come: an answer, if its head is there; otherwise the error. */
+    #conclude(error) {
+        if (this.#head === undefined)
+            return { kind: 'no answer', error };
+        return {
+            kind: 'answered',
+            ...this.#head,
+            body: Buffer.concat(this.#chunks),
+            bodyBytes: this.#bodyBytes,
+            durationMs: Math.round(performance.now() - this.#begun),
+        };
+    }
+    #finish(result) {
+        if (this.#isOver)
+            return;
+        this.#isOver = true;
+        this.#onEnd(result);
+    }
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/upstream/weakened-tags.js
@@ -47074,100 +47695,6 @@ class EncodedAnswer {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/upstream/headers.js
-// Decides which header fields pass the gateway. Fields about one connection do not, forwarding fields are replaced by our
-// own, and names.ts maps the fields that name the preview. Used by proxy.ts, answer-relay.ts and upgrade.ts. Pure.
-
-
-// RFC 9110, 7.6.1, with the older ones of RFC 2616, 13.5.1. They describe one connection and must not be forwarded.
-const HOP_BY_HOP = new Set([
-    'connection',
-    'keep-alive',
-    'proxy-authenticate',
-    'proxy-authorization',
-    'proxy-connection',
-    'te',
-    'transfer-encoding',
-    'upgrade',
-]);
-// Replaced by our own values, or handled by the gateway: the app must not trust what a visitor claims about itself. The
-// addresses are those that frameworks, their plug-ins and clients of content delivery networks read by default: Rails
-// (`Client-IP`), chi and gin (Go), request-ip (npm), django-ipware, WebLogic, App Engine, Envoy, Netlify and others.
-// `Trailer` is removed because undici cannot send the trailers of a request. The two `-url` fields make some frameworks
-// serve a path other than the requested one, for which access.ts might have required a key.
-const NOT_FROM_VISITORS = new Set([
-    ...['expect', 'host', 'trailer', 'x-original-url', 'x-rewrite-url'],
-    ...['cdn-src-ip', 'cf-connecting-ipv6', 'cf-pseudo-ipv4', 'forwarded', 'remote-addr', 'remote-ip'],
-    ...['x-appengine-remote-addr', 'x-azure-socketip', 'x-envoy-external-address', 'x-nf-client-connection-ip'],
-    ...['x-original-for', 'x-originating-ip', 'x-remote-addr', 'x-remote-ip'],
-]);
-/** How the other names of such fields end: `Client-IP`, `True-Client-IP`, `CF-Connecting-IP`, `X-Real-IP` … */
-const ADDRESS_END = /(?:^|-)(?:client|connecting|proxyuser|real|user)-?ip$|(?:^|-)forwarded-?for$/;
-// A trailer must not change the framing, routing or cookies of the head (RFC 9110, 6.5.1).
-const NOT_IN_TRAILERS = new Set(['content-length', 'host', 'set-cookie', 'trailer']);
-/**
- * The head for the app. Only with a `visitorAddress` there is an `X-Forwarded-For`: bore does not pass on the address, so
- * only a proxy in front can know it.
- */
-function renderRequestHeaders(raw, names, visitorAddress) {
-    const headers = ['host', names.host];
-    const isHopByHop = findHopByHop(raw);
-    forEachField(raw, (name, value) => {
-        const key = name.toLowerCase();
-        if (isHopByHop(key) || isClaim(foldName(key)))
-            return;
-        const mapped = names.toApp(key, value);
-        if (mapped !== undefined)
-            headers.push(name, mapped);
-    });
-    headers.push(...names.forwardedFields);
-    if (visitorAddress !== undefined)
-        headers.push('x-forwarded-for', visitorAddress);
-    return headers;
-}
-/** Whether a field of this folded name says something that only the gateway, or a proxy in front, may say. */
-function isClaim(name) {
-    return NOT_FROM_VISITORS.has(name) || name.startsWith('x-forwarded') || ADDRESS_END.test(name);
-}
-/** The head for the visitor. `keepsTrailer`: whether the answer is sent chunked, the only form with trailers. */
-function renderResponseHeaders(raw, names, { status, keepsTrailer }) {
-    const isHopByHop = findHopByHop(raw);
-    const headers = [];
-    forEachField(raw, (name, value) => {
-        const key = name.toLowerCase();
-        if (isHopByHop(key) || (key === 'trailer' && !keepsTrailer))
-            return;
-        // RFC 9110, 8.6: these answers have no length, and some clients would wait for that many bytes.
-        if (key === 'content-length' && (status === 204 || status < 200))
-            return;
-        const mapped = names.toVisitor(key, value);
-        const shown = names.isPlain && key === 'content-security-policy' ? dropUpgrade(mapped) : mapped;
-        if (shown !== '' || value === '')
-            headers.push(name, shown);
-    });
-    return headers;
-}
-/** Trailers as `[name, value]` pairs, without fields that are not allowed there. */
-function renderTrailers(raw, names) {
-    const trailers = [];
-    forEachField(raw, (name, value) => {
-        const key = name.toLowerCase();
-        if (!HOP_BY_HOP.has(key) && !NOT_IN_TRAILERS.has(key))
-            trailers.push([name, names.toVisitor(key, value)]);
-    });
-    return trailers;
-}
-function findHopByHop(raw) {
-    const named = new Set();
-    forEachField(raw, (name, value) => {
-        if (name.toLowerCase() !== 'connection')
-            return;
-        for (const option of value.split(','))
-            named.add(option.trim().toLowerCase());
-    });
-    return key => HOP_BY_HOP.has(key) || named.has(key);
-}
-
 ;// CONCATENATED MODULE: ./build/js/gateway/upstream/answer-relay.js
 // Relays one answer of the app to one visitor, piece by piece as undici reads it. Used by proxy.ts and upgrade.ts.
 
@@ -47332,153 +47859,6 @@ function isOwnReason(status, reason) {
     return /^[\t\x20-\x7e]+$/.test(reason) && external_node_http_.STATUS_CODES[status]?.endsWith(reason) !== true;
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/upstream/names.js
-// The names of the preview on both sides of the gateway: what the app sees as its own address, and how the addresses in
-// its answers are mapped back. Which rule applies is chosen at each start of the app (app/host-header/). Used by
-// headers.ts, for every request. Pure.
-//
-// The app must see one address: programs compare `Host` with `Origin`, `Referer` or `X-Forwarded-Host`, and refuse
-// their own page if these differ (RFC 6455, 10.2; the CSRF checks of Django, SvelteKit, Next.js and others).
-
-/** The names for one visit. */
-function chooseNames({ request, address }, app) {
-    const { host = '', origin = '' } = request.headers;
-    // Behind a proxy that writes a Host of its own, only Origin contains the address that the visitor uses.
-    const visited = address?.origins.has(origin) ? origin : address?.hosts.get(host.toLowerCase());
-    return visited !== undefined && app.hostHeader === 'preserve'
-        ? new PublicNames(visited)
-        : new LocalNames(renderAppAuthority(app), address, visited);
-}
-/** `preserve`: the app sees the public address, so nothing needs to be mapped. */
-class PublicNames {
-    host;
-    forwardedFields;
-    isPlain;
-    constructor(origin) {
-        const scheme = origin.slice(0, origin.indexOf(':'));
-        this.isPlain = scheme === 'http';
-        this.host = readAuthority(origin);
-        const port = /:(\d+)$/.exec(this.host)?.[1] ?? (this.isPlain ? '80' : '443');
-        this.forwardedFields = [
-            ...['x-forwarded-host', this.host],
-            ...['x-forwarded-proto', scheme],
-            // Tomcat takes the port from here, and otherwise assumes the scheme's default.
-            ...['x-forwarded-port', port],
-        ];
-    }
-    toApp(_, value) {
-        return value;
-    }
-    toVisitor(_, value) {
-        return value;
-    }
-}
-/**
- * `rewrite`: the app sees `http://localhost:PORT`, an origin that the gateway invents (for a service on another machine,
- * `http://redis:6379`). There are no forwarding fields: an app that trusts them would expect another `Origin` than it
- * gets.
- */
-class LocalNames {
-    host;
-    forwardedFields = [];
-    isPlain;
-    #address;
-    #visited;
-    constructor(host, address, visited) {
-        this.host = host;
-        this.#address = address;
-        this.#visited = visited;
-        this.isPlain = visited?.startsWith('http:') === true;
-    }
-    toApp(key, value) {
-        if (key === 'origin')
-            return this.#mapSource(value, 'null');
-        // WebDAV servers compare the host of Destination with their own (RFC 4918, 10.3).
-        if (key === 'referer' || key === 'destination')
-            return this.#mapSource(value, undefined);
-        return value;
-    }
-    toVisitor(key, value) {
-        const map = ANSWER_FIELDS.get(key);
-        if (map === undefined || this.#visited === undefined)
-            return value;
-        return map(value, { local: this.host.toLowerCase(), visited: this.#visited });
-    }
-    /**
-     * Replaces the preview's own origin at the start of the URL. Other origins stay as they are, so that the app can
-     * refuse them. An origin that the app would take for its own, a page at the same port of the visitor's own machine,
-     * becomes `disguised`, which any page can make its browser send: so such a page gains nothing.
-     */
-    #mapSource(value, disguised) {
-        const start = ORIGIN.exec(value)?.[0] ?? '';
-        if (this.#address?.origins.has(start.toLowerCase()))
-            return `http://${this.host}${value.slice(start.length)}`;
-        return this.#namesApp(value) ? disguised : value;
-    }
-    #namesApp(source) {
-        const url = URL.parse(source);
-        // The default port depends on the scheme, which some apps ignore.
-        return url !== null && url.host === URL.parse(`${url.protocol}//${this.host}`)?.host;
-    }
-}
-const ORIGIN = /^https?:\/\/[^/?#]*/i;
-/** The fields of an answer in which apps name their own address. */
-const ANSWER_FIELDS = new Map([
-    ['location', mapUrl],
-    ['content-location', mapUrl],
-    ['refresh', mapRefresh],
-    ['link', mapLinks],
-    ['set-cookie', dropDomain],
-    ['access-control-allow-origin', mapUrl],
-    ['content-security-policy', mapSources],
-    ['content-security-policy-report-only', mapSources],
-]);
-/** Scheme and authority; what follows is `/`, `?`, `#` or nothing, so that no longer name can begin with ours. */
-const URL_START = /^(https?:)?\/\/([^/?#]*)/i;
-/** A URL with exactly the authority that the gateway invented gets the visitor's origin; all others stay unchanged. */
-function mapUrl(url, { local, visited }) {
-    const [start = '', scheme, authority] = URL_START.exec(url) ?? [];
-    if (authority?.toLowerCase() !== local)
-        return url;
-    return `${scheme === undefined ? `//${readAuthority(visited)}` : visited}${url.slice(start.length)}`;
-}
-/** Seconds, then `url=` and the URL, which may be quoted (HTML Standard, 4.2.5.3). */
-const REFRESH = /^([\d.\s]*[;,\s]\s*(?:url\s*=\s*)?)(?:(["'])(.*?)(?=\2|$)|(.*)$)/i;
-function mapRefresh(value, mapping) {
-    return value.replace(REFRESH, (_, before, quote = '', quoted, plain = '') => [before, quote, mapUrl(quoted ?? plain, mapping)].join(''));
-}
-/**
- * A quoted parameter, which is passed over, or a target in angle brackets (RFC 8288, 3). No URL contains `<`: otherwise
- * many of them would take quadratic time, and apps put the visitor's own text into links to the next page.
- */
-const LINK_PART = /"(?:[^"\\]|\\.)*"?|<([^<>]*)>/g;
-function mapLinks(value, mapping) {
-    return value.replace(LINK_PART, (part, target) => target === undefined ? part : `<${mapUrl(target, mapping)}>`);
-}
-/** Browsers end the value of a cookie at the first semicolon, quoted or not (RFC 6265, 5.2). */
-const DOMAIN = /;\s*domain\s*=\s*\.?([^;]*)/gi;
-/** Without the attribute, the cookie belongs to the host that the visitor sees (RFC 6265, 5.3). */
-function dropDomain(cookie, { local }) {
-    const host = local.replace(/:\d+$/, '');
-    return cookie.replace(DOMAIN, (attribute, domain) => domain.trim().toLowerCase() === host ? '' : attribute);
-}
-/** Host sources of a policy, with their delimiters (CSP 3, 2.3.1). */
-const SOURCE = /(?<=^|[\s;,])(?:(http|ws)s?:\/\/)?([^\s;,/]+)(?=[\s;,/]|$)/gi;
-function mapSources(policy, { local, visited }) {
-    if (!policy.toLowerCase().includes(local))
-        return policy;
-    return policy.replace(SOURCE, (source, scheme, host) => {
-        if (host.toLowerCase() !== local)
-            return source;
-        if (scheme === undefined)
-            return readAuthority(visited);
-        return scheme.toLowerCase() === 'ws' ? visited.replace('http', 'ws') : visited;
-    });
-}
-function readAuthority(origin) {
-    return origin.slice(origin.indexOf('//') + 2);
-}
-
 ;// CONCATENATED MODULE: ./build/js/gateway/upstream/upload.js
 // Streams the body of a request to the app. Used by proxy.ts.
 
@@ -47554,7 +47934,7 @@ function openUpload(visit, { address, maxBodyBytes }) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/upstream/proxy.js
-// Streams a request to the app, and the answer to the visitor. Used by the last pass (passes.ts), and by upgrade.ts.
+// Streams a request to the app, and the answer to the visitor. Used by the last pass (pass.ts), and by upgrade.ts.
 
 
 
@@ -47609,7 +47989,7 @@ function mayTryAgain(request, error) {
 
 ;// CONCATENATED MODULE: ./build/js/gateway/upstream/upgrade.js
 // WebSockets: forwards the upgrade to the app, and joins the two connections only after its 101. Used by the last pass
-// (passes.ts).
+// (pass.ts).
 
 
 
@@ -47750,6 +48130,108 @@ function joinStreams(visitor, app) {
 }
 function ignore() { }
 
+;// CONCATENATED MODULE: ./build/js/gateway/upstream/pass.js
+// The last passes: forward a request to the app, and answer for an app that is away or gives no answer. Used by passes.ts.
+
+
+
+
+
+
+
+
+
+
+
+
+/** A page that takes longer is work, not a click. */
+const LONG_WORK_MS = 10_000;
+/** Answers 502 or 503, with `Retry-After`, while the app is not running. */
+function answerWhileAway(visit, { link }) {
+    if (visit.app.status === 'running')
+        return false;
+    void link.forget();
+    visit.recording?.refuse(APP_AWAY);
+    sendNotice(visit, describeAway(visit.app));
+    return true;
+}
+/** Forwards the request, or the upgrade to WebSocket, to the app; answers 502 or 504 if the app gives no answer. */
+function forwardToApp(visit, context) {
+    if (visit.app.status !== 'running')
+        return false;
+    const { upstream } = visit.app;
+    if (upstream.kind === 'address' &&
+        upstream.leavesBodies &&
+        visit.isPublicOnly &&
+        hasRequestLine(visit.body)) {
+        visit.recording?.refuse('its body contains the first line of another request');
+        sendHiddenRequest(visit);
+        return true;
+    }
+    if (visit.body !== undefined || !hasBody(visit.request))
+        visit.recording?.complete();
+    if (upstream.kind === 'handler') {
+        recordUnread(visit);
+        for (const [name, value] of visit.ownHeaders)
+            visit.response.appendHeader(name, value);
+        upstream.handle(visit.request, visit.response, status => sendNotice(visit, describeFile(status)));
+        return true;
+    }
+    const { link, maxBodyBytes, compression } = context;
+    const begun = performance.now();
+    const onNoAnswer = (error) => answerForApp(visit, context, error, performance.now() - begun);
+    const route = { link, address: upstream, maxBodyBytes, compression, onNoAnswer };
+    if (visit.upgrade === undefined)
+        forwardRequest(visit, route);
+    else
+        forwardUpgrade(visit, visit.upgrade, route);
+    return true;
+}
+/** Reads a body that nobody reads: the handler answers at once, without it. */
+function recordUnread({ request, recording, body }) {
+    if (recording === undefined || body !== undefined || !hasBody(request))
+        return;
+    request.on('data', chunk => recording.take(chunk));
+    request.once('end', () => recording.complete());
+}
+/**
+ * Acts for an app that gave no answer: keeps the request if nothing of it was sent and it may wait, and otherwise sends
+ * the gateway's own answer.
+ */
+function answerForApp(visit, context, error, workedMs) {
+    const { queue, maxBodyBytes, logger } = context;
+    if (queue === undefined || queue.isClosed || !isUnreached(error) || !mayKeep(visit)) {
+        answerAlone(visit, context, error, workedMs);
+        return;
+    }
+    visit.releaseBody?.();
+    const isKept = keepForLater(visit, { queue, maxBodyBytes, isStillNeeded: () => !queue.isClosed });
+    isKept.then(yes => yes || answerAlone(visit, context, error, workedMs), bug => {
+        logger.warn(`${describeVisit(visit)} could not be kept: ${sanitise_sanitise(errors_describeError(bug))}`);
+        answerAlone(visit, context, error, workedMs);
+    });
+}
+/**
+ * If the app has worked on the request for long, the page does not reload by itself: that would start the work again,
+ * which may have ended the app.
+ */
+function answerAlone(visit, { readApp, maxBodyBytes, logger }, error, workedMs) {
+    if (error instanceof BodyTooLarge) {
+        sendTooLarge(visit, maxBodyBytes);
+        return;
+    }
+    if (error instanceof HiddenRequest) {
+        sendHiddenRequest(visit);
+        return;
+    }
+    const reason = sanitise_sanitise(errors_describeError(error));
+    logger.debug(`no answer to ${describeVisit(visit)}: ${reason}`);
+    visit.recording?.note(`the app gave no answer: ${reason}`);
+    const app = readApp();
+    const notice = app.status === 'running' ? describeNoAnswer(error) : describeAway(app);
+    sendNotice(visit, workedMs < LONG_WORK_MS ? notice : withoutReload(notice));
+}
+
 ;// CONCATENATED MODULE: ./build/js/gateway/visitor-address.js
 // The IP address of a visitor, as the proxy in front reports it in `X-Forwarded-For`. Read for each request, and only with
 // `trusted-proxy: true`. Used by passes.ts.
@@ -47863,286 +48345,6 @@ class VisitorAddresses {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/whole-body.js
-// Reads the body of a request whole, for the passes that must see all of it before they decide. Used by passes.ts and
-// webhooks/.
-
-/**
- * Resolves with the body, and keeps it in `visit.body`. `mayGrow` gets the length of each piece, and the length so far
- * with it; if it returns false, this resolves with 'too long', and the rest is dropped: the caller answers. Resolves
- * with 'sender left' if the connection, or the HTTP/2 stream, ends before the body. Never rejects.
- *
- * A sender who waits for a 100 (Continue) gets it.
- */
-function readWhole(visit, mayGrow) {
-    const { request, response } = visit;
-    if (visit.body !== undefined) {
-        const { length } = visit.body;
-        return Promise.resolve(mayGrow(length, length) ? visit.body : 'too long');
-    }
-    if (!hasBody(request)) {
-        visit.body = Buffer.alloc(0);
-        return Promise.resolve(visit.body);
-    }
-    const { promise, resolve } = Promise.withResolvers();
-    const collected = new GrowingBuffer();
-    let total = 0;
-    const onData = (chunk) => {
-        total += chunk.length;
-        visit.recording?.take(chunk);
-        if (mayGrow(chunk.length, total))
-            collected.add(chunk);
-        else
-            finish('too long');
-    };
-    const onEnd = () => {
-        visit.body = collected.take();
-        finish(visit.body);
-    };
-    const onClose = () => finish('sender left');
-    const finish = (result) => {
-        request.off('data', onData).off('end', onEnd).off('close', onClose);
-        response.off('close', onClose);
-        // Without a listener for its data, a stream would stand still.
-        request.resume();
-        resolve(result);
-    };
-    if (visit.awaitsContinue)
-        response.writeContinue();
-    request.on('data', onData).once('end', onEnd).once('close', onClose);
-    response.once('close', onClose);
-    // It is paused if a pass had begun to forward it.
-    request.resume();
-    return promise;
-}
-const FIRST_BYTES = 4 * 1024;
-/** Copies each piece: as a buffer of its own, a piece of one byte costs 200 times as much, and anybody can send those. */
-class GrowingBuffer {
-    #bytes = Buffer.alloc(0);
-    #length = 0;
-    add(piece) {
-        const needed = this.#length + piece.length;
-        if (needed > this.#bytes.length) {
-            const larger = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, needed, 2 * this.#length));
-            this.#bytes.copy(larger, 0, 0, this.#length);
-            this.#bytes = larger;
-        }
-        this.#length += piece.copy(this.#bytes, this.#length);
-    }
-    /** All of it, in a buffer that is no longer: it may be kept. */
-    take() {
-        if (this.#length === this.#bytes.length)
-            return this.#bytes;
-        const whole = Buffer.allocUnsafeSlow(this.#length);
-        this.#bytes.copy(whole, 0, 0, this.#length);
-        return whole;
-    }
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/webhooks/queue/pass.js
-// Decides which requests are kept while the app is away, reads them, and answers them. Used by passes.ts.
-
-
-
-
-
-
-
-/** The methods of webhooks. Everything else asks for something that only the app can answer. */
-const KEPT_METHODS = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
-/** A full queue stays full until the app is back, which takes seconds or minutes. */
-const FULL_RETRY_S = 30;
-/**
- * Whether a request of this kind may be kept: it is on a captured path, and its sender can do without the app's answer.
- * A page of a browser cannot: browsers send `Origin` with these methods.
- */
-function mayKeep({ request, recording, upgrade }) {
-    return (recording !== undefined &&
-        upgrade === undefined &&
-        KEPT_METHODS.has(request.method ?? '') &&
-        request.headers.origin === undefined);
-}
-/**
- * Keeps the request, and answers 202; 503 if the queue is full. Resolves with false if the app or the next pass must
- * answer: its body shows that it is a handshake, or it is no longer needed to keep it.
- */
-async function keepForLater(visit, options) {
-    const { room } = options.queue;
-    const reservation = room.reserve(measureHead(visit.request));
-    if (reservation === undefined)
-        return sendFull(visit);
-    // Before a 100 (Continue).
-    if (room.has(Number(visit.request.headers['content-length'] ?? 0)))
-        return await keepBody(visit, reservation, options);
-    reservation.release();
-    return sendFull(visit);
-}
-async function keepBody(visit, reservation, { queue, maxBodyBytes, isStillNeeded }) {
-    let isTooLarge = false;
-    const body = await readWhole(visit, (bytes, total) => {
-        isTooLarge = total > maxBodyBytes;
-        return !isTooLarge && reservation.grow(bytes);
-    });
-    const request = readRequest(visit);
-    if (!Buffer.isBuffer(body) || findHandshake(request) !== undefined || !isStillNeeded()) {
-        reservation.release();
-        if (body === 'too long')
-            return isTooLarge ? refuseTooLarge(visit, maxBodyBytes) : sendFull(visit);
-        return body === 'sender left';
-    }
-    const { recording, address, isPublicOnly = false } = visit;
-    recording?.complete();
-    const rawHeaders = [...request.rawHeaders];
-    queue.add({ request: { ...request, rawHeaders }, address, isPublicOnly, recording }, reservation);
-    sendText(visit, 202, 'The app is away. This request is kept, and sent to the app when it is back.\n');
-    return true;
-}
-function refuseTooLarge(visit, maxBodyBytes) {
-    visit.recording?.refuse(describeRefusedBody(new BodyTooLarge(maxBodyBytes)));
-    sendTooLarge(visit, maxBodyBytes);
-    return true;
-}
-function sendFull(visit) {
-    visit.recording?.refuse('the app was not running, and no more requests could be kept for it: the sender must send it again when it is');
-    sendText(visit, 503, 'The app is away, and no more requests can be kept for it. Send this one again later.\n', {
-        'retry-after': String(FULL_RETRY_S),
-    });
-    return true;
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/webhooks/sending.js
-// Sends a whole request to the app, as if its sender had sent it just now, or to another server. Used by queue/ and
-// replay.ts.
-
-
-
-
-
-/** The message for the app: as for a live request (proxy.ts), except that a chunked body has a length now. */
-function renderForApp(request, app, address, compression) {
-    const names = chooseNames({ request: { headers: readNames(request.rawHeaders) }, address }, app);
-    const message = renderMessage(request, names);
-    compression?.tags.restore(message.headers);
-    return message;
-}
-/** The message for a server that is not the app. */
-function renderForHost(request, host) {
-    return renderMessage(request, { host, forwardedFields: [], toApp: (_, value) => value });
-}
-function renderMessage({ method, target, rawHeaders, body, visitorAddress }, names) {
-    const headers = renderRequestHeaders(rawHeaders, names, visitorAddress);
-    // undici writes the right length; the field that came may be repeated, or that of a refused request and wrong.
-    rewriteFields(headers, 'content-length', () => '');
-    return { method, path: target, headers, body: body.length > 0 ? body : null };
-}
-/** The fields by which names.ts chooses; the first one counts if a field is repeated. */
-function readNames(raw) {
-    const found = {};
-    forEachField(raw, (name, value) => {
-        const key = name.toLowerCase();
-        if (key === 'host' || key === 'origin')
-            found[key] ??= value;
-    });
-    return found;
-}
-/** Whether this app could run a part of the body as a request of its own (see hidden-request.ts). */
-function hidesRequest({ body }, app) {
-    return app.leavesBodies === true && hasRequestLine(body);
-}
-/** Whether this error says that there was no connection: nothing of the request has been sent. */
-function isUnreached(error) {
-    return hasCode(error, 'ECONNREFUSED', 'EHOSTDOWN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT');
-}
-/** Whether undici cannot write the request at all: another try would be in vain. */
-function isUnsendable(error) {
-    return hasCode(error, 'UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED');
-}
-/** Never rejects. */
-function sendMessage(connections, message, { timeoutMs, keepBytes, signal }) {
-    return new Promise(resolve => {
-        const reader = new AnswerReader(keepBytes, result => {
-            clearTimeout(timer);
-            signal?.removeEventListener('abort', abort);
-            resolve(result);
-        });
-        const isLate = new DOMException('no answer in time', 'TimeoutError');
-        const timer = setTimeout(() => reader.cut(isLate), timeoutMs);
-        const abort = () => reader.cut(toError(signal?.reason));
-        signal?.addEventListener('abort', abort, { once: true });
-        if (signal?.aborted)
-            abort();
-        else
-            connections.dispatch(message, reader);
-    });
-}
-function toError(reason) {
-    return reason instanceof Error ? reason : new Error(errors_describeError(reason));
-}
-/** Reads one answer, and calls back once. */
-class AnswerReader {
-    #keepBytes;
-    #onEnd;
-    #begun = performance.now();
-    #chunks = [];
-    #head;
-    #kept = 0;
-    #bodyBytes = 0;
-    #isOver = false;
-    #controller;
-    constructor(keepBytes, onEnd) {
-        this.#keepBytes = keepBytes;
-        this.#onEnd = onEnd;
-    }
-    /** Ends the request; what has come of the answer counts. */
-    cut(reason) {
-        const controller = this.#controller;
-        this.#finish(controller === undefined ? { kind: 'unreached', error: reason } : this.#conclude(reason));
-        controller?.abort(reason);
-    }
-    /** Called when the connection is there, before the first byte is sent. */
-    onRequestStart(controller) {
-        this.#controller = controller;
-        if (this.#isOver)
-            controller.abort(new Error('the request is over'));
-    }
-    onResponseStart(controller, status) {
-        if (status >= 200)
-            this.#head = { status, headers: decodeFields(controller.rawHeaders) };
-    }
-    onResponseData(_, chunk) {
-        this.#bodyBytes += chunk.length;
-        const wanted = chunk.subarray(0, this.#keepBytes - this.#kept);
-        this.#kept += wanted.length;
-        if (wanted.length > 0)
-            this.#chunks.push(Buffer.from(wanted));
-    }
-    onResponseEnd() {
-        this.#finish(this.#conclude(new Error('the answer has no head')));
-    }
-    onResponseError(_, error) {
-        const isUnsent = this.#controller === undefined && !isUnsendable(error);
-        this.#finish(isUnsent ? { kind: 'unreached', error } : this.#conclude(error));
-    }
-    /** What has come: an answer, if its head is there; otherwise the error. */
-    #conclude(error) {
-        if (this.#head === undefined)
-            return { kind: 'no answer', error };
-        return {
-            kind: 'answered',
-            ...this.#head,
-            body: Buffer.concat(this.#chunks),
-            bodyBytes: this.#bodyBytes,
-            durationMs: Math.round(performance.now() - this.#begun),
-        };
-    }
-    #finish(result) {
-        if (this.#isOver)
-            return;
-        this.#isOver = true;
-        this.#onEnd(result);
-    }
-}
-
 ;// CONCATENATED MODULE: ./build/js/gateway/passes.js
 // Everything that happens to a request. Each step is one function, a pass; two lists give their order. Run by
 // gateway.ts.
@@ -48158,14 +48360,6 @@ class AnswerReader {
 
 
 
-
-
-
-
-
-
-/** A page that takes longer is work, not a click. */
-const LONG_WORK_MS = 10_000;
 /** The passes for each request: over TLS if the gateway has a certificate, otherwise over plain HTTP. */
 const PASSES = [
     readVisitorAddress,
@@ -48231,87 +48425,11 @@ function refuseMalformed(visit, { access, rejectedConnections, logger }) {
  * unauthenticated visitor could fill our buffers with answers that it does not read.
  */
 function answerProbe(visit, { proofKey, addresses }) {
-    const proof = readProof(visit.request, proofKey, () => addresses && judgeAddress(visit.visitorAddress));
+    const proof = readProof(visit.request, proofKey, () => addresses && classifyAddress(visit.visitorAddress));
     if (proof === undefined)
         return false;
     sendText(visit, 200, proof, { connection: 'close' });
     return true;
-}
-/**
- * Refuses with 401 a request without the key or password, and with 403 one that another site has caused. Answers the
- * sign-in. Removes the key and the password from requests that are let in.
- */
-function checkAccess(visit, context) {
-    const decision = context.access.check(visit);
-    if (decision === 'let in')
-        return false;
-    if (decision === 'refused' && context.signedPaths !== undefined)
-        return refuseLikeSigned(visit, context, context.signedPaths);
-    if (decision === 'refused')
-        context.access.refuse(visit);
-    recordAccessRefusal(visit, context);
-    return true;
-}
-function recordAccessRefusal(visit, { access, logger }) {
-    const { statusCode } = visit.response;
-    if (statusCode >= 400)
-        logger.debug(`refused ${describeVisit(visit)}: no access (${statusCode})`);
-    if (visit.recording === undefined)
-        return;
-    access.removeCredentials(visit.request);
-    visit.recording.refuse(describeAccessRefusal(statusCode));
-}
-/** Before the body is awaited: if its sender leaves, the request is recorded as it is then. */
-function hideCredentials({ request, recording }, { access }) {
-    if (recording !== undefined && hasBody(request))
-        access.removeCredentials(request);
-}
-/** As on a path of `verify`, so that nobody can find out which paths these are. */
-async function refuseLikeSigned(visit, context, signedPaths) {
-    hideCredentials(visit, context);
-    const { kind } = await signedPaths.examine(visit);
-    if (kind === 'left')
-        return true;
-    if (kind === 'busy')
-        sendNotice(visit, NOT_CHECKED, { connection: 'close' });
-    else
-        context.access.refuse(visit);
-    recordAccessRefusal(visit, context);
-    return true;
-}
-async function verifyPath(visit, context, signedPaths) {
-    hideCredentials(visit, context);
-    const examined = await signedPaths.examine(visit);
-    switch (examined.kind) {
-        case 'admitted':
-            visit.recording?.identify(examined.identity);
-            return false;
-        case 'left':
-            return true;
-        case 'busy':
-            visit.recording?.refuse(examined.reason);
-            sendNotice(visit, NOT_CHECKED, { connection: 'close' });
-            return true;
-        case 'refused':
-            if (visit.recording !== undefined)
-                context.access.removeCredentials(visit.request);
-            visit.recording?.refuse(examined.reason);
-            if (visit.isPublicOnly)
-                context.access.refuse(visit);
-            else
-                sendNotice(visit, NOT_SIGNED, { connection: 'close', 'www-authenticate': 'Signature' });
-            return true;
-    }
-}
-/**
- * On the paths of `verify`, refuses with 401 what is neither signed nor a handshake that a rule lets through, also if it
- * has the key. A visitor without the key gets the same answer as on any other path.
- */
-function verifySignature(visit, context) {
-    const { signedPaths } = context;
-    if (signedPaths?.covers(readPath(visit.request)) !== true)
-        return false;
-    return verifyPath(visit, context, signedPaths);
 }
 /**
  * Adds `Clear-Site-Data` to the first page of a browser over https, because an earlier preview may have had the
@@ -48377,54 +48495,6 @@ function queueWhileAway(visit, { queue, readApp, maxBodyBytes }) {
         return false;
     return keepForLater(visit, { queue, maxBodyBytes, isStillNeeded: () => queue.isNeeded(readApp()) });
 }
-/** Answers 502 or 503, with `Retry-After`, while the app is not running. */
-function answerWhileAway(visit, { link }) {
-    if (visit.app.status === 'running')
-        return false;
-    void link.forget();
-    visit.recording?.refuse(APP_AWAY);
-    sendNotice(visit, describeAway(visit.app));
-    return true;
-}
-/** Forwards the request, or the upgrade to WebSocket, to the app; answers 502 or 504 if the app gives no answer. */
-function forwardToApp(visit, context) {
-    if (visit.app.status !== 'running')
-        return false;
-    const { upstream } = visit.app;
-    if (upstream.kind === 'address' &&
-        upstream.leavesBodies &&
-        visit.isPublicOnly &&
-        hasRequestLine(visit.body)) {
-        visit.recording?.refuse('its body contains the first line of another request');
-        sendHiddenRequest(visit);
-        return true;
-    }
-    if (visit.body !== undefined || !hasBody(visit.request))
-        visit.recording?.complete();
-    if (upstream.kind === 'handler') {
-        recordUnread(visit);
-        for (const [name, value] of visit.ownHeaders)
-            visit.response.appendHeader(name, value);
-        upstream.handle(visit.request, visit.response, status => sendNotice(visit, describeFile(status)));
-        return true;
-    }
-    const { link, maxBodyBytes, compression } = context;
-    const begun = performance.now();
-    const onNoAnswer = (error) => answerForApp(visit, context, error, performance.now() - begun);
-    const route = { link, address: upstream, maxBodyBytes, compression, onNoAnswer };
-    if (visit.upgrade === undefined)
-        forwardRequest(visit, route);
-    else
-        forwardUpgrade(visit, visit.upgrade, route);
-    return true;
-}
-/** Reads a body that nobody reads: the handler answers at once, without it. */
-function recordUnread({ request, recording, body }) {
-    if (recording === undefined || body !== undefined || !hasBody(request))
-        return;
-    request.on('data', chunk => recording.take(chunk));
-    request.once('end', () => recording.complete());
-}
 /** Redirects GET and HEAD to https, and refuses anything else with 403. */
 function redirectToHttps(visit, { access }) {
     sendToHttps(visit);
@@ -48433,54 +48503,12 @@ function redirectToHttps(visit, { access }) {
     visit.recording?.refuse(PLAIN_HTTP);
     return true;
 }
-/**
- * Acts for an app that gave no answer: keeps the request if nothing of it was sent and it may wait, and otherwise sends
- * the gateway's own answer.
- */
-function answerForApp(visit, context, error, workedMs) {
-    const { queue, maxBodyBytes, logger } = context;
-    if (queue === undefined || queue.isClosed || !isUnreached(error) || !mayKeep(visit)) {
-        answerAlone(visit, context, error, workedMs);
-        return;
-    }
-    visit.releaseBody?.();
-    const isKept = keepForLater(visit, { queue, maxBodyBytes, isStillNeeded: () => !queue.isClosed });
-    isKept.then(yes => yes || answerAlone(visit, context, error, workedMs), bug => {
-        logger.warn(`${describeVisit(visit)} could not be kept: ${sanitise_sanitise(errors_describeError(bug))}`);
-        answerAlone(visit, context, error, workedMs);
-    });
-}
-/**
- * If the app has worked on the request for long, the page does not reload by itself: that would start the work again,
- * which may have ended the app.
- */
-function answerAlone(visit, { readApp, maxBodyBytes, logger }, error, workedMs) {
-    if (error instanceof BodyTooLarge) {
-        sendTooLarge(visit, maxBodyBytes);
-        return;
-    }
-    if (error instanceof HiddenRequest) {
-        sendHiddenRequest(visit);
-        return;
-    }
-    const reason = sanitise_sanitise(errors_describeError(error));
-    logger.debug(`no answer to ${describeVisit(visit)}: ${reason}`);
-    visit.recording?.note(`the app gave no answer: ${reason}`);
-    const app = readApp();
-    const notice = app.status === 'running' ? describeNoAnswer(error) : describeAway(app);
-    sendNotice(visit, workedMs < LONG_WORK_MS ? notice : withoutReload(notice));
-}
-/** Method and path, and the visitor's address if it is known, fit for a log. */
-function describeVisit({ request, visitorAddress }) {
-    const what = sanitise_sanitise(`${request.method} ${readPath(request)}`);
-    return visitorAddress === undefined ? what : `${what} from ${visitorAddress}`;
-}
 
 // EXTERNAL MODULE: ./node_modules/undici/lib/dispatcher/pool.js
 var pool = __nccwpck_require__(628);
 ;// CONCATENATED MODULE: ./build/js/gateway/upstream/app-link.js
 // The connections to the app: pools for its current address. They are destroyed as soon as the app has another address
-// or none, because the old port may already belong to another process. Used by gateway.ts, passes.ts and proxy.ts.
+// or none, because the old port may already belong to another process. Used by gateway.ts, pass.ts and proxy.ts.
 
 
 
@@ -49490,7 +49518,7 @@ function explainMismatch(rules) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/webhooks/verify/signed-paths.js
-// Decides which requests to the paths of `verify` reach the app. Used by passes.ts.
+// Decides which requests to the paths of `verify` reach the app. Used by access/pass.ts.
 
 
 
@@ -49602,7 +49630,7 @@ function listOrigins(address, host) {
 /** As for the queue. Somebody waits for this answer, so it is also long enough. */
 const replay_ANSWER_MS = 60_000;
 /** How much of the answer is shown. */
-const replay_MAX_ANSWER_BYTES = 1024 ** 2;
+const MAX_ANSWER_BYTES = 1024 ** 2;
 /** Such a replay is no request to the app, so no wait counts it. */
 const TO_ANOTHER = 'it is a replay that was sent to another address, not to the app';
 const STALE = 'the signature of this request is older than 5 minutes, and receivers refuse such signatures: add --re-sign (`re_sign` in the API) for a new one';
@@ -49671,7 +49699,7 @@ class Replayer {
         };
     }
     async #send({ connections, message, close }) {
-        const rules = { timeoutMs: replay_ANSWER_MS, keepBytes: replay_MAX_ANSWER_BYTES, signal: this.#stopped.signal };
+        const rules = { timeoutMs: replay_ANSWER_MS, keepBytes: MAX_ANSWER_BYTES, signal: this.#stopped.signal };
         try {
             return await sendMessage(connections, message, rules);
         }
@@ -49732,6 +49760,7 @@ function replay_describeLoss(kind, error) {
 // and forwards everything else to the app. Started by ingress.ts. It has no port: no other program can connect to it.
 //
 //   downstream/ (visitors' connections: HTTP/1.1, TLS, HTTP/2) ──► passes.ts: guard, access/, own pages ──► upstream/ (the app)
+
 
 
 
@@ -50654,9 +50683,18 @@ function refuseAddress(text, remedy) {
     return new InputError(`${sanitise(`\`server\` '${text}`)}' is not an address: ${remedy}`);
 }
 
+;// CONCATENATED MODULE: ./build/js/tunnel/server-options.js
+// Options of a bore server as messages name them: the flag, and the variable by which bore or self-host/ sets it. Used by
+// failure.ts, exposure and doctor.
+const SERVER_RANGE = 'the --min-port and --max-port of the server (BORE_MIN_PORT and BORE_MAX_PORT)';
+const BIND_TUNNELS = '--bind-tunnels, BORE_BIND_TUNNELS';
+/** With a proxy on another machine, neither the address 127.0.0.2 nor closed ports would let the proxy in. */
+const ONLY_WAY_IN = 'start bore with --bind-tunnels 127.0.0.2 (BORE_BIND_TUNNELS) if the proxy is on the same machine; otherwise let the firewall admit only the proxy to the public ports';
+
 ;// CONCATENATED MODULE: ./build/js/tunnel/failure.js
 // What can go wrong between us and a bore server: each failure with its kind and with what the user should do.
 // Thrown by session/, reconnect.ts and retry/port-choice.ts; retry/retry-policy.ts decides what follows.
+
 
 
 
@@ -50719,7 +50757,7 @@ function explainTimeout(server) {
 }
 /** What is added to a transient failure that repeats. */
 function hintAtFirewall(server) {
-    return `is the bore server running, and does a firewall let connections to port ${server.port} out?`;
+    return `is the bore server running, and does a firewall block port ${server.port}: at the server, at its cloud, or on the way out from here?`;
 }
 /** Where to find out more: docs/doctor.md. */
 function hintAtDoctor(server) {
@@ -50738,7 +50776,7 @@ function explainErrorFrame(server, port, text, hasSecret) {
             return explainSecretRequired(server);
         case ERROR_TEXT.portOutOfRange:
             return new TunnelFailure('port-refused', `${where} does not give out port ${port}`, {
-                portAdvice: 'choose a `remote-port` between the --min-port and --max-port of the server',
+                portAdvice: `choose a \`remote-port\` between ${SERVER_RANGE}`,
             });
         case ERROR_TEXT.portForbidden:
             return new TunnelFailure('port-refused', `${where} may not open port ${port} (permission denied there)`, { portAdvice: 'choose a `remote-port` of 1024 or above' });
@@ -50758,7 +50796,7 @@ function explainFixedPort(failure) {
     const { kind, message, portAdvice, cause } = failure;
     return portAdvice === undefined ? failure : new TunnelFailure(kind, `${message}: ${portAdvice}`, { cause });
 }
-const FIT_RANGE = 'set `port-range` to the --min-port and --max-port of the server';
+const FIT_RANGE = `set \`port-range\` to ${SERVER_RANGE}`;
 /** The server gave none of the ports that `auto` asked for. */
 function explainNoCandidate(server, { min, max }, { count, allTaken }) {
     const ports = count === 1
@@ -50778,7 +50816,7 @@ function explainSecretRequired(server) {
     return new TunnelFailure('secret', `the server ${renderAddress(server)} requires a secret: set the \`secret\` input`);
 }
 function explainSecretUnwanted(server) {
-    return new TunnelFailure('secret-unwanted', `the server ${renderAddress(server)} requires no secret, but one was given: remove \`secret\`, or check \`server\``);
+    return new TunnelFailure('secret-unwanted', `the server ${renderAddress(server)} requires no secret, but one was given: start it with this one (BORE_SECRET), remove \`secret\`, or check \`server\``);
 }
 /** `received` is not what a bore server sends; it may be empty. */
 function explainNotBore(server, received) {
@@ -53123,6 +53161,7 @@ function prefixLines(logger) {
 // waits for it. Used by exposure.
 
 
+
 /** For one probe. A firewall that drops packets gives no answer. */
 const PROBE_TIMEOUT_MS = 5_000;
 const DOCS = 'see docs/security.md#the-visitors-address';
@@ -53159,7 +53198,7 @@ class ProxyCheck {
         const found = await this.#probe(url);
         this.#options.logger.debug(`bore's own address ${url}: ${found === undefined ? 'does not lead here' : 'leads here'}`);
         if (found === 'claimed')
-            this.#options.onWarning(`\`trusted-proxy\` is true, and visitors can go around the proxy: this preview also answers at ${url}, where they can claim any address in X-Forwarded-For: start bore with --bind-tunnels 127.0.0.2, or close its public ports in the firewall; ${DOCS}`);
+            this.#options.onWarning(`\`trusted-proxy\` is true, and visitors can go around the proxy: this preview also answers at ${url}, where they can claim any address in X-Forwarded-For: ${ONLY_WAY_IN}; ${DOCS}`);
     }
     #probe(url) {
         const { ingress, signal } = this.#options;
