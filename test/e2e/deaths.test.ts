@@ -38,10 +38,13 @@ async function expectCleanEnd(preview: Preview, url: string, title: string): Pro
   return post.log;
 }
 
+/** A second start of wasmrun, Chrome and the runtime, on a machine that runs other tests too, took 20 s. */
+const RESTART_DEADLINE_MS = 45_000;
+
 /** The preview answers at its old address, one restart later, and nobody was told of an outage that short. */
 async function expectRestart(preview: Preview, url: string, answer: string, message: RegExp): Promise<void> {
   await preview.awaitStatus(({ restarts }) => restarts === 1, 'the loss is seen');
-  await waitUntil(async () => (await ask(url)).includes(answer), `${url} answers again`);
+  await waitUntil(async () => (await ask(url)).includes(answer), `${url} answers again`, RESTART_DEADLINE_MS);
   expect(await preview.status()).toMatchObject({
     status: 'Connected',
     app: { status: 'running' },

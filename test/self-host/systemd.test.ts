@@ -191,10 +191,15 @@ describeWithReal(['systemd', 'bore'], 'the units of self-host/systemd', () => {
   });
 
   it('check the health only while the server is meant to run', async () => {
-    const timer = () => show('bore-health.timer', 'ActiveState');
+    // systemctl waits for the server's own job, not for the timer's.
+    const expectTimer = (state: string) =>
+      waitUntil(
+        async () => (await show('bore-health.timer', 'ActiveState')) === state,
+        `the timer is ${state}`,
+      );
     await run('systemctl start bore');
-    expect(await timer()).toBe('active');
+    await expectTimer('active');
     await run('systemctl stop bore');
-    expect(await timer()).toBe('inactive');
+    await expectTimer('inactive');
   });
 });
