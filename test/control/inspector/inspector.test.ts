@@ -309,9 +309,9 @@ it('replays a request to the app, signed again if its rule is known, and shows t
   await page.waitForSelector('#request-1');
   await page.click('#request-1');
   await page.waitForSelector('.check input[type=checkbox]:not(#refused)');
-  // The details may be drawn again at that moment.
-  await page.locator('.check input:not(#refused)').click();
-  await page.locator('#detail .primary').click();
+  // Found and pressed in one step, because the details may be drawn again in between.
+  await page.evaluate("document.querySelector('.check input:not(#refused)').click()");
+  await page.evaluate("document.querySelector('#detail .primary').click()");
   await waitForText(page, '#detail .result', 'The app answered 201 after 12 ms with 10 B.');
   expect(await textOf(page, '#detail .result')).toMatch(/a hint\s+thanks <b>/);
   await page.click('#request-3');
