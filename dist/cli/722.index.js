@@ -4929,7 +4929,7 @@ async function adviseOnForeign(subject, { target }) {
 /** Visitors who reach the plain port can send the app any X-Forwarded-For. */
 async function checkPlainPort(subject, { port }) {
     const { server, trustedProxy } = subject.question;
-    const origin = `http://${addBrackets(server.host)}:${port}`;
+    const origin = renderPublicUrl(PLAIN_PUBLIC_URLS.http, server.host, port);
     if ((await subject.findBareTarget()) === undefined)
         return [ok(`${origin} is closed: visitors can come only through the proxy`)];
     if (!trustedProxy)
@@ -5317,7 +5317,7 @@ class Subject {
     /** The server's own address, which a proxy leads to. */
     async #tryPlainPort() {
         const tunnel = await this.tunnel();
-        const url = new URL(`http://${addBrackets(this.question.server.host)}:${tunnel.port}`);
+        const url = new URL(renderPublicUrl(PLAIN_PUBLIC_URLS.http, this.question.server.host, tunnel.port));
         const limit = await this.limit(PLAIN_MS, this.question.signal);
         return findOurs(await reachAll(await this.#targetsOf(url), tunnel, limit));
     }
@@ -24098,8 +24098,8 @@ class ProxyCheck {
     follow({ tunnel, address }) {
         if (tunnel.status !== 'Connected' || (address.kind !== 'verified' && address.kind !== 'unverified'))
             return;
-        const scheme = this.#options.ingress.endsTls ? 'https' : 'http';
-        const direct = `${scheme}://${addBrackets(tunnel.host)}:${tunnel.port}`;
+        const template = this.#options.ingress.endsTls ? TLS_PUBLIC_URL : PLAIN_PUBLIC_URLS.http;
+        const direct = renderPublicUrl(template, tunnel.host, tunnel.port);
         const addresses = `${address.url} ${direct}`;
         if (addresses === this.#checked)
             return;

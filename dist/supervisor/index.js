@@ -53176,8 +53176,8 @@ class ProxyCheck {
     follow({ tunnel, address }) {
         if (tunnel.status !== 'Connected' || (address.kind !== 'verified' && address.kind !== 'unverified'))
             return;
-        const scheme = this.#options.ingress.endsTls ? 'https' : 'http';
-        const direct = `${scheme}://${addBrackets(tunnel.host)}:${tunnel.port}`;
+        const template = this.#options.ingress.endsTls ? TLS_PUBLIC_URL : PLAIN_PUBLIC_URLS.http;
+        const direct = renderPublicUrl(template, tunnel.host, tunnel.port);
         const addresses = `${address.url} ${direct}`;
         if (addresses === this.#checked)
             return;

@@ -4,7 +4,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { PortRange } from '../inputs/tunnel.ts';
-import { addBrackets, renderPublicUrl, SAMPLE_PORT, stripBrackets } from '../shared/public-url.ts';
+import { PLAIN_PUBLIC_URLS, renderPublicUrl, SAMPLE_PORT, stripBrackets } from '../shared/public-url.ts';
 import { renderAddress, type ServerAddress } from '../tunnel/address.ts';
 import type { TunnelFailure } from '../tunnel/failure.ts';
 import type { Lookup } from '../tunnel/tunnel.ts';
@@ -175,7 +175,7 @@ export class Subject {
   /** The server's own address, which a proxy leads to. */
   async #tryPlainPort(): Promise<Target | undefined> {
     const tunnel = await this.tunnel();
-    const url = new URL(`http://${addBrackets(this.question.server.host)}:${tunnel.port}`);
+    const url = new URL(renderPublicUrl(PLAIN_PUBLIC_URLS.http, this.question.server.host, tunnel.port));
     const limit = await this.limit(PLAIN_MS, this.question.signal);
     return findOurs(await reachAll(await this.#targetsOf(url), tunnel, limit));
   }

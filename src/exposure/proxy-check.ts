@@ -3,7 +3,7 @@
 
 import { NO_FORWARDED_FOR } from '../gateway/visitor-address.ts';
 import type { Logger } from '../shared/log.ts';
-import { addBrackets } from '../shared/public-url.ts';
+import { PLAIN_PUBLIC_URLS, renderPublicUrl, TLS_PUBLIC_URL } from '../shared/public-url.ts';
 import { ONLY_WAY_IN } from '../tunnel/server-options.ts';
 import type { Ingress } from './ingress.ts';
 import type { TunnelStatus } from './tunnel-status.ts';
@@ -35,8 +35,8 @@ export class ProxyCheck {
   follow({ tunnel, address }: TunnelStatus): void {
     if (tunnel.status !== 'Connected' || (address.kind !== 'verified' && address.kind !== 'unverified'))
       return;
-    const scheme = this.#options.ingress.endsTls ? 'https' : 'http';
-    const direct = `${scheme}://${addBrackets(tunnel.host)}:${tunnel.port}`;
+    const template = this.#options.ingress.endsTls ? TLS_PUBLIC_URL : PLAIN_PUBLIC_URLS.http;
+    const direct = renderPublicUrl(template, tunnel.host, tunnel.port);
     const addresses = `${address.url} ${direct}`;
     if (addresses === this.#checked) return;
     this.#checked = addresses;

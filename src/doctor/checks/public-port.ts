@@ -2,7 +2,7 @@
 // Behind an https proxy: whether the plain port is closed, as `trusted-proxy` needs it.
 
 import { isIP } from 'node:net';
-import { addBrackets } from '../../shared/public-url.ts';
+import { PLAIN_PUBLIC_URLS, renderPublicUrl } from '../../shared/public-url.ts';
 import { ONLY_WAY_IN } from '../../tunnel/server-options.ts';
 import { type Check, type Finding, fault, ok, Skip } from '../check.ts';
 import type { OwnTunnel } from '../own-tunnel.ts';
@@ -45,7 +45,7 @@ async function adviseOnForeign(subject: Subject, { target }: Reached): Promise<s
 /** Visitors who reach the plain port can send the app any X-Forwarded-For. */
 async function checkPlainPort(subject: Subject, { port }: OwnTunnel): Promise<Finding[]> {
   const { server, trustedProxy } = subject.question;
-  const origin = `http://${addBrackets(server.host)}:${port}`;
+  const origin = renderPublicUrl(PLAIN_PUBLIC_URLS.http, server.host, port);
   if ((await subject.findBareTarget()) === undefined)
     return [ok(`${origin} is closed: visitors can come only through the proxy`)];
   if (!trustedProxy) return [ok(`${origin} is open, too: the preview can also be opened without the proxy`)];
