@@ -24,7 +24,7 @@ export interface Findings {
 }
 
 export interface Case {
-  /** `B1` to `B19`; also the name of its result file. */
+  /** `B1` to `B21`; also the name of its result file. */
   id: string;
   title: string;
   /** About how long it takes. */

@@ -10,6 +10,7 @@ import { outages } from './cases/outages.ts';
 import { page } from './cases/pages.ts';
 import { recording } from './cases/recording.ts';
 import { keptConnections, newConnections } from './cases/requests.ts';
+import { sameJob } from './cases/same-job.ts';
 import { silence } from './cases/silence.ts';
 import { portFree, start } from './cases/start.ts';
 import { oneStream, sixteenStreams } from './cases/throughput.ts';
@@ -33,5 +34,6 @@ export const CASES: readonly Case[] = [
   osAnswers,
   endurance,
   webApp,
+  sameJob,
   recording,
 ];

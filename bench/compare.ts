@@ -1,34 +1,45 @@
-// Turns measured rounds into rows: each of our two tunnels (raw, gateway) divided by each peer. Used by the cases.
+// Turns measured rounds into rows: each of our tunnels divided by each peer. Used by the cases.
 
 import type { Row } from './results.ts';
 import { divideRounds, pick, type Rounds } from './rig/rounds.ts';
-import { OURS, type OwnName, PEERS, type PeerName, type TunnelName } from './rig/tunnels.ts';
+import { OURS, type OwnName, PEERS, type PeerName } from './rig/tunnels.ts';
 import { median } from './statistics.ts';
 
-export interface Comparison {
+type Peer = NonNullable<Row['peer']>;
+
+export interface Comparison<O extends string = OwnName, P extends Peer = PeerName> {
   /** What was measured, such as `600 MB down`. A row's name is the tunnel's name and this. */
   what: string;
-  measured: Partial<Rounds<TunnelName>>;
+  measured: Partial<Rounds<O | P>>;
   /** Which figure of a round is divided. */
   key: string;
   /** The unit of that figure. */
   unit: string;
   better: Row['better'];
-  /** Which figure of a round is the processor time of the tunnel's process, and its unit. */
+  /** Which figure of a round is the processor time of the tunnel's processes, and its unit. */
   cpu?: { key: string; unit: string };
   /** The targets of the ratios. A pair without a target has a row too. */
-  targets?: Partial<Record<OwnName, Partial<Record<PeerName, { reach: number; goal?: number }>>>>;
+  targets?: Partial<Record<O, Partial<Record<P, { reach: number; goal?: number }>>>>;
 }
 
-/** One row for each pair of our tunnel and a peer that were both measured. */
+/** One row for each pair of raw or gateway and a peer that were both measured. */
 export function compare(comparison: Comparison): Row[] {
-  const { measured } = comparison;
-  return OURS.filter(own => measured[own] !== undefined).flatMap(own =>
-    PEERS.filter(peer => measured[peer] !== undefined).map(peer => comparePair(comparison, own, peer)),
-  );
+  return comparePairs(OURS, PEERS, comparison);
 }
 
-function comparePair(comparison: Comparison, own: OwnName, peer: PeerName): Row {
+/** One row for each pair of one of `ours` and one of `peers` that were both measured. */
+export function comparePairs<O extends string, P extends Peer>(
+  ours: readonly O[],
+  peers: readonly P[],
+  comparison: Comparison<O, P>,
+): Row[] {
+  const wasMeasured = (name: O | P) => comparison.measured[name] !== undefined;
+  return ours
+    .filter(wasMeasured)
+    .flatMap(own => peers.filter(wasMeasured).map(peer => comparePair(comparison, own, peer)));
+}
+
+function comparePair<O extends string, P extends Peer>(comparison: Comparison<O, P>, own: O, peer: P): Row {
   const { what, key, unit, better, cpu, targets } = comparison;
   const [ours = [], theirs = []] = [comparison.measured[own], comparison.measured[peer]];
   const medianOf = (figures: typeof ours, name: string) => median(pick(figures, name));

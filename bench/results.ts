@@ -35,7 +35,7 @@ export interface Machine {
 }
 
 export type Versions = Readonly<
-  Record<'expose' | 'commit' | 'node' | 'bore' | 'wasmrun' | 'wrk' | 'iperf3' | 'go', string>
+  Record<'expose' | 'commit' | 'node' | 'bore' | 'wasmrun' | 'caddy' | 'wrk' | 'iperf3' | 'go', string>
 >;
 
 export interface CaseResult {

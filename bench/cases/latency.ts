@@ -6,15 +6,15 @@ import { compare } from '../compare.ts';
 import type { Row } from '../results.ts';
 import { type Figures, measureRounds, pick, type Rounds } from '../rig/rounds.ts';
 import { startTestbed, type Testbed } from '../rig/testbed.ts';
-import { OURS, type OwnName, TUNNELS, type TunnelName } from '../rig/tunnels.ts';
-import { type LatencyFigures, runVisitor } from '../rig/visitors.ts';
+import { OURS, type OwnName, type PeerName, TUNNELS } from '../rig/tunnels.ts';
+import { type LatencyFigures, runRate, runVisitor } from '../rig/visitors.ts';
 
-const RATE = 500;
-const RATE_SECONDS = 3;
+const RATE_SECONDS = 2;
 const SEQUENCE = 30;
 
 /** How a request reaches the app: through a tunnel, or on the app's own port. */
-type Route = TunnelName | 'direct';
+type PlainName = PeerName | OwnName;
+type Route = PlainName | 'direct';
 const ROUTES: readonly Route[] = ['direct', ...TUNNELS];
 
 const LIMITS_MS: Readonly<Record<OwnName, number>> = { raw: 0.3, gateway: 0.6 };
@@ -26,10 +26,7 @@ export const addedLatency: Case = {
   run: async bench => {
     await using testbed = await startTestbed(bench);
     const measured = await measureRoutes(bench, testbed, ROUTES, url =>
-      runVisitor<LatencyFigures>('rate', [
-        ...['-url', url, '-rate', `${RATE}`],
-        ...['-seconds', `${chooseSeconds(bench, RATE_SECONDS)}`],
-      ]),
+      runRate({ url, headers: [] }, chooseSeconds(bench, RATE_SECONDS)),
     );
     return {
       rows: [...compareMedians(measured), ...compareTails(measured)],
@@ -79,11 +76,11 @@ const MIN_ADDED_MS = 0.02;
  * Subtracts what the app itself takes: the smallest direct figure of all rounds, because other programs on the machine
  * can only make a figure larger.
  */
-function subtractDirect(measured: Rounds<Route>, key: 'p50' | 'p99'): Rounds<TunnelName> {
+function subtractDirect(measured: Rounds<Route>, key: 'p50' | 'p99'): Rounds<PlainName> {
   const direct = Math.min(...pick(measured.direct, key));
-  const subtract = (name: TunnelName): Figures[] =>
+  const subtract = (name: PlainName): Figures[] =>
     pick(measured[name], key).map(value => ({ [key]: Math.max(MIN_ADDED_MS, value - direct) }));
-  return Object.fromEntries(TUNNELS.map(name => [name, subtract(name)])) as Record<TunnelName, Figures[]>;
+  return Object.fromEntries(TUNNELS.map(name => [name, subtract(name)])) as Record<PlainName, Figures[]>;
 }
 
 function describeDirect(measured: Rounds<Route>): string {
@@ -118,7 +115,7 @@ const STALL =
   'acknowledged. A tunnel avoids it by sending both at once. It can do that for head and body, but not for a body in ' +
   'two writes: it cannot know whether more will follow.';
 
-function measureHalves(bench: Bench, testbed: Testbed, path: string): Promise<Rounds<TunnelName>> {
+function measureHalves(bench: Bench, testbed: Testbed, path: string): Promise<Rounds<PlainName>> {
   const args = ['-count', `${SEQUENCE}`];
   return measureRoutes(bench, testbed, TUNNELS, url =>
     runVisitor<LatencyFigures>('sequence', ['-url', url + path, ...args]),

@@ -75,8 +75,8 @@ async function measure(
   script: string,
 ): Promise<Rounds<Name>> {
   const load = (name: Name, seconds: number) => {
-    const { url = '', pid = 0 } = tunnels.get(name) ?? {};
-    return measureCpu(pid, async () => {
+    const { url = '', pids = [] } = tunnels.get(name) ?? {};
+    return measureCpu(pids, async () => {
       const wrk = { connections: CONNECTIONS, seconds: chooseSeconds(bench, seconds), script };
       const { requests, perSecond, errors } = await runWrk(`${url}${PATH}`, wrk);
       if (errors > 0) throw new Error(`${errors} webhooks of '${name}' failed`);

@@ -1,21 +1,24 @@
 // B3: requests per second on kept connections. B4: requests per second with a new connection for each. Run by main.ts.
 
 import { type Bench, type Case, chooseSeconds, WARM_UP_SECONDS } from '../case.ts';
-import { compare } from '../compare.ts';
+import { type Comparison, compare } from '../compare.ts';
 import type { Row } from '../results.ts';
-import { measureRounds, pick, type Rounds } from '../rig/rounds.ts';
+import { divideRounds, measureRounds, pick, type Rounds } from '../rig/rounds.ts';
 import { measureCpu, startTestbed, type Testbed } from '../rig/testbed.ts';
-import { TUNNELS, type TunnelName } from '../rig/tunnels.ts';
+import { LOCKED, type LockedName, type RunningTunnel, TUNNELS, type TunnelName } from '../rig/tunnels.ts';
 import { runWrk } from '../rig/visitors.ts';
-import { mean } from '../statistics.ts';
+import { mean, median } from '../statistics.ts';
 
 const KEPT_CONNECTIONS = 32;
-const KEPT_SECONDS = 3;
+const KEPT_SECONDS = 2;
 const CLOSING_CONNECTIONS = [8, 32, 128];
 const CLOSING_SECONDS = 2;
-const CPU_PER_REQUEST = { key: 'cpuMicros', unit: 'µs/request' };
+export const CPU_PER_REQUEST = { key: 'cpuMicros', unit: 'µs/request' };
 
-interface Load {
+/** A key may cost this much. */
+const LOCKED_REACH = 0.95;
+
+export interface RequestLoad {
   connections: number;
   seconds: number;
   closing: boolean;
@@ -24,15 +27,16 @@ interface Load {
 export const keptConnections: Case = {
   id: 'B3',
   title: 'Requests per second on 32 kept connections',
-  minutes: bench => (bench.quick ? 0.4 : 0.4 + bench.rounds * 0.42),
+  minutes: bench => (bench.quick ? 0.5 : 0.6 + bench.rounds * 0.42),
   run: async bench => {
-    await using testbed = await startTestbed(bench);
+    const names = [...TUNNELS, ...LOCKED] as const;
+    await using testbed = await startTestbed(bench, names);
     const load = {
       connections: KEPT_CONNECTIONS,
       seconds: chooseSeconds(bench, KEPT_SECONDS),
       closing: false,
     };
-    const measured = await measure(bench, testbed, load);
+    const measured = await measureRequests(bench, testbed, names, load);
     const rows = compare({
       what: 'keep-alive, 32 connections',
       measured,
@@ -45,11 +49,27 @@ export const keptConnections: Case = {
         gateway: { 'bore local': { reach: 0.6 } },
       },
     });
-    return { rows: [...rows, buildCpuRow(measured)], notes: describeErrors(measured) };
+    const locked = LOCKED.map(name => buildLockedRow(name, measured));
+    return { rows: [...rows, ...locked, buildCpuRow(measured)], notes: describeErrors(measured) };
   },
 };
 
-function buildCpuRow(measured: Rounds<TunnelName>): Row {
+function buildLockedRow(name: LockedName, measured: Rounds<LockedName | 'gateway'>): Row {
+  const [ours, open] = [measured[name], measured.gateway];
+  const medianOf = (figures: typeof ours, key: string) => median(pick(figures, key));
+  return {
+    what: `${name} ÷ open gateway, keep-alive`,
+    samples: divideRounds(pick(ours, 'perSecond'), pick(open, 'perSecond')),
+    unit: '×',
+    take: 'median',
+    better: 'higher',
+    reach: LOCKED_REACH,
+    absolute: { ours: medianOf(ours, 'perSecond'), peer: medianOf(open, 'perSecond'), unit: 'requests/s' },
+    cpu: { ours: medianOf(ours, 'cpuMicros'), peer: medianOf(open, 'cpuMicros'), unit: 'µs/request' },
+  };
+}
+
+function buildCpuRow(measured: Rounds<'gateway'>): Row {
   return {
     what: 'gateway, keep-alive, processor time a request',
     samples: pick(measured.gateway, 'cpuMicros'),
@@ -70,7 +90,7 @@ export const newConnections: Case = {
     const notes: string[] = [];
     for (const connections of CLOSING_CONNECTIONS) {
       const load = { connections, seconds: chooseSeconds(bench, CLOSING_SECONDS), closing: true };
-      const measured = await measure(bench, testbed, load);
+      const measured = await measureRequests(bench, testbed, TUNNELS, load);
       rows.push(...compareClosing(measured, connections));
       notes.push(...describeErrors(measured, `, ${connections} at a time`));
     }
@@ -78,7 +98,7 @@ export const newConnections: Case = {
   },
 };
 
-function compareClosing(measured: Rounds<TunnelName>, connections: number): Row[] {
+function compareClosing(measured: Comparison['measured'], connections: number): Row[] {
   return compare({
     what: `a connection each, ${connections} at a time`,
     measured,
@@ -93,13 +113,20 @@ function compareClosing(measured: Rounds<TunnelName>, connections: number): Row[
   });
 }
 
-async function measure(bench: Bench, testbed: Testbed, load: Load): Promise<Rounds<TunnelName>> {
-  const warmUp = { ...load, seconds: chooseSeconds(bench, WARM_UP_SECONDS) };
-  for (const name of TUNNELS) await runWrk(testbed.tunnel(name).url, warmUp);
-  return await measureRounds(TUNNELS, bench.rounds, async name => {
+/** Resolves with `perSecond`, `cpuMicros` a request and `errors` of each tunnel. */
+export async function measureRequests<N extends TunnelName>(
+  bench: Bench,
+  testbed: Testbed,
+  names: readonly N[],
+  load: RequestLoad,
+): Promise<Rounds<N>> {
+  const run = ({ url, headers }: RunningTunnel, seconds: number) =>
+    runWrk(url, { ...load, seconds, headers });
+  for (const name of names) await run(testbed.tunnel(name), chooseSeconds(bench, WARM_UP_SECONDS));
+  return await measureRounds(names, bench.rounds, async name => {
     const tunnel = testbed.tunnel(name);
-    const { cpuSeconds = Number.NaN, ...figures } = await measureCpu(tunnel.pid, async () => {
-      const { requests, perSecond, errors } = await runWrk(tunnel.url, load);
+    const { cpuSeconds = Number.NaN, ...figures } = await measureCpu(tunnel.pids, async () => {
+      const { requests, perSecond, errors } = await run(tunnel, load.seconds);
       return { figures: { perSecond, errors }, amount: requests };
     });
     return { ...figures, cpuMicros: cpuSeconds * 1e6 };
@@ -107,9 +134,9 @@ async function measure(bench: Bench, testbed: Testbed, load: Load): Promise<Roun
 }
 
 /** Failed requests do not appear in any ratio, so they get a note. */
-function describeErrors(measured: Rounds<TunnelName>, where = ''): string[] {
-  return TUNNELS.flatMap(name => {
-    const errors = mean(pick(measured[name], 'errors'));
+export function describeErrors<N extends string>(measured: Rounds<N>, where = ''): string[] {
+  return Object.entries<Rounds<N>[N]>(measured).flatMap(([name, figures]) => {
+    const errors = mean(pick(figures, 'errors'));
     return errors === 0
       ? []
       : [`${name}${where}: ${errors.toFixed(1)} failed requests or connections per measurement`];

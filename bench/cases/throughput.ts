@@ -6,20 +6,21 @@ import { compare } from '../compare.ts';
 import type { Row } from '../results.ts';
 import { measureRounds, type Rounds } from '../rig/rounds.ts';
 import { measureCpu, startTestbed, type Testbed } from '../rig/testbed.ts';
-import { PEERS, TUNNELS, type TunnelName } from '../rig/tunnels.ts';
+import { type OwnName, PEERS, type PeerName, TUNNELS, type TunnelName } from '../rig/tunnels.ts';
 import { runIperf, runStream, startIperfServer } from '../rig/visitors.ts';
 
 const BYTES = 600e6;
 const QUICK_BYTES = 200e6;
 /** How much each tunnel carries before the first round, for the reason that WARM_UP_SECONDS gives. */
 const WARM_UP_BYTES = 2e9;
-const DIRECTIONS = ['down', 'up'] as const;
-type Direction = (typeof DIRECTIONS)[number];
+export const DIRECTIONS = ['down', 'up'] as const;
+export type Direction = (typeof DIRECTIONS)[number];
 
 const STREAMS = 16;
 const IPERF_SECONDS = 2;
-const IPERF_TUNNELS: readonly TunnelName[] = [...PEERS, 'raw'];
-const CPU_PER_GB = { key: 'cpuSeconds', unit: 's/GB' };
+const IPERF_TUNNELS = [...PEERS, 'raw'] as const;
+type IperfName = (typeof IPERF_TUNNELS)[number];
+export const CPU_PER_GB = { key: 'cpuSeconds', unit: 's/GB' };
 
 export const oneStream: Case = {
   id: 'B1',
@@ -29,25 +30,31 @@ export const oneStream: Case = {
     await using testbed = await startTestbed(bench);
     const rows: Row[] = [];
     for (const direction of DIRECTIONS)
-      rows.push(...compareStreams(await measure(bench, testbed, direction), direction));
+      rows.push(...compareStreams(await measureStreams(bench, testbed, TUNNELS, direction), direction));
     return { rows };
   },
 };
 
-async function measure(bench: Bench, testbed: Testbed, direction: Direction): Promise<Rounds<TunnelName>> {
+/** Resolves with `mbPerSecond` and `cpuSeconds` a GB of each tunnel. */
+export async function measureStreams<N extends TunnelName>(
+  bench: Bench,
+  testbed: Testbed,
+  names: readonly N[],
+  direction: Direction,
+): Promise<Rounds<N>> {
   const bytes = bench.quick ? QUICK_BYTES : BYTES;
-  for (const name of TUNNELS)
+  for (const name of names)
     await runStream(testbed.tunnel(name), direction, bench.quick ? QUICK_BYTES : WARM_UP_BYTES);
-  return await measureRounds(TUNNELS, bench.rounds, name => {
+  return await measureRounds(names, bench.rounds, name => {
     const tunnel = testbed.tunnel(name);
-    return measureCpu(tunnel.pid, async () => {
+    return measureCpu(tunnel.pids, async () => {
       const millis = await runStream(tunnel, direction, bytes);
       return { figures: { mbPerSecond: bytes / 1e3 / millis }, amount: bytes / 1e9 };
     });
   });
 }
 
-function compareStreams(measured: Rounds<TunnelName>, direction: Direction): Row[] {
+function compareStreams(measured: Rounds<PeerName | OwnName>, direction: Direction): Row[] {
   const throughput = compare({
     what: `600 MB ${direction}`,
     measured,
@@ -101,13 +108,13 @@ async function measureIperf(
   bench: Bench,
   testbed: Testbed,
   direction: Direction,
-): Promise<Rounds<TunnelName>> {
+): Promise<Rounds<IperfName>> {
   const seconds = chooseSeconds(bench, IPERF_SECONDS);
-  const load = (name: TunnelName) => runIperf(testbed.tunnel(name), { streams: STREAMS, seconds, direction });
+  const load = (name: IperfName) => runIperf(testbed.tunnel(name), { streams: STREAMS, seconds, direction });
   // Twice, so that each tunnel is under load for WARM_UP_SECONDS.
   for (const name of [...IPERF_TUNNELS, ...IPERF_TUNNELS]) await load(name);
   return await measureRounds(IPERF_TUNNELS, bench.rounds, name =>
-    measureCpu(testbed.tunnel(name).pid, async () => {
+    measureCpu(testbed.tunnel(name).pids, async () => {
       const { bytes, bytesPerSecond } = await load(name);
       return { figures: { mbPerSecond: bytesPerSecond / 1e6 }, amount: bytes / 1e9 };
     }),

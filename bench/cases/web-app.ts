@@ -8,7 +8,8 @@ import type { Bench, Case } from '../case.ts';
 import type { Row } from '../results.ts';
 import { startBoreServer } from '../rig/bore-server.ts';
 import { type AppBrowser, startAppBrowser } from '../rig/browser.ts';
-import { readCaddyVersion, startCaddy, startPlainServer } from '../rig/file-servers.ts';
+import { readCaddyVersion, startCaddyFiles } from '../rig/caddy.ts';
+import { startPlainServer } from '../rig/file-servers.ts';
 import { divideRounds, type Figures, measureRounds, pick, type Rounds } from '../rig/rounds.ts';
 import { type RunningTunnel, startTunnel } from '../rig/tunnels.ts';
 import { APP_OBJECTS, writeWebApp } from '../rig/web-app.ts';
@@ -77,7 +78,7 @@ async function startOne(name: Name, { bench, rig, folder, tls, stack }: Setting)
   const start = async () => {
     if (name === 'gateway') return await startTunnel('gateway', { ...common, port: 0, folder });
     if (name === 'gateway with TLS') return await startTunnel('gateway', { ...common, port: 0, folder, tls });
-    const startServer = name === 'bore local' ? startPlainServer : startCaddy;
+    const startServer = name === 'bore local' ? startPlainServer : startCaddyFiles;
     const { port } = stack.adopt(await startServer(folder, rig.runner), one => one.stop());
     return await startTunnel('bore local', { ...common, port });
   };

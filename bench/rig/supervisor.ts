@@ -51,7 +51,8 @@ export async function startSupervisor(name: OwnName, target: TunnelTarget): Prom
     rmSync(folder, { recursive: true, force: true });
   };
   const url = `http://${target.server}:${port}`;
-  const tunnel = { name, pid: program.pid, host: target.server, port, url, program, stop };
+  const { pid } = program;
+  const tunnel = { name, pid, pids: [pid], host: target.server, port, headers: [], url, program, stop };
   return { ...tunnel, connectedMs: connected.at, liveMs: live.at };
 }
 

@@ -39,12 +39,13 @@ export async function startTestbed(
   return { app, tunnel, [Symbol.asyncDispose]: () => started.disposeAsync() };
 }
 
-/** Adds `cpuSeconds` to the figures of some work: the processor time of the process, divided by the amount of work. */
+/** Adds `cpuSeconds` to the figures of some work: the processor time of the processes, divided by the amount of work. */
 export async function measureCpu(
-  pid: number,
+  pids: readonly number[],
   work: () => Promise<{ figures: Figures; amount: number }>,
 ): Promise<Figures> {
-  const before = readCpuSeconds(pid);
+  const readAll = () => pids.reduce((sum, pid) => sum + readCpuSeconds(pid), 0);
+  const before = readAll();
   const { figures, amount } = await work();
-  return { ...figures, cpuSeconds: (readCpuSeconds(pid) - before) / amount };
+  return { ...figures, cpuSeconds: (readAll() - before) / amount };
 }

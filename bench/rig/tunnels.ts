@@ -1,11 +1,13 @@
-// Starts the tunnels that are compared: ours (raw, gateway) and the peers (bore local, wasmrun). Each exposes one local
-// port at a public port of the same bore server. Used by the testbed, the far link and the cases.
+// Starts the tunnels that are compared: ours (raw, gateway) and the peers (bore local, wasmrun, bore local with Caddy).
+// Each exposes one local port at a public port of the same bore server. Used by the testbed, the far link and the cases.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findFreePort } from '../../src/app/process/free-port.ts';
 import { PORT_RANGE, SECRET } from './bore-server.ts';
+import { startCaddyProxy } from './caddy.ts';
+import { LOGIN, openSession, PASSWORD_HEADER, VISITORS_KEY } from './credentials.ts';
 import { type Program, startProgram, waitUntil } from './process.ts';
 import { PROGRAMS } from './programs.ts';
 
@@ -13,9 +15,14 @@ export const PEERS = ['bore local', 'wasmrun'] as const;
 export const OURS = ['raw', 'gateway'] as const;
 export type PeerName = (typeof PEERS)[number];
 export type OwnName = (typeof OURS)[number];
-export type TunnelName = PeerName | OwnName;
 /** In this order, each round begins and ends with a peer. */
-export const TUNNELS: readonly TunnelName[] = [...PEERS, ...OURS];
+export const TUNNELS: readonly (PeerName | OwnName)[] = [...PEERS, ...OURS];
+/** The gateway that lets only visitors with a key in: `access: basic` and `access: link`. */
+export const LOCKED = ['gateway with a password', 'gateway with a link'] as const;
+export type LockedName = (typeof LOCKED)[number];
+/** The same job done by two programs: Caddy asks for a password, and `bore local` is the tunnel. */
+export const CADDY_PAIR = 'bore local with Caddy';
+export type TunnelName = PeerName | OwnName | LockedName | typeof CADDY_PAIR;
 
 export interface TunnelTarget {
   /** Address of the bore server. */
@@ -28,6 +35,8 @@ export interface TunnelTarget {
   remotePort?: number;
   /** Files with certificate and key, for TLS that ends on the runner. Only for `gateway`. */
   tls?: { cert: string; key: string };
+  /** Who may open it; default: everybody. Only for `gateway`. */
+  access?: 'basic' | 'link';
   /** The paths whose requests are recorded. Only for `gateway`. */
   capture?: string;
   /** Run `src/cli.ts` instead of the bundle. */
@@ -39,8 +48,12 @@ export interface TunnelTarget {
 export interface RunningTunnel {
   readonly name: TunnelName;
   readonly pid: number;
+  /** All processes that do the work. */
+  readonly pids: readonly number[];
   readonly host: string;
   readonly port: number;
+  /** Header lines that a visitor sends to be let in, such as `Cookie: …`. */
+  readonly headers: readonly string[];
   /** `http://HOST:PORT`, or https. */
   readonly url: string;
   readonly program: Program;
@@ -51,7 +64,34 @@ export interface RunningTunnel {
 export function startTunnel(name: TunnelName, target: TunnelTarget): Promise<RunningTunnel> {
   if (name === 'bore local') return startBoreLocal(target);
   if (name === 'wasmrun') return startWasmrun(target);
+  if (name === CADDY_PAIR) return startCaddyPair(target);
+  if (name === 'gateway with a password') return startWithPassword(target);
+  if (name === 'gateway with a link') return startWithLink(target);
   return startOurs(name, target);
+}
+
+async function startCaddyPair(target: TunnelTarget): Promise<RunningTunnel> {
+  await using starting = new AsyncDisposableStack();
+  const caddy = starting.adopt(await startCaddyProxy(target.port), one => one.stop());
+  const bore = starting.adopt(await startBoreLocal({ ...target, port: caddy.port }), one => one.stop());
+  const started = starting.move();
+  return {
+    ...bore,
+    name: CADDY_PAIR,
+    pids: [caddy.pid, bore.pid],
+    headers: [PASSWORD_HEADER],
+    stop: () => started.disposeAsync(),
+  };
+}
+
+async function startWithPassword(target: TunnelTarget): Promise<RunningTunnel> {
+  const tunnel = await startOurs('gateway', { ...target, access: 'basic' });
+  return { ...tunnel, name: 'gateway with a password', headers: [PASSWORD_HEADER] };
+}
+
+async function startWithLink(target: TunnelTarget): Promise<RunningTunnel> {
+  const tunnel = await startOurs('gateway', { ...target, access: 'link' });
+  return { ...tunnel, name: 'gateway with a link', headers: [await openSession(tunnel.url)] };
 }
 
 async function startBoreLocal(target: TunnelTarget): Promise<RunningTunnel> {
@@ -129,6 +169,9 @@ export function parseState(text: string): OwnState | undefined {
   return text.startsWith('{') ? (JSON.parse(text) as OwnState) : undefined;
 }
 
+/** More than any case sends. The peers have no limit. */
+const LONGEST_UPLOAD = '4GB';
+
 /** The command and arguments of `expose run` for this target. */
 export function describeOwnCommand(name: OwnName, target: TunnelTarget): [string, ...string[]] {
   const entry = target.fromSource ? PROGRAMS.exposeSource : PROGRAMS.expose;
@@ -137,11 +180,12 @@ export function describeOwnCommand(name: OwnName, target: TunnelTarget): [string
       ? ['--mode', 'port', '--port', `${target.port}`]
       : [target.folder, '--mode', 'web'];
   const flags = [...app, '--server', target.server, '--json'];
-  flags.push('--access', 'open'); // both peers are open too
+  flags.push('--access', target.access ?? 'open'); // most peers are open too
   if (target.remotePort !== undefined) flags.push('--remote-port', `${target.remotePort}`);
   // Without it, the client would first try ports outside the server's range, which is not what is measured.
   else flags.push('--port-range', `${PORT_RANGE.min}-${PORT_RANGE.max}`);
   if (name === 'raw') flags.push('--protocol', 'tcp');
+  else flags.push('--max-body', LONGEST_UPLOAD);
   if (target.capture !== undefined) flags.push('--capture', target.capture);
   if (target.tls) flags.push('--tls-cert', target.tls.cert, '--tls-key', target.tls.key);
   return [process.execPath, entry, 'run', ...flags];
@@ -150,7 +194,7 @@ export function describeOwnCommand(name: OwnName, target: TunnelTarget): [string
 async function startOurs(name: OwnName, target: TunnelTarget): Promise<RunningTunnel> {
   const [command, ...args] = describeOwnCommand(name, target);
   const program = startProgram(command, args, {
-    environment: { BORE_SECRET: SECRET },
+    environment: { BORE_SECRET: SECRET, ...listSecrets(target.access) },
     namespace: target.namespace,
   });
   const { value } = await program.waitFor(text => {
@@ -160,13 +204,20 @@ async function startOurs(name: OwnName, target: TunnelTarget): Promise<RunningTu
   return describe(name, target, value, program);
 }
 
+function listSecrets(access: TunnelTarget['access']): Record<string, string> {
+  if (access === 'basic') return { EXPOSE_BASIC_AUTH: LOGIN };
+  return access === 'link' ? { EXPOSE_ACCESS_KEY: VISITORS_KEY } : {};
+}
+
 function describe(name: TunnelName, target: TunnelTarget, port: number, program: Program): RunningTunnel {
   const host = target.server;
   return {
     name,
     pid: program.pid,
+    pids: [program.pid],
     host,
     port,
+    headers: [],
     url: `${target.tls ? 'https' : 'http'}://${host}:${port}`,
     program,
     stop: () => program.stop(),

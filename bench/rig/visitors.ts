@@ -15,18 +15,23 @@ export interface WrkFigures {
   errors: number;
 }
 
+export interface WrkLoad {
+  connections: number;
+  seconds: number;
+  closing?: boolean;
+  headers?: readonly string[];
+  script?: string;
+}
+
 /**
  * Runs wrk with one thread: enough for 100,000 requests per second, and the other core stays free. `closing`: a new
- * connection for each request. `script`: a Lua file that says what is sent.
+ * connection for each request. `headers`: lines that each request has. `script`: a Lua file that says what is sent.
  */
-export async function runWrk(
-  url: string,
-  options: { connections: number; seconds: number; closing?: boolean; script?: string },
-): Promise<WrkFigures> {
-  const { connections, seconds, closing = false, script } = options;
-  const header = closing ? ['-H', 'Connection: close'] : [];
+export async function runWrk(url: string, options: WrkLoad): Promise<WrkFigures> {
+  const { connections, seconds, closing = false, headers = [], script } = options;
+  const lines = [...headers, ...(closing ? ['Connection: close'] : [])].flatMap(line => ['-H', line]);
   const file = script === undefined ? [] : ['-s', script];
-  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, ...header, ...file, url];
+  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, ...lines, ...file, url];
   return parseWrk(await runProgram('wrk', args, { limitMs: seconds * 1000 + GRACE_MS }));
 }
 
@@ -102,15 +107,31 @@ export interface LatencyFigures {
   max: number;
 }
 
+const RATE = 500;
+
+/** Sends 500 requests per second, whether or not earlier ones have been answered. */
+export function runRate(
+  tunnel: { url: string; headers: readonly string[] },
+  seconds: number,
+): Promise<LatencyFigures> {
+  const args = ['-url', tunnel.url, '-rate', `${RATE}`, '-seconds', `${seconds}`];
+  return runVisitor<LatencyFigures>('rate', [...args, ...listHeaders(tunnel)]);
+}
+
 /** Transfers `bytes` in one HTTP exchange. Resolves with the ms from the start of the request to the last byte. */
 export async function runStream(
-  address: { host: string; port: number },
+  address: { host: string; port: number; headers?: readonly string[] },
   direction: 'up' | 'down',
   bytes: number,
 ): Promise<number> {
   const where = `${address.host}:${address.port}`;
-  const args = ['-address', where, '-direction', direction, '-bytes', `${bytes}`];
+  const args = ['-address', where, '-direction', direction, '-bytes', `${bytes}`, ...listHeaders(address)];
   return (await runVisitor<{ millis: number }>('stream', args)).millis;
+}
+
+/** The arguments of bench/visitor for the headers that a tunnel requires. */
+function listHeaders({ headers = [] }: { headers?: readonly string[] }): string[] {
+  return headers.flatMap(line => ['-header', line]);
 }
 
 /** Runs one command of bench/visitor to its end. `T` is the JSON it prints; the types are in its Go source. */

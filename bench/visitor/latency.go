@@ -25,17 +25,19 @@ type latencyFigures struct {
 func rate(arguments []string) (any, error) {
 	var target string
 	var perSecond, seconds int
+	headers := http.Header{}
 	parse("rate", arguments, func(flags *flag.FlagSet) {
 		flags.StringVar(&target, "url", "", "what to request")
 		flags.IntVar(&perSecond, "rate", 500, "requests per second")
 		flags.IntVar(&seconds, "seconds", 3, "how long")
+		flags.Var(headerFlag(headers), "header", "a header of each request")
 	})
 	client := &http.Client{
 		Timeout:   5 * time.Second,
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true},
 	}
 	// Opens connections before the measurement, because another case measures new connections.
-	warm(client, target, 16)
+	warm(client, target, 16, headers)
 	latencies := make([]float64, perSecond*seconds)
 	var waiting sync.WaitGroup
 	began := time.Now()
@@ -44,29 +46,36 @@ func rate(arguments []string) (any, error) {
 		waiting.Add(1)
 		go func() {
 			defer waiting.Done()
-			latencies[i] = ask(client, target)
+			latencies[i] = ask(client, target, headers)
 		}()
 	}
 	waiting.Wait()
 	return summarise(latencies), nil
 }
 
-func warm(client *http.Client, target string, connections int) {
+func warm(client *http.Client, target string, connections int, headers http.Header) {
 	var waiting sync.WaitGroup
 	for range connections {
 		waiting.Add(1)
 		go func() {
 			defer waiting.Done()
-			ask(client, target)
+			ask(client, target, headers)
 		}()
 	}
 	waiting.Wait()
 }
 
 // Returns the ms from sending a request to the end of its answer, or -1 if it failed.
-func ask(client *http.Client, target string) float64 {
+func ask(client *http.Client, target string, headers http.Header) float64 {
 	began := time.Now()
-	answer, err := client.Get(target)
+	request, err := http.NewRequest("GET", target, nil)
+	if err != nil {
+		return -1
+	}
+	for name, values := range headers {
+		request.Header[name] = values
+	}
+	answer, err := client.Do(request)
 	if err != nil {
 		return -1
 	}
@@ -93,14 +102,14 @@ func sequence(arguments []string) (any, error) {
 	})
 	client := &http.Client{Timeout: 5 * time.Second}
 	if !fresh {
-		warm(client, target, 1)
+		warm(client, target, 1, nil)
 	}
 	latencies := make([]float64, count)
 	for i := range latencies {
 		if fresh {
 			latencies[i] = firstByte(target)
 		} else {
-			latencies[i] = ask(client, target)
+			latencies[i] = ask(client, target, nil)
 		}
 		time.Sleep(pause)
 	}

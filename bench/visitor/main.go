@@ -7,7 +7,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
+	"strings"
 )
 
 type command func(arguments []string) (any, error)
@@ -47,6 +49,20 @@ func parse(name string, arguments []string, define func(*flag.FlagSet)) {
 	flags := flag.NewFlagSet(name, flag.ExitOnError)
 	define(flags)
 	_ = flags.Parse(arguments)
+}
+
+// The headers of `-header "Name: value"`, which can be given several times.
+type headerFlag http.Header
+
+func (headers headerFlag) String() string { return "" }
+
+func (headers headerFlag) Set(line string) error {
+	name, value, found := strings.Cut(line, ":")
+	if !found {
+		return fmt.Errorf("%q is not a header line", line)
+	}
+	http.Header(headers).Add(name, strings.TrimSpace(value))
+	return nil
 }
 
 // Returns when the parent process closes standard input or ends.

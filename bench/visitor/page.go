@@ -43,7 +43,7 @@ func load(arguments []string) (any, error) {
 		},
 	}
 	client := &http.Client{Timeout: 20 * time.Second, Transport: transport}
-	if ask(client, base+"/page") < 0 {
+	if ask(client, base+"/page", nil) < 0 {
 		return nil, fmt.Errorf("no page at %s", base)
 	}
 	var waiting sync.WaitGroup
@@ -52,7 +52,7 @@ func load(arguments []string) (any, error) {
 		waiting.Add(1)
 		go func() {
 			defer waiting.Done()
-			if ask(client, fmt.Sprintf("%s/object/%d", base, i)) < 0 {
+			if ask(client, fmt.Sprintf("%s/object/%d", base, i), nil) < 0 {
 				lock.Lock()
 				lost++
 				lock.Unlock()

@@ -25,10 +25,12 @@ type streamFigures struct {
 func stream(arguments []string) (any, error) {
 	var address, direction string
 	var bytes int64
+	headers := http.Header{}
 	parse("stream", arguments, func(flags *flag.FlagSet) {
 		flags.StringVar(&address, "address", "", "host:port")
 		flags.StringVar(&direction, "direction", "down", "down or up")
 		flags.Int64Var(&bytes, "bytes", 0, "how many bytes")
+		flags.Var(headerFlag(headers), "header", "a header of the request")
 	})
 	connection, err := net.DialTimeout("tcp", address, 5*time.Second)
 	if err != nil {
@@ -41,14 +43,22 @@ func stream(arguments []string) (any, error) {
 	if direction == "up" {
 		move = send
 	}
-	if err := move(connection, address, bytes); err != nil {
+	headers.Set("Host", address)
+	if err := move(connection, headers, bytes); err != nil {
 		return nil, err
 	}
 	return streamFigures{bytes, millisSince(began)}, nil
 }
 
-func receive(connection net.Conn, address string, bytes int64) error {
-	fmt.Fprintf(connection, "GET /bytes?n=%d HTTP/1.1\r\nHost: %s\r\n\r\n", bytes, address)
+// The head is one write.
+func sendHead(connection net.Conn, request string, headers http.Header) {
+	var lines strings.Builder
+	_ = headers.Write(&lines)
+	fmt.Fprintf(connection, "%s HTTP/1.1\r\n%s\r\n", request, lines.String())
+}
+
+func receive(connection net.Conn, headers http.Header, bytes int64) error {
+	sendHead(connection, fmt.Sprintf("GET /bytes?n=%d", bytes), headers)
 	reader := bufio.NewReader(connection)
 	answer, err := http.ReadResponse(reader, nil)
 	if err != nil {
@@ -69,8 +79,9 @@ func receive(connection net.Conn, address string, bytes int64) error {
 	return nil
 }
 
-func send(connection net.Conn, address string, bytes int64) error {
-	fmt.Fprintf(connection, "POST /sink HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n", address, bytes)
+func send(connection net.Conn, headers http.Header, bytes int64) error {
+	headers.Set("Content-Length", fmt.Sprint(bytes))
+	sendHead(connection, "POST /sink", headers)
 	buffer := make([]byte, chunkBytes)
 	for left := bytes; left > 0; {
 		n, err := connection.Write(buffer[:min(left, chunkBytes)])
