@@ -6,12 +6,18 @@ import { readProcessStat } from '../../src/shared/processes.ts';
 /** USER_HZ: /proc shows processor time in hundredths of a second, independent of the kernel's clock. */
 const TICKS_PER_SECOND = 100;
 
-/** The processor time so far of a process and its threads, user and kernel, in seconds. */
+/** The processor time so far of a process and its threads, in seconds. */
 export function readCpuSeconds(pid: number): number {
+  const { user, system } = readCpuTimes(pid);
+  return user + system;
+}
+
+/** The same, in the program and in the kernel. */
+export function readCpuTimes(pid: number): { user: number; system: number } {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   // proc(5): utime and stime are fields 14 and 15. The name before them can contain spaces and brackets.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  return { user: Number(fields[11]) / TICKS_PER_SECOND, system: Number(fields[12]) / TICKS_PER_SECOND };
 }
 
 /** The resident memory (RSS) of a process in MB (1,000,000 bytes). */

@@ -41,6 +41,8 @@ export interface TunnelTarget {
   capture?: string;
   /** Run `src/cli.ts` instead of the bundle. */
   fromSource?: boolean;
+  /** Options of Node.js. Only for ours. */
+  nodeFlags?: readonly string[];
   /** The network namespace of the client. Not for wasmrun, which is configured over its own port. */
   namespace?: string | undefined;
 }
@@ -188,7 +190,7 @@ export function describeOwnCommand(name: OwnName, target: TunnelTarget): [string
   else flags.push('--max-body', LONGEST_UPLOAD);
   if (target.capture !== undefined) flags.push('--capture', target.capture);
   if (target.tls) flags.push('--tls-cert', target.tls.cert, '--tls-key', target.tls.key);
-  return [process.execPath, entry, 'run', ...flags];
+  return [process.execPath, ...(target.nodeFlags ?? []), entry, 'run', ...flags];
 }
 
 async function startOurs(name: OwnName, target: TunnelTarget): Promise<RunningTunnel> {
