@@ -56,16 +56,24 @@ function describeAddress({ url: text, host, port }: PublicAddress): OwnAddress |
   };
 }
 
-/** Reads the address at every request, but parses it again only when it has changed. */
+/**
+ * Reads the address at every request, but parses it again only when it has changed: the same object means the same
+ * address, and access control and names.ts keep what depends on it.
+ */
 export function rememberAddress(read: () => PublicAddress | undefined): () => OwnAddress | undefined {
   let last: PublicAddress | undefined;
   let own: OwnAddress | undefined;
   return () => {
     const current = read();
-    if (current !== last) own = current && describeAddress(current);
+    if (!isSameAddress(current, last)) own = current && describeAddress(current);
     last = current;
     return own;
   };
+}
+
+function isSameAddress(one: PublicAddress | undefined, other: PublicAddress | undefined): boolean {
+  if (one === other) return true;
+  return one?.url === other?.url && one?.host === other?.host && one?.port === other?.port;
 }
 
 /** `host:port` as a browser writes it, without the scheme's default port. */

@@ -4,7 +4,7 @@
 
 import type { HttpRequest } from '../../shared/http-message.ts';
 import { compilePatterns } from '../../shared/path-patterns.ts';
-import { isSame } from '../../shared/secrets.ts';
+import { createComparison } from '../../shared/secrets.ts';
 import { sendNotice, wantsPage } from '../pages/answer.ts';
 import { describeRefusal } from '../pages/notice.ts';
 import { readPath, readTarget, type Visit } from '../visit.ts';
@@ -13,6 +13,8 @@ import {
   dropOwnCookies,
   readBasic,
   readBearer,
+  renderBasic,
+  renderBearer,
   splitKey,
   takeKey,
 } from './credentials.ts';
@@ -67,8 +69,37 @@ type Grant = 'public' | 'shown' | 'ambient';
 /** What `Authorization` contained, if it was a credential of the gateway. */
 type Credential = 'key' | 'password';
 
+/** The right credential, and how to recognise it. All comparisons take the same time for every guess. */
+interface Wanted {
+  kind: Credential;
+  /** The credential in a value of `Authorization`, however that is written. */
+  read(authorization: string): string | undefined;
+  isRight(given: string): boolean;
+  /** Whether this is the right value of `Authorization` as nearly every client writes it: then it need not be read. */
+  isUsualField(authorization: string): boolean;
+}
+
+function describeWanted(access: Access): Wanted | undefined {
+  if (access.kind === 'open') return undefined;
+  if (access.kind === 'link')
+    return {
+      kind: 'key',
+      read: readBearer,
+      isRight: createComparison(access.key),
+      isUsualField: createComparison(renderBearer(access.key)),
+    };
+  const credential = `${access.user}:${access.password}`;
+  return {
+    kind: 'password',
+    read: readBasic,
+    isRight: createComparison(credential),
+    isUsualField: createComparison(renderBasic(credential)),
+  };
+}
+
 export class AccessControl {
-  readonly #access: Access;
+  /** Undefined with `access: open`. */
+  readonly #wanted: Wanted | undefined;
   readonly #isPublic: (path: string) => boolean;
   readonly #cookies = new SessionCookies();
   readonly #siteData: SiteData;
@@ -76,7 +107,7 @@ export class AccessControl {
   readonly #endsAt: () => Date | undefined;
 
   constructor(rules: AccessRules, { siteData, needsNoKey, onWrongCredential, endsAt }: AccessContext) {
-    this.#access = rules.access;
+    this.#wanted = describeWanted(rules.access);
     const isPublic = compilePatterns(rules.publicPaths);
     this.#isPublic = path => isPublic(path) || needsNoKey(path);
     this.#siteData = siteData;
@@ -86,11 +117,12 @@ export class AccessControl {
 
   check(visit: Visit): Decision {
     const key = takeKey(visit.request);
-    if (this.#access.kind === 'open') return letIn(visit);
+    if (this.#wanted === undefined) return letIn(visit);
     const decision = this.#decide(visit, key);
     if (decision !== 'refused') return decision;
     visit.markUnauthenticated();
-    if (key !== undefined || (this.#access.kind === 'basic' && readBasic(visit.request) !== undefined))
+    const { authorization = '' } = visit.request.headers;
+    if (key !== undefined || (this.#wanted.kind === 'password' && readBasic(authorization) !== undefined))
       this.#onWrongCredential(visit);
     return decision;
   }
@@ -136,22 +168,15 @@ export class AccessControl {
 
   /** Removes the gateway's credential from every request, because browsers send a password to public paths too. */
   #takeAuthorization(request: HttpRequest): Credential | undefined {
-    const found = this.#isKey(readBearer(request))
-      ? 'key'
-      : this.#isPassword(readBasic(request))
-        ? 'password'
-        : undefined;
-    if (found !== undefined) dropAuthorization(request);
-    return found;
+    const { authorization } = request.headers;
+    if (this.#wanted === undefined || authorization === undefined) return undefined;
+    if (!hasCredential(authorization, this.#wanted)) return undefined;
+    dropAuthorization(request);
+    return this.#wanted.kind;
   }
 
   #isKey(given: string | undefined): boolean {
-    return this.#access.kind === 'link' && given !== undefined && isSame(given, this.#access.key);
-  }
-
-  #isPassword(given: string | undefined): boolean {
-    if (this.#access.kind !== 'basic' || given === undefined) return false;
-    return isSame(given, `${this.#access.user}:${this.#access.password}`);
+    return this.#wanted?.kind === 'key' && given !== undefined && this.#wanted.isRight(given);
   }
 
   #hasSession({ request, address }: Visit): boolean {
@@ -223,7 +248,7 @@ export class AccessControl {
       sendPreflight(visit);
       return;
     }
-    const kind = this.#access.kind === 'basic' ? 'basic' : 'link';
+    const kind = this.#wanted?.kind === 'password' ? 'basic' : 'link';
     const isLostForm = request.method === 'POST' && wantsPage(request) && readPath(request) !== SIGN_IN_PATH;
     sendNotice(visit, describeRefusal(kind, wrongKey, isLostForm ? undefined : SIGN_IN_PATH), {
       ...READABLE_BY_ALL,
@@ -237,6 +262,12 @@ export class AccessControl {
 function letIn(visit: Visit): Decision {
   visit.markAuthenticated();
   return 'let in';
+}
+
+function hasCredential(authorization: string, { isUsualField, read, isRight }: Wanted): boolean {
+  if (isUsualField(authorization)) return true;
+  const given = read(authorization);
+  return given !== undefined && isRight(given);
 }
 
 function isPageLoad({ request, upgrade }: Visit): boolean {

@@ -4,7 +4,7 @@
 import type { HttpRequest } from '../../shared/http-message.ts';
 import { rewriteFields } from '../raw-headers.ts';
 import { readTarget } from '../visit.ts';
-import { withoutOwnCookies } from './session-cookie.ts';
+import { OWN_MARK, withoutOwnCookies } from './session-cookie.ts';
 
 /** The query parameter of the link that contains the key. */
 const KEY_PARAMETER = 'expose-key';
@@ -56,28 +56,37 @@ export function takeKey(request: HttpRequest): string | undefined {
 }
 
 /** The token of `Authorization: Bearer` (RFC 6750, 2.1), or undefined. */
-export function readBearer(request: HttpRequest): string | undefined {
-  return /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+export function readBearer(authorization: string): string | undefined {
+  return /^bearer +(\S+) *$/i.exec(authorization)?.[1];
+}
+
+/** The value of `Authorization` with this token. */
+export function renderBearer(token: string): string {
+  return `Bearer ${token}`;
 }
 
 /** `user:password` of `Authorization: Basic` (RFC 7617), or undefined. */
-export function readBasic(request: HttpRequest): string | undefined {
-  const encoded = /^basic +([\w+/=-]+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+export function readBasic(authorization: string): string | undefined {
+  const encoded = /^basic +([\w+/=-]+) *$/i.exec(authorization)?.[1];
   return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('utf8');
+}
+
+/** The value of `Authorization` with this `user:password`, as browsers and curl write it. */
+export function renderBasic(credential: string): string {
+  return `Basic ${Buffer.from(credential).toString('base64')}`;
 }
 
 /** Removes `Authorization`. To be called only if it contains a credential of the gateway. */
 export function dropAuthorization(request: HttpRequest): void {
   rewriteFields(request.rawHeaders, 'authorization', () => '');
-  delete request.headers.authorization;
+  request.headers.authorization = undefined;
 }
 
 /** Removes our cookies from the request, including those of other previews on the same host. */
 export function dropOwnCookies(request: HttpRequest): void {
   const { cookie } = request.headers;
-  if (!cookie?.includes('expose-')) return;
-  rewriteFields(request.rawHeaders, 'cookie', withoutOwnCookies);
+  if (!cookie?.includes(OWN_MARK)) return;
   const rest = withoutOwnCookies(cookie);
-  if (rest === '') delete request.headers.cookie;
-  else request.headers.cookie = rest;
+  rewriteFields(request.rawHeaders, 'cookie', value => (value === cookie ? rest : withoutOwnCookies(value)));
+  request.headers.cookie = rest === '' ? undefined : rest;
 }

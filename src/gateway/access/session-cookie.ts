@@ -12,35 +12,85 @@ const MAX_AGE_MS = 24 * 60 * 60_000;
 /** Matches every cookie name of ours, for any preview and port. These cookies are removed from requests to the app. */
 const OWN_NAME = /^(?:__Host-)?expose-(?:session|seen)-\d{1,5}$/;
 
-/** The cookies of one exposure. */
+/** In each of these names. */
+export const OWN_MARK = 'expose-';
+
+/** Signatures kept for one address, of some 200 bytes each: visitors whose cookies are of one second share one. */
+const MAX_SIGNATURES = 2_000;
+
+/** What depends only on the address. It is made anew for another one, so nothing known holds at two addresses. */
+interface Place {
+  readonly url: URL;
+  readonly origin: string;
+  readonly name: string;
+  /** The expiry of a right cookie, as it is written there → the MAC. Text of wrong cookies is never kept. */
+  readonly signatures: Map<string, Buffer>;
+  /** The newest `Set-Cookie` value, and what it was made from. */
+  issued?: { second: number; expires: number; field: string };
+}
+
+/**
+ * The cookies of one exposure. A visitor sends its cookie with each request, and a program that sends a password and no
+ * cookie is issued one each time: what was computed for one request is remembered for the next.
+ */
 export class SessionCookies {
   /** New for each exposure: a cookie of another exposure is refused, even at the same address. */
   readonly #key = createSecretKey(randomBytes(32)); // a key object, because raw bytes would be prepared again at every request
+  #place: Place | undefined;
 
   /** A `Set-Cookie` value for a visitor at `url`; valid until `endsAt`, or for a day. */
   issue(url: URL, endsAt: Date | undefined): string {
-    const latest = Date.now() + MAX_AGE_MS;
-    const expiresMs = Math.min(endsAt?.getTime() ?? latest, latest);
-    const expires = Math.ceil(expiresMs / 1000);
-    return renderCookie(url, nameCookie(url, 'session'), `${expires}.${this.#sign(url, expires)}`, {
-      maxAgeS: Math.max(0, expires - Math.floor(Date.now() / 1000)),
-    });
+    const place = this.#findPlace(url);
+    const now = Date.now();
+    const latest = now + MAX_AGE_MS;
+    const expires = Math.ceil(Math.min(endsAt?.getTime() ?? latest, latest) / 1000);
+    const second = Math.floor(now / 1000);
+    const { issued } = place;
+    if (issued?.second === second && issued.expires === expires) return issued.field;
+    const value = `${expires}.${this.#sign(place, expires)}`;
+    const field = renderCookie(url, place.name, value, { maxAgeS: Math.max(0, expires - second) });
+    place.issued = { second, expires, field };
+    return field;
   }
 
   /** Whether the `Cookie` field has a session cookie of this exposure, for this address, that has not expired. */
   accepts(header: string | undefined, url: URL): boolean {
-    return readCookies(header, nameCookie(url, 'session')).some(value => this.#isValid(value, url));
+    if (header === undefined) return false;
+    const place = this.#findPlace(url);
+    return readCookies(header, place.name).some(value => this.#isValid(value, place));
   }
 
-  #isValid(value: string, url: URL): boolean {
+  /** How many signatures are remembered. */
+  get size(): number {
+    return this.#place?.signatures.size ?? 0;
+  }
+
+  #findPlace(url: URL): Place {
+    if (this.#place?.url !== url)
+      this.#place = { url, origin: url.origin, name: nameCookie(url, 'session'), signatures: new Map() };
+    return this.#place;
+  }
+
+  #isValid(value: string, place: Place): boolean {
     const [, expires, mac] = /^(\d{1,12})\.([\w-]{43})$/.exec(value) ?? [];
     if (expires === undefined || mac === undefined || Number(expires) * 1000 <= Date.now()) return false;
-    return timingSafeEqual(Buffer.from(mac), Buffer.from(this.#sign(url, Number(expires))));
+    const known = place.signatures.get(expires);
+    const right = known ?? Buffer.from(this.#sign(place, Number(expires)));
+    const isRight = timingSafeEqual(Buffer.from(mac), right);
+    if (isRight && known === undefined) remember(place.signatures, expires, right);
+    return isRight;
   }
 
-  #sign(url: URL, expires: number): string {
-    return createHmac('sha256', this.#key).update(`session\n${url.origin}\n${expires}`).digest('base64url');
+  #sign({ origin }: Place, expires: number): string {
+    return createHmac('sha256', this.#key).update(`session\n${origin}\n${expires}`).digest('base64url');
   }
+}
+
+/** Forgets the oldest one if there are too many. */
+function remember(signatures: Map<string, Buffer>, expires: string, mac: Buffer): void {
+  const [oldest] = signatures.keys();
+  if (signatures.size >= MAX_SIGNATURES && oldest !== undefined) signatures.delete(oldest);
+  signatures.set(expires, mac);
 }
 
 /** The name contains the port, so that two previews on one host do not sign out each other's visitors. */
@@ -63,21 +113,27 @@ export function renderCookie(
 
 /** All values of that name, because a page on another port can put a cookie of the same name in front. */
 export function readCookies(header: string | undefined, name: string): string[] {
-  return splitCookies(header ?? '').flatMap(pair =>
-    pair.startsWith(`${name}=`) ? pair.slice(name.length + 1) : [],
-  );
+  const values: string[] = [];
+  if (header?.includes(name) !== true) return values;
+  forEachCookie(header, pair => {
+    if (pair.startsWith(name) && pair[name.length] === '=') values.push(pair.slice(name.length + 1));
+  });
+  return values;
 }
 
 /** A `Cookie` field without our cookies; '' if nothing is left. */
 export function withoutOwnCookies(header: string): string {
-  return splitCookies(header)
-    .filter(pair => !OWN_NAME.test(pair.split('=', 1)[0] ?? ''))
-    .join('; ');
+  const others: string[] = [];
+  forEachCookie(header, pair => {
+    if (!pair.includes(OWN_MARK) || !OWN_NAME.test(pair.split('=', 1)[0] ?? '')) others.push(pair);
+  });
+  return others.join('; ');
 }
 
-function splitCookies(header: string): string[] {
-  return header
-    .split(';')
-    .map(pair => pair.trim())
-    .filter(pair => pair !== '');
+/** Calls `onPair` for each `name=value`. */
+function forEachCookie(header: string, onPair: (pair: string) => void): void {
+  for (const part of header.split(';')) {
+    const pair = part.trim();
+    if (pair !== '') onPair(pair);
+  }
 }
