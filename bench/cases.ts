@@ -6,7 +6,7 @@ import { endurance } from './cases/endurance.ts';
 import { addedLatency, twoWrites } from './cases/latency.ts';
 import { memory } from './cases/memory.ts';
 import { osAnswers, osMode } from './cases/os-mode.ts';
-import { outages } from './cases/outages.ts';
+import { outages, reconnecting } from './cases/outages.ts';
 import { page } from './cases/pages.ts';
 import { recording } from './cases/recording.ts';
 import { keptConnections, newConnections } from './cases/requests.ts';
@@ -36,4 +36,5 @@ export const CASES: readonly Case[] = [
   webApp,
   sameJob,
   recording,
+  reconnecting,
 ];

@@ -20,7 +20,7 @@ export interface Row {
   /** A more ambitious value than the target. It is only shown. */
   goal?: number;
   /** What a ratio divides by. */
-  peer?: 'bore local' | 'bore local with Caddy' | 'wasmrun' | 'browser host';
+  peer?: 'bore local' | 'bore local with Caddy' | 'wasmrun' | 'rathole' | 'browser host';
   /** The medians of the two figures that a ratio divides. */
   absolute?: { ours: number; peer: number; unit: string };
   /** The medians of the processor time. */
@@ -35,7 +35,10 @@ export interface Machine {
 }
 
 export type Versions = Readonly<
-  Record<'expose' | 'commit' | 'node' | 'bore' | 'wasmrun' | 'caddy' | 'wrk' | 'iperf3' | 'go', string>
+  Record<
+    'expose' | 'commit' | 'node' | 'bore' | 'wasmrun' | 'rathole' | 'caddy' | 'wrk' | 'iperf3' | 'go',
+    string
+  >
 >;
 
 export interface CaseResult {

@@ -33,6 +33,7 @@ export function readVersions(): Versions {
     node: process.versions.node,
     bore: firstMatch(PROGRAMS.bore, ['--version'], /[\d.]+/),
     wasmrun: firstMatch(PROGRAMS.wasmrun, ['--version'], /\d+\.\d+\.\d+/),
+    rathole: firstMatch(PROGRAMS.rathole, ['--version'], /\d+\.\d+\.\d+$/m),
     caddy: firstMatch('caddy', ['version'], /[\d.]+/),
     wrk: firstMatch('wrk', ['-v'], /\d+\.\d+\.\d+/),
     iperf3: firstMatch('iperf3', ['--version'], /\d+\.\d+/),

@@ -15,6 +15,7 @@ const BUILD_LIMIT_MS = 180_000;
 export const PROGRAMS = {
   bore: join(BIN, 'bore'),
   wasmrun: join(BIN, 'wasmrun'),
+  rathole: join(BIN, 'rathole'),
   app: join(BIN, 'bench-app'),
   visitor: join(BIN, 'bench-visitor'),
   /** The `expose` command, as a committed bundle. */

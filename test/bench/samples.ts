@@ -31,6 +31,7 @@ export function createResult(rows: readonly Row[], overrides: Partial<CaseResult
       node: '24.0.0',
       bore: '0.6.0',
       wasmrun: '1.0.0',
+      rathole: '0.5.0',
       caddy: '2.6.2',
       wrk: '4.1.0',
       iperf3: '3.12',
