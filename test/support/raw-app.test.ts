@@ -12,4 +12,5 @@ it('answers anything that looks like a request, and records its bytes', async ()
   expect(app.seen).toBe(bytes);
   expect(app.requestLines).toEqual(['GET /a HTTP/1.1', 'POST //b HTTP/9.9']);
   expect(app.connections).toBe(1);
+  expect(app.streams).toEqual([bytes]);
 });

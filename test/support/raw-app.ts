@@ -10,6 +10,8 @@ export interface RawApp {
   /** Everything in `seen` that looks like a request line. */
   readonly requestLines: readonly string[];
   readonly connections: number;
+  /** The bytes of each connection, in the order in which they were opened. */
+  readonly streams: readonly string[];
   stop(): Promise<void>;
 }
 
@@ -24,16 +26,17 @@ export async function startRawApp(
   answer: (socket: Socket, count: number) => void = socket => socket.write(OK),
 ): Promise<RawApp> {
   let seen = '';
-  let connections = 0;
+  const streams: string[] = [];
   const sockets = new Set<Socket>();
   const server = createServer(socket => {
-    let [received, answered] = ['', 0];
-    connections += 1;
+    let answered = 0;
+    const index = streams.push('') - 1;
     sockets.add(socket);
     socket.on('error', () => {}).on('close', () => sockets.delete(socket));
     socket.on('data', chunk => {
       seen += chunk.toString('latin1');
-      received += chunk.toString('latin1');
+      const received = `${streams[index]}${chunk.toString('latin1')}`;
+      streams[index] = received;
       const asked = received.includes('\r\n\r\n') ? (received.match(REQUEST_LINE)?.length ?? 0) : 0;
       while (answered < asked) answer(socket, ++answered);
     });
@@ -49,8 +52,9 @@ export async function startRawApp(
       return seen.match(REQUEST_LINE) ?? [];
     },
     get connections() {
-      return connections;
+      return streams.length;
     },
+    streams,
     stop: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise(resolve => server.close(resolve));

@@ -35,7 +35,8 @@ export const HOST = 'Host: bore.example:4321\r\n';
 
 /** Without compression, which changes fields. */
 export async function startScripted(options: Parameters<typeof openDoor>[1] = {}): Promise<Scripted> {
-  const app = await startRawApp((socket, count) => void scripted.answer(socket, count));
+  // Without delay: a second write would wait in the kernel until the first is acknowledged, up to 40 ms.
+  const app = await startRawApp((socket, count) => void scripted.answer(socket.setNoDelay(true), count));
   const door = await openDoor(app.port, { ...options, rules: { compress: false, ...options.rules } });
   const scripted: Scripted = {
     app,
@@ -58,7 +59,6 @@ export async function startScripted(options: Parameters<typeof openDoor>[1] = {}
 /** Writes the pieces, and ends. */
 export async function play(socket: Socket, script: Script | string): Promise<void> {
   const { pieces, end } = typeof script === 'string' ? { pieces: [script], end: undefined } : script;
-  socket.setNoDelay(true);
   for (const piece of pieces) {
     if (socket.destroyed) return;
     socket.write(piece, 'latin1');
