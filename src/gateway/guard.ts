@@ -1,7 +1,8 @@
 // The first pass: refuses every request that two HTTP implementations could read differently. Node's parser refuses the
 // rest (two lengths, bare LF, folded lines, a space before the colon). Used by passes.ts.
 
-import { countFields, foldName, forEachField } from './raw-headers.ts';
+import { Memo } from '../shared/memo.ts';
+import { foldName, type RawHeaders } from './raw-headers.ts';
 import { readTarget, type Visit } from './visit.ts';
 
 export interface Refusal {
@@ -9,21 +10,6 @@ export interface Refusal {
   /** A fixed sentence without any text from the request. */
   reason: string;
 }
-
-type Check = (visit: Visit) => Refusal | undefined;
-
-const CHECKS: readonly Check[] = [
-  checkMethod,
-  checkVersion,
-  checkFieldCount,
-  checkTarget,
-  checkHost,
-  checkOwnHost,
-  checkAliases,
-  checkTransferEncoding,
-  checkExpectation,
-  checkUpgradeBody,
-];
 
 /** Browsers send about twenty, and a proxy in front adds a few. */
 const MAX_FIELDS = 256;
@@ -41,13 +27,28 @@ const FRAMING_FIELDS: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
+/** `alias`: it could be read as a field that frames the message. */
+type NameKind = 'host' | 'alias' | 'other';
+
+const NAME_KINDS = new Memo<NameKind>(name => {
+  const key = name.toLowerCase();
+  const folded = foldName(key);
+  if (folded !== key && FRAMING_FIELDS.has(folded)) return 'alias';
+  return key === 'host' ? 'host' : 'other';
+});
+
 /** The first reason to refuse this request, or undefined. */
 export function findRefusal(visit: Visit): Refusal | undefined {
-  for (const check of CHECKS) {
-    const refusal = check(visit);
-    if (refusal !== undefined) return refusal;
-  }
-  return undefined;
+  return (
+    checkMethod(visit) ??
+    checkVersion(visit) ??
+    checkFieldCount(visit) ??
+    checkTarget(visit) ??
+    checkNames(visit) ??
+    checkTransferEncoding(visit) ??
+    checkExpectation(visit) ??
+    checkUpgradeBody(visit)
+  );
 }
 
 function checkMethod({ request }: Visit): Refusal | undefined {
@@ -75,30 +76,32 @@ function checkTarget({ request }: Visit): Refusal | undefined {
   return undefined;
 }
 
-function checkHost({ request }: Visit): Refusal | undefined {
-  if (countFields(request.rawHeaders, 'host') === 1) return undefined;
-  return { status: 400, reason: 'the request must have exactly one Host' };
+function checkNames(visit: Visit): Refusal | undefined {
+  const { hosts, hasAlias } = readNames(visit.request.rawHeaders);
+  if (hosts !== 1) return { status: 400, reason: 'the request must have exactly one Host' };
+  return checkOwnHost(visit) ?? (hasAlias ? ALIAS : undefined);
 }
+
+function readNames(raw: RawHeaders): { hosts: number; hasAlias: boolean } {
+  let hosts = 0;
+  let hasAlias = false;
+  for (let index = 0; index < raw.length; index += 2) {
+    const kind = NAME_KINDS.read(raw[index] ?? '');
+    if (kind === 'host') hosts += 1;
+    else if (kind === 'alias') hasAlias = true;
+  }
+  return { hosts, hasAlias };
+}
+
+const ALIAS: Refusal = {
+  status: 400,
+  reason: 'a header name with an underscore or another such character looks like one that frames the message',
+};
 
 /** Host must be one of the preview's own names: any other name that points here is refused (DNS rebinding). */
 function checkOwnHost({ request, address }: Visit): Refusal | undefined {
   if (address?.hosts.has(request.headers.host?.toLowerCase() ?? '')) return undefined;
   return { status: 421, reason: 'this Host is not the address of this preview' };
-}
-
-function checkAliases({ request }: Visit): Refusal | undefined {
-  let hasAlias = false;
-  forEachField(request.rawHeaders, name => {
-    const key = name.toLowerCase();
-    const folded = foldName(key);
-    hasAlias ||= folded !== key && FRAMING_FIELDS.has(folded);
-  });
-  if (!hasAlias) return undefined;
-  return {
-    status: 400,
-    reason:
-      'a header name with an underscore or another such character looks like one that frames the message',
-  };
 }
 
 function checkTransferEncoding({ request }: Visit): Refusal | undefined {

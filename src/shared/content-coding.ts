@@ -1,6 +1,8 @@
 // Content codings (RFC 9110, 8.4): which one a visitor is sent, and which media types are worth one. Used by the
 // gateway for the app's answers, and by `mode: web` for files. Pure.
 
+import { Memo } from './memo.ts';
+
 /** In our order: zstd takes the least time. */
 const CODINGS = ['zstd', 'br', 'gzip'] as const;
 export type Coding = (typeof CODINGS)[number];
@@ -67,13 +69,17 @@ export type Worth = 'yes' | 'no' | 'doubtful';
 
 /** Whether bytes of this `Content-Type` usually get smaller. Not streams of events and calls. */
 export function rateMediaType(contentType: string): Worth {
+  return RATINGS.read(contentType);
+}
+
+const RATINGS = new Memo<Worth>(contentType => {
   const type = (contentType.split(';', 1)[0] ?? '').trim().toLowerCase();
   if (type === 'text/event-stream' || type.startsWith('application/grpc')) return 'no';
   if (DOUBTFUL.has(type)) return 'doubtful';
   return type.startsWith('text/') || /\+(?:json|json-seq|text|xml|yaml)$/.test(type) || COMPRESSIBLE.has(type)
     ? 'yes'
     : 'no';
-}
+});
 
 /**
  * The coding that the visitor weights highest in its `Accept-Encoding` (RFC 9110, 12.5.3); of equal ones, the first in
@@ -84,7 +90,7 @@ export function chooseCoding(
   offered: readonly Coding[] = CODINGS,
 ): Coding | undefined {
   if (accepted === undefined || accepted === '') return undefined;
-  const weights = readWeights(accepted);
+  const weights = WEIGHTS.read(accepted);
   const weightOf = (name: string) =>
     weights.get(name) ?? (name === 'gzip' ? weights.get('*') : undefined) ?? 0;
   let best: Coding | undefined;
@@ -98,7 +104,7 @@ export function chooseCoding(
 }
 
 /** Coding → weight from 0 to 1. An element that is not well-formed is ignored. */
-function readWeights(accepted: string): ReadonlyMap<string, number> {
+const WEIGHTS = new Memo<ReadonlyMap<string, number>>(accepted => {
   const weights = new Map<string, number>();
   for (const element of accepted.toLowerCase().split(',')) {
     const match = /^\s*([!#$%&'*+.^_`|~\w-]+)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?$/.exec(element);
@@ -107,4 +113,4 @@ function readWeights(accepted: string): ReadonlyMap<string, number> {
     weights.set(ALIASES[match[1]] ?? match[1], weight);
   }
   return weights;
-}
+});

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { useClosers } from '../support/closers.ts';
 import { type Door, openDoor, sendRaw } from '../support/gateway-door.ts';
 import { type RawApp, startRawApp } from '../support/raw-app.ts';
 
+const closers = useClosers();
 let app: RawApp;
 let door: Door;
 beforeAll(async () => {
@@ -148,3 +150,18 @@ it('never lets the app see a request that the gateway did not count, for any byt
   );
   expect(app.requestLines.some(line => line.startsWith('PUT /d'))).toBe(true);
 }, 120_000);
+
+it('refuses a field that could frame the message also after a flood of other names', async () => {
+  const ownApp = await startRawApp();
+  const ownDoor = await openDoor(ownApp.port);
+  closers.push(ownApp.stop, ownDoor.stop);
+  const fields = Array.from({ length: 200 }, (_, index) => `Content-Length-${index}_x: 1\r\n`).join('');
+  const requests = Array.from(
+    { length: 5 },
+    (_, index) => `GET / HTTP/1.1\r\n${HOST}${fields.replaceAll('_x', `_${index}`)}\r\n`,
+  );
+  const alias = `GET /smuggled HTTP/1.1\r\n${HOST}Content_Length: 5\r\n\r\n`;
+  const answers = await sendRaw(ownDoor.port, [...requests, alias].join(''));
+  expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual([...Array(5).fill('HTTP/1.1 200'), 'HTTP/1.1 400']);
+  expect(ownApp.seen).not.toContain('smuggled');
+});

@@ -1,6 +1,7 @@
 // Decides which header fields pass the gateway. Fields about one connection do not, forwarding fields are replaced by our
 // own, and names.ts maps the fields that name the preview. Used by proxy.ts, answer-relay.ts and upgrade.ts. Pure.
 
+import { Memo } from '../../shared/memo.ts';
 import { dropUpgrade } from '../../shared/upgrade-policy.ts';
 import { foldName, forEachField, type RawHeaders } from '../raw-headers.ts';
 import type { Names, RequestNames } from './names.ts';
@@ -37,6 +38,26 @@ const ADDRESS_END = /(?:^|-)(?:client|connecting|proxyuser|real|user)-?ip$|(?:^|
 // A trailer must not change the framing, routing or cookies of the head (RFC 9110, 6.5.1).
 const NOT_IN_TRAILERS: ReadonlySet<string> = new Set(['content-length', 'host', 'set-cookie', 'trailer']);
 
+/** What a name says about its field. */
+interface FieldName {
+  /** In lower case. */
+  key: string;
+  isHopByHop: boolean;
+  /** Whether the field says something that only the gateway, or a proxy in front, may say. */
+  isClaim: boolean;
+}
+
+const NAMES = new Memo<FieldName>(name => {
+  const key = name.toLowerCase();
+  return { key, isHopByHop: HOP_BY_HOP.has(key), isClaim: isClaim(foldName(key)) };
+});
+
+/** What else a `Connection` lists: usually nothing. */
+const CONNECTION_OPTIONS = new Memo<ReadonlySet<string>>(value => {
+  const options = value.split(',').map(option => option.trim().toLowerCase());
+  return new Set(options.filter(option => !HOP_BY_HOP.has(option)));
+});
+
 /**
  * The head for the app. Only with a `visitorAddress` there is an `X-Forwarded-For`: bore does not pass on the address, so
  * only a proxy in front can know it.
@@ -47,10 +68,10 @@ export function renderRequestHeaders(
   visitorAddress?: string | undefined,
 ): string[] {
   const headers = ['host', names.host];
-  const isHopByHop = findHopByHop(raw);
+  const listed = readConnectionOptions(raw);
   forEachField(raw, (name, value) => {
-    const key = name.toLowerCase();
-    if (isHopByHop(key) || isClaim(foldName(key))) return;
+    const { key, isHopByHop, isClaim } = NAMES.read(name);
+    if (isHopByHop || isClaim || listed.has(key)) return;
     const mapped = names.toApp(key, value);
     if (mapped !== undefined) headers.push(name, mapped);
   });
@@ -59,7 +80,6 @@ export function renderRequestHeaders(
   return headers;
 }
 
-/** Whether a field of this folded name says something that only the gateway, or a proxy in front, may say. */
 function isClaim(name: string): boolean {
   return NOT_FROM_VISITORS.has(name) || name.startsWith('x-forwarded') || ADDRESS_END.test(name);
 }
@@ -70,11 +90,11 @@ export function renderResponseHeaders(
   names: Names,
   { status, keepsTrailer }: { status: number; keepsTrailer: boolean },
 ): string[] {
-  const isHopByHop = findHopByHop(raw);
+  const listed = readConnectionOptions(raw);
   const headers: string[] = [];
   forEachField(raw, (name, value) => {
-    const key = name.toLowerCase();
-    if (isHopByHop(key) || (key === 'trailer' && !keepsTrailer)) return;
+    const { key, isHopByHop } = NAMES.read(name);
+    if (isHopByHop || listed.has(key) || (key === 'trailer' && !keepsTrailer)) return;
     // RFC 9110, 8.6: these answers have no length, and some clients would wait for that many bytes.
     if (key === 'content-length' && (status === 204 || status < 200)) return;
     const mapped = names.toVisitor(key, value);
@@ -88,17 +108,23 @@ export function renderResponseHeaders(
 export function renderTrailers(raw: RawHeaders, names: Names): [string, string][] {
   const trailers: [string, string][] = [];
   forEachField(raw, (name, value) => {
-    const key = name.toLowerCase();
-    if (!HOP_BY_HOP.has(key) && !NOT_IN_TRAILERS.has(key)) trailers.push([name, names.toVisitor(key, value)]);
+    const { key, isHopByHop } = NAMES.read(name);
+    if (!isHopByHop && !NOT_IN_TRAILERS.has(key)) trailers.push([name, names.toVisitor(key, value)]);
   });
   return trailers;
 }
 
-function findHopByHop(raw: RawHeaders): (key: string) => boolean {
-  const named = new Set<string>();
+/** The names that `Connection` lists: their fields describe this connection too (RFC 9110, 7.6.1). */
+function readConnectionOptions(raw: RawHeaders): ReadonlySet<string> {
+  let listed: ReadonlySet<string> = NONE;
   forEachField(raw, (name, value) => {
-    if (name.toLowerCase() !== 'connection') return;
-    for (const option of value.split(',')) named.add(option.trim().toLowerCase());
+    if (NAMES.read(name).key === 'connection') listed = join(listed, CONNECTION_OPTIONS.read(value));
   });
-  return key => HOP_BY_HOP.has(key) || named.has(key);
+  return listed;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+function join(some: ReadonlySet<string>, others: ReadonlySet<string>): ReadonlySet<string> {
+  return some.size === 0 ? others : new Set([...some, ...others]);
 }

@@ -59,6 +59,35 @@ describe('the head for the app', () => {
     expect(renderRequestHeaders([name, '10.0.0.1'], NAMES)).toEqual(['host', 'localhost:8080', ...OURS]);
   });
 
+  it('is the same before and after a flood of other names', () => {
+    const raw = ['X-REAL-IP', '1', 'Connection', 'X-Hop, keep-alive', 'x-hop', '2', 'A'.repeat(100), '3'];
+    const expected = ['host', 'localhost:8080', 'A'.repeat(100), '3', ...OURS];
+    expect(renderRequestHeaders(raw, NAMES)).toEqual(expected);
+    for (let index = 0; index < 2_000; index += 1) {
+      const name = `x-${index}`;
+      const head = renderRequestHeaders([name, 'a', 'Connection', `${name}, b`, 'B', 'c'], NAMES);
+      if (head.includes(name) || head.includes('B')) throw new Error(`${name} was listed in Connection`);
+    }
+    expect(renderRequestHeaders(raw, NAMES)).toEqual(expected);
+    expect(renderRequestHeaders(['x-1', 'a'], NAMES)).toEqual([
+      'host',
+      'localhost:8080',
+      'x-1',
+      'a',
+      ...OURS,
+    ]);
+  });
+
+  it('lacks what any of several Connection fields lists', () => {
+    const raw = ['Connection', 'a', 'A', '1', 'CONNECTION', 'keep-alive, B', 'b', '2', 'c', '3'];
+    expect(renderRequestHeaders(raw, NAMES)).toEqual(['host', 'localhost:8080', 'c', '3', ...OURS]);
+    // Nothing of it is remembered for the next request.
+    expect(renderRequestHeaders(['connection', 'a', 'b', '2'], NAMES)).toEqual([
+      ...['host', 'localhost:8080', 'b', '2'],
+      ...OURS,
+    ]);
+  });
+
   it.each([
     ...['X-IP', 'IP', 'Clip', 'X-Zip', 'X-Ship', 'X-User-Ship', 'PSU-IP-Address', 'X-Real-IP-Count', 'Via'],
     ...['X-Client-Id', 'User-Agent', 'X_Custom', 'X.Custom', 'X-Forward', 'Origin-Forwarded'],
