@@ -1,11 +1,15 @@
 // B12: how soon after the end the public port is free. B13: how long a start takes. Run by main.ts.
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Bench, Case } from '../case.ts';
 import type { Row } from '../results.ts';
 import { startApp } from '../rig/app.ts';
 import { SECRET, startBoreServer } from '../rig/bore-server.ts';
 import { startProgram } from '../rig/process.ts';
 import { PROGRAMS } from '../rig/programs.ts';
+import { timeStep } from '../rig/step.ts';
 import { type RunningSupervisor, startSupervisor } from '../rig/supervisor.ts';
 import {
   describeOwnCommand,
@@ -71,8 +75,9 @@ async function takePort({ host, port }: RunningTunnel): Promise<{ stop(): Promis
 
 export const start: Case = {
   id: 'B13',
-  title: 'The start: from the start of the process to the tunnel, and to the announced URL',
-  minutes: bench => (bench.quick ? 0.1 : 0.4),
+  title:
+    'The start: from the start of the process to the tunnel, to the first line in the log, and to the URL',
+  minutes: bench => (bench.quick ? 0.3 : 1.3),
   run: async bench => {
     await using stack = new AsyncDisposableStack();
     const server = stack.adopt(await startBoreServer(), one => one.kill());
@@ -81,20 +86,41 @@ export const start: Case = {
     const starts = await repeat(bench, () => measureSupervisor(target));
     const announced = await repeat(bench, () => measureCommandLine(target));
     const peer = await repeat(bench, () => measurePeerStart(target));
+    const folder = stack.adopt(createSite(), one => rmSync(one, { recursive: true }));
+    const portSteps = await repeat(bench, () => timeStep(server.host, { mode: 'port', port: `${app.port}` }));
+    const webSteps = await repeat(bench, () => timeStep(server.host, { mode: 'web', path: folder }));
+    const firstLines = [...portSteps, ...webSteps].map(({ firstLineMs }) => firstLineMs);
+    const announcements = (steps: typeof portSteps) => steps.map(({ announcedMs }) => announcedMs);
     const pickStart = (key: keyof Start) => starts.map(one => one[key]);
     return {
       rows: [
         buildStartRow('supervisor, spawned → tunnel connected', pickStart('connectedMs'), 250),
         buildStartRow('supervisor, spawned → live', pickStart('liveMs'), 1_000),
         buildStartRow('command line, started → URL announced', announced, 1_000),
+        buildStartRow('step, started → first line in the log', firstLines),
+        buildStartRow('step, started → URL announced, port mode', announcements(portSteps), 1_000),
+        buildStartRow('step, started → URL announced, web mode', announcements(webSteps), 1_000),
       ],
       notes: [`bore local, started → port announced: ${median(peer).toFixed(0)} ms.`],
     };
   },
 };
 
-function buildStartRow(what: string, samples: number[], reach: number): Row {
-  return { what, samples, unit: 'ms', take: 'median', better: 'lower', reach };
+function buildStartRow(what: string, samples: number[], reach?: number): Row {
+  return {
+    what,
+    samples,
+    unit: 'ms',
+    take: 'median',
+    better: 'lower',
+    ...(reach !== undefined && { reach }),
+  };
+}
+
+function createSite(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-site-'));
+  writeFileSync(join(folder, 'index.html'), '<!doctype html><title>a site</title>');
+  return folder;
 }
 
 type Start = Pick<RunningSupervisor, 'connectedMs' | 'liveMs'>;
