@@ -33,7 +33,7 @@ Without names, it runs all cases but B15 that have no result yet.
   --minutes N   how long B15 runs; it runs only if it is named (default 60)
   --quick       a short check that everything works; its figures go to build/bench and mean nothing
   --busy        start even if the machine is busy; the result says so
-  --wait        wait until the machine is quiet, up to 15 minutes
+  --wait        wait before each case until the machine is quiet, up to 15 minutes
   --from-src    run the sources instead of the bundles in dist; the result says so
 `;
 

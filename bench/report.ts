@@ -56,17 +56,25 @@ is our figure divided by the peer's figure of the same round. It is shown as the
 in brackets. Absolute figures depend on the machine and are not a target.`;
 
 function renderConditions(results: readonly CaseResult[]): string {
-  const lines = groupBy(results, describeConditions).map(
-    ([conditions, ids]) => `- ${ids.length === results.length ? 'All cases' : ids.join(', ')}: ${conditions}`,
-  );
+  const lines = groupBy(results, describeConditions).map(([conditions, group]) => {
+    const ids = group.length === results.length ? 'All cases' : group.map(({ id }) => id).join(', ');
+    return `- ${ids}: ${describeDates(group)}, ${conditions}`;
+  });
   return lines.join('\n');
+}
+
+/** The days on which the first and the last case of a group were measured. */
+function describeDates(group: readonly CaseResult[]): string {
+  const days = group.map(({ date }) => date.slice(0, 10)).sort();
+  const [first = '', last = ''] = [days[0], days.at(-1)];
+  return first === last ? first : `${first} to ${last}`;
 }
 
 function describeConditions(result: CaseResult): string {
   const { machine, versions } = result;
   const entries = Object.entries(versions).filter(([name]) => !['expose', 'commit', 'node'].includes(name));
   return [
-    `${result.date.slice(0, 10)}, ${machine.cores} cores (${machine.processor}), ${machine.memoryGb} GB, Linux ${machine.kernel}`,
+    `${machine.cores} cores (${machine.processor}), ${machine.memoryGb} GB, Linux ${machine.kernel}`,
     `expose ${versions.expose} (${versions.commit}${result.source === 'src' ? ', from its sources' : ''}) on Node ${versions.node}`,
     entries.map(([name, version]) => `${name} ${version}`).join(', '),
     `${result.rounds} rounds${result.quick ? ', **shortened**' : ''}${result.busy ? `, **on a busy machine (load ${result.load})**` : ''}`,
@@ -76,9 +84,9 @@ function describeConditions(result: CaseResult): string {
 function groupBy(
   results: readonly CaseResult[],
   keyOf: (result: CaseResult) => string,
-): [string, string[]][] {
-  const groups = new Map<string, string[]>();
-  for (const result of results) groups.set(keyOf(result), [...(groups.get(keyOf(result)) ?? []), result.id]);
+): [string, CaseResult[]][] {
+  const groups = new Map<string, CaseResult[]>();
+  for (const result of results) groups.set(keyOf(result), [...(groups.get(keyOf(result)) ?? []), result]);
   return [...groups];
 }
 

@@ -50,7 +50,7 @@ export interface CaseResult {
   rounds: number;
   /** Run with `--quick`: the figures mean nothing. */
   quick: boolean;
-  /** Mean load of the machine in the minute before the start. */
+  /** How many cores other programs kept busy right before the start. */
   load: number;
   /** The load was above the limit, and the run was started with `--busy`. */
   busy: boolean;

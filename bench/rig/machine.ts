@@ -1,16 +1,43 @@
-// Reads what a result depends on: the machine, the programs' versions and the machine's load. Used by main.ts.
+// Reads what a result depends on: the machine, the programs' versions and how busy the machine is. Used by main.ts
+// and load/main.ts.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
+import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Machine, Versions } from '../results.ts';
 import { PROGRAMS } from './programs.ts';
 
-/** The machine is busy if its load average of the last minute is above this. */
-export const MAX_LOAD = 0.3;
-
+/** The mean load of the last minute. */
 export function readLoad(): number {
   return loadavg()[0] ?? 0;
+}
+
+/** The machine is busy if this many of its cores are. A load average would remember the previous case for minutes. */
+export const MAX_BUSY_CORES = 0.3;
+const BUSY_SECONDS = 3;
+
+/** How many cores other programs keep busy, measured for three seconds. */
+export async function measureBusyCores(): Promise<number> {
+  const before = sumBusyMs();
+  await delay(BUSY_SECONDS * 1_000);
+  return (sumBusyMs() - before) / (BUSY_SECONDS * 1_000);
+}
+
+function sumBusyMs(): number {
+  return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
+}
+
+/**
+ * Measures until the machine is quiet, or until `limitMs` have passed; at least once. Resolves with how many cores were
+ * busy at last.
+ */
+export async function awaitQuietMachine(limitMs: number): Promise<number> {
+  for (const deadline = performance.now() + limitMs; ; ) {
+    const busyCores = await measureBusyCores();
+    if (busyCores <= MAX_BUSY_CORES || performance.now() >= deadline) return busyCores;
+  }
 }
 
 /** Describes the machine without its name or its user's name. */
@@ -29,7 +56,7 @@ export function readVersions(): Versions {
   };
   return {
     expose: ours.version,
-    commit: firstMatch('git', ['rev-parse', '--short', 'HEAD'], /[0-9a-f]+/),
+    commit: describeCommit(),
     node: process.versions.node,
     bore: firstMatch(PROGRAMS.bore, ['--version'], /[\d.]+/),
     wasmrun: firstMatch(PROGRAMS.wasmrun, ['--version'], /\d+\.\d+\.\d+/),
@@ -39,6 +66,21 @@ export function readVersions(): Versions {
     iperf3: firstMatch('iperf3', ['--version'], /\d+\.\d+/),
     go: firstMatch('go', ['version'], /\d+\.\d+(\.\d+)?/),
   };
+}
+
+const PROJECT = resolve(import.meta.dirname, '../..');
+/** What a result depends on: the commits of other files do not change it. */
+const PRODUCT = ['src', 'dist', 'package-lock.json'];
+
+/** The last commit that changed the product, marked if files of the product differ from it. */
+function describeCommit(): string {
+  const commit = firstMatch(
+    'git',
+    ['-C', PROJECT, 'log', '-1', '--format=%h', '--', ...PRODUCT],
+    /[0-9a-f]+/,
+  );
+  const changes = firstMatch('git', ['-C', PROJECT, 'status', '--porcelain', '--', ...PRODUCT], /\S/);
+  return changes === 'unknown' ? commit : `${commit} with changes`;
 }
 
 function firstMatch(command: string, args: readonly string[], pattern: RegExp): string {

@@ -108,8 +108,10 @@ describe('the report', () => {
   });
 
   it('describes the conditions once if they are equal for all cases', () => {
-    const results = [createResult([]), createResult([], { id: 'B2' })];
-    expect(renderReport(results, TITLES, new Map()).match(/2 cores/g)).toHaveLength(1);
+    const later = createResult([], { id: 'B2', date: '2026-01-03T00:00:00.000Z' });
+    const report = renderReport([createResult([]), later], TITLES, new Map());
+    expect(report.match(/2 cores/g)).toHaveLength(1);
+    expect(report).toContain('- All cases: 2026-01-02 to 2026-01-03, 2 cores');
   });
 });
 
