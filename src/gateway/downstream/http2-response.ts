@@ -74,7 +74,7 @@ export class Http2Response extends Writable implements HttpResponse {
 
   flushHeaders(): void {
     this.headersSent = true;
-    this.#respond(false);
+    this.#respond('more');
   }
 
   writeContinue(): void {
@@ -93,23 +93,28 @@ export class Http2Response extends Writable implements HttpResponse {
 
   override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error | null) => void): void {
     this.headersSent = true;
-    this.#respond(false);
-    // Drops the body if the status allows none, or the visitor has cancelled the request.
-    if (this.#hasNoBody() || !this.#stream.writable) {
-      done();
-      return;
-    }
+    // Later, because the end often comes in the same tick: then the answer needs no empty frame that ends it, which would
+    // be a TLS record and a write of its own.
+    process.nextTick(() => this.#send(chunk, done));
+  }
+
+  #send(chunk: Buffer, done: () => void): void {
+    const isLast = this.writableEnded && this.writableLength === chunk.length;
+    this.#respond(isLast ? 'one chunk' : 'more');
     const goOn = () => {
       this.#events.onTaken(chunk.length);
       done();
     };
-    if (this.#stream.write(chunk)) goOn();
+    // Drops the body if the status allows none, or the visitor has cancelled the request.
+    if (this.#hasNoBody() || !this.#stream.writable) done();
+    else if (isLast) this.#stream.end(chunk, goOn);
+    else if (this.#stream.write(chunk)) goOn();
     else this.#stream.once('drain', goOn);
   }
 
   override _final(done: (error?: Error | null) => void): void {
     this.headersSent = true;
-    this.#respond(true);
+    this.#respond('nothing');
     if (this.#stream.writableFinished || !this.#stream.writable) done();
     else this.#stream.end(() => done());
   }
@@ -140,8 +145,8 @@ export class Http2Response extends Writable implements HttpResponse {
     else this.#fields.set(key, [before, value].flat());
   }
 
-  /** Sends the head, once; `isEnd`: nothing follows it. */
-  #respond(isEnd: boolean): void {
+  /** Sends the head, once; `rest`: what follows it, apart from trailers. */
+  #respond(rest: 'nothing' | 'one chunk' | 'more'): void {
     if (this.#hasResponded || this.#stream.closed || this.#stream.destroyed) return;
     this.#hasResponded = true;
     const head: Http2Headers = { ':status': this.statusCode };
@@ -149,8 +154,10 @@ export class Http2Response extends Writable implements HttpResponse {
     if (this.#fields.get('connection') === 'close') this.#events.onLast();
     // Node sends no body with 205, and a length without a body would be an error for the visitor.
     if (this.statusCode === 205) delete head['content-length'];
-    const endStream = this.#hasNoBody() || (isEnd && Object.keys(this.#trailers).length === 0);
-    const waitForTrailers = !endStream && !this.#fields.has('content-length');
+    const hasTrailers = Object.keys(this.#trailers).length > 0;
+    const endStream = this.#hasNoBody() || (rest === 'nothing' && !hasTrailers);
+    const mayHaveTrailers = hasTrailers || rest === 'more';
+    const waitForTrailers = !endStream && mayHaveTrailers && !this.#fields.has('content-length');
     if (waitForTrailers)
       this.#stream.once('wantTrailers', () => this.#try(() => this.#stream.sendTrailers(this.#trailers)));
     this.#try(() => this.#stream.respond(head, { endStream, waitForTrailers }));
