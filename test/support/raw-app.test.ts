@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { sendRaw } from './gateway-door.ts';
 import { OK, type RawApp, startRawApp } from './raw-app.ts';
+import { waitUntil } from './wait-until.ts';
 
 let app: RawApp | undefined;
 afterEach(() => app?.stop());
@@ -13,4 +14,5 @@ it('answers anything that looks like a request, and records its bytes', async ()
   expect(app.requestLines).toEqual(['GET /a HTTP/1.1', 'POST //b HTTP/9.9']);
   expect(app.connections).toBe(1);
   expect(app.streams).toEqual([bytes]);
+  await waitUntil(() => app?.open === 0, 'its connection is closed');
 });

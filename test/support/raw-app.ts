@@ -10,6 +10,8 @@ export interface RawApp {
   /** Everything in `seen` that looks like a request line. */
   readonly requestLines: readonly string[];
   readonly connections: number;
+  /** How many of them are open now. */
+  readonly open: number;
   /** The bytes of each connection, in the order in which they were opened. */
   readonly streams: readonly string[];
   stop(): Promise<void>;
@@ -53,6 +55,9 @@ export async function startRawApp(
     },
     get connections() {
       return streams.length;
+    },
+    get open() {
+      return sockets.size;
     },
     streams,
     stop: async () => {
