@@ -181,12 +181,13 @@ function runPasses(passes: readonly Pass[], visit: Visit, context: PassContext):
 
 /** Runs the passes in order, at once as long as none of them waits. */
 function runFrom(passes: readonly Pass[], visit: Visit, context: PassContext): void {
+  let next = 0;
   try {
-    for (const [index, pass] of passes.entries()) {
+    for (const pass of passes) {
+      next += 1;
       const isAnswered = pass(visit, context);
-      if (isAnswered instanceof Promise)
-        return void runLater(isAnswered, passes.slice(index + 1), visit, context);
-      if (isAnswered) return;
+      if (isAnswered === true) return;
+      if (isAnswered !== false) return void runLater(isAnswered, passes.slice(next), visit, context);
     }
   } catch (error) {
     failVisit(visit, context, error);

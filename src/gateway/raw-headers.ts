@@ -20,11 +20,16 @@ export function foldName(key: string): string {
   return PLAIN_NAME.test(key) ? key : key.replaceAll(/[^a-z\d]/g, '-');
 }
 
+/** `wanted` is in lower case. The length is compared first, because few names have it. */
+function isName(name: string | undefined, wanted: string): boolean {
+  return name?.length === wanted.length && name.toLowerCase() === wanted;
+}
+
 /** How many fields have this lower-case name. */
 export function countFields(raw: RawHeaders, wanted: string): number {
   let count = 0;
   forEachField(raw, name => {
-    if (name.toLowerCase() === wanted) count += 1;
+    if (isName(name, wanted)) count += 1;
   });
   return count;
 }
@@ -32,7 +37,7 @@ export function countFields(raw: RawHeaders, wanted: string): number {
 /** Changes the value of each field of this lower-case name; a field whose value becomes empty is removed. */
 export function rewriteFields(raw: string[], wanted: string, rewrite: (value: string) => string): void {
   for (let index = raw.length - 2; index >= 0; index -= 2) {
-    if (raw[index]?.toLowerCase() !== wanted) continue;
+    if (!isName(raw[index], wanted)) continue;
     const value = rewrite(raw[index + 1] ?? '');
     if (value === '') raw.splice(index, 2);
     else raw[index + 1] = value;

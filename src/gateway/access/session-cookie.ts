@@ -75,8 +75,8 @@ export class SessionCookies {
     const [, expires, mac] = /^(\d{1,12})\.([\w-]{43})$/.exec(value) ?? [];
     if (expires === undefined || mac === undefined || Number(expires) * 1000 <= Date.now()) return false;
     const known = place.signatures.get(expires);
-    const right = known ?? Buffer.from(this.#sign(place, Number(expires)));
-    const isRight = timingSafeEqual(Buffer.from(mac), right);
+    const right = known ?? Buffer.from(this.#sign(place, Number(expires)), 'latin1');
+    const isRight = timingSafeEqual(Buffer.from(mac, 'latin1'), right);
     if (isRight && known === undefined) remember(place.signatures, expires, right);
     return isRight;
   }

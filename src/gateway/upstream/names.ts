@@ -27,6 +27,17 @@ export interface Names extends RequestNames {
   toVisitor(key: string, value: string): string;
 }
 
+/** All that names depend on. */
+interface Place {
+  readonly address: OwnAddress | undefined;
+  readonly app: AppAddress;
+  /** The origin that the visitor sees; undefined if it is not known. */
+  readonly visited: string | undefined;
+}
+
+/** The names of the last visit: the next one nearly always has the same. */
+let last: (Place & { readonly names: Names }) | undefined;
+
 /** The names for one visit. */
 export function chooseNames(
   { request, address }: Pick<Visit, 'address'> & { request: Pick<Visit['request'], 'headers'> },
@@ -35,6 +46,12 @@ export function chooseNames(
   const { host = '', origin = '' } = request.headers;
   // Behind a proxy that writes a Host of its own, only Origin contains the address that the visitor uses.
   const visited = address?.origins.has(origin) ? origin : address?.hosts.get(host.toLowerCase());
+  if (last?.visited !== visited || last?.app !== app || last.address !== address)
+    last = { address, app, visited, names: createNames({ address, app, visited }) };
+  return last.names;
+}
+
+function createNames({ address, app, visited }: Place): Names {
   return visited !== undefined && app.hostHeader === 'preserve'
     ? new PublicNames(visited)
     : new LocalNames(renderAppAuthority(app), address, visited);

@@ -247,3 +247,32 @@ describe('with `preserve`', () => {
     expect(names('preserve', { place: PROXIED, host, origin }).host).toBe(host);
   });
 });
+
+describe('the names of visits that alternate', () => {
+  const own = [PLAIN, PROXIED, LOOPBACK].map(place => rememberAddress(() => place)());
+  const apps = [
+    { kind: 'address' as const, host: '127.0.0.1', port: PORT, hostHeader: 'preserve' as const },
+    { kind: 'address' as const, host: '127.0.0.1', port: PORT, hostHeader: 'rewrite' as const },
+    { kind: 'address' as const, host: '127.0.0.1', port: 3000 },
+  ];
+  const hosts = ['bore.example:4321', '4321.preview.example', 'localhost:4321', '127.0.0.1:4321'];
+  const describeNames = (address: (typeof own)[number], app: (typeof apps)[number], host: string) => {
+    const chosen = chooseNames({ request: { headers: { host } }, address }, app);
+    const { isPlain, forwardedFields } = chosen;
+    const sources = hosts.map(name => chosen.toApp('origin', `http://${name}`));
+    const links = [LOCAL, 'localhost:3000'].map(name => chosen.toVisitor('location', `http://${name}/`));
+    return { host: chosen.host, isPlain, forwardedFields, sources, links };
+  };
+
+  it('are those of each visit, whatever the visit before was (names of one app or address for another)', () => {
+    // A new object for each visit, so that nothing of an earlier one is used.
+    const visit = fc.tuple(fc.constantFrom(...own), fc.constantFrom(...apps), fc.constantFrom(...hosts));
+    fc.assert(
+      fc.property(fc.array(visit, { minLength: 2, maxLength: 20 }), visits => {
+        const expected = visits.map(([address, app, host]) => describeNames(address, { ...app }, host));
+        const actual = visits.map(([address, app, host]) => describeNames(address, app, host));
+        expect(actual).toEqual(expected);
+      }),
+    );
+  });
+});
