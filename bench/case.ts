@@ -1,6 +1,6 @@
 // The interface of a benchmark case: its input, its result. Implemented in cases/, used by main.ts.
 
-import type { Row } from './results.ts';
+import type { Curve, Row } from './results.ts';
 
 export interface Bench {
   /** How many rounds a comparison takes. Each measures A B C C B A. */
@@ -21,6 +21,7 @@ export interface Findings {
   rows: Row[];
   /** Sentences that explain the rows; printed below them. */
   notes?: string[];
+  curves?: Curve[];
 }
 
 export interface Case {

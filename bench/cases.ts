@@ -11,6 +11,7 @@ import { page } from './cases/pages.ts';
 import { recording } from './cases/recording.ts';
 import { keptConnections, newConnections } from './cases/requests.ts';
 import { sameJob } from './cases/same-job.ts';
+import { scale } from './cases/scale.ts';
 import { silence } from './cases/silence.ts';
 import { portFree, start } from './cases/start.ts';
 import { oneStream, sixteenStreams } from './cases/throughput.ts';
@@ -37,4 +38,5 @@ export const CASES: readonly Case[] = [
   sameJob,
   recording,
   reconnecting,
+  scale,
 ];

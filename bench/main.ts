@@ -96,14 +96,14 @@ async function runCase(one: Case, bench: Bench, options: Options): Promise<CaseR
   const load = await awaitQuietMachine(options.busy ? 0 : options.wait ? WAIT_LIMIT_MS : SETTLE_LIMIT_MS);
   if (!options.busy) refuseWhenBusy(load);
   const began = performance.now();
-  const { rows, notes = [] } = await limitTime(one, bench);
+  const { rows, notes = [], curves = [] } = await limitTime(one, bench);
   return {
     id: one.id,
     date: new Date().toISOString(),
     seconds: (performance.now() - began) / 1_000,
     ...{ rounds: options.rounds, quick: options.quick, load, busy: load > MAX_BUSY_CORES },
     source: options.fromSource ? 'src' : 'dist',
-    ...{ machine: describeMachine(), versions: readVersions(), rows, notes },
+    ...{ machine: describeMachine(), versions: readVersions(), rows, notes, curves },
   };
 }
 

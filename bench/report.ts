@@ -1,7 +1,7 @@
 // Renders RESULTS.md, and the rows of one case for the terminal. Used by main.ts.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { type CaseResult, computeFigure, type Row, scoreRow } from './results.ts';
+import { type CaseResult, type Curve, computeFigure, type Row, scoreRow } from './results.ts';
 import { describeSpread } from './statistics.ts';
 
 /** Case id → the reasons why it misses its targets, in Markdown. */
@@ -26,7 +26,10 @@ export function renderCase(result: CaseResult): string {
     const rest = [renderVerdict(row), renderAbsolute(row), renderCpu(row)].filter(cell => cell !== '');
     return `  ${cells.join(' ')} ${rest.join(' · ')}`;
   });
-  return [...lines, ...result.notes.map(note => `  ${note}`)].map(line => line.trimEnd()).join('\n');
+  const curves = (result.curves ?? []).flatMap(curve => renderCurve(curve).split('\n'));
+  return [...lines, ...[...result.notes, ...curves].map(line => `  ${line}`)]
+    .map(line => line.trimEnd())
+    .join('\n');
 }
 
 /** Renders RESULTS.md. `titles`: id → title of every case, also of those without a result. */
@@ -129,9 +132,20 @@ function renderSection(result: CaseResult, title: string, misses: Misses): strin
   return [
     `### ${result.id} · ${title}`,
     [...table, ...rows].join('\n'),
+    ...(result.curves ?? []).map(renderCurve),
     result.notes.map(note => `- ${note}`).join('\n'),
     why,
   ];
+}
+
+/** A table with one column for each number. */
+function renderCurve({ of, figures, points }: Curve): string {
+  const rows = figures.map((name, index) => [
+    name,
+    ...points.map(({ values }) => renderNumber(values[index] ?? Number.NaN)),
+  ]);
+  const head = [of, ...points.map(({ at }) => renderNumber(at))];
+  return [head, head.map(() => '---'), ...rows].map(renderCells).join('\n');
 }
 
 /** The row's name and its peer, such as `raw, 600 MB down ÷ bore local`. */

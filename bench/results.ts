@@ -27,6 +27,15 @@ export interface Row {
   cpu?: { ours: number; peer?: number; unit: string };
 }
 
+/** How some figures change with a number. Shown as a table. */
+export interface Curve {
+  /** What is counted, such as `visitors`. */
+  of: string;
+  /** The names of the figures, with their units. */
+  figures: readonly string[];
+  points: readonly { at: number; values: readonly number[] }[];
+}
+
 export interface Machine {
   cores: number;
   processor: string;
@@ -61,6 +70,7 @@ export interface CaseResult {
   rows: readonly Row[];
   /** Sentences that explain the rows. */
   notes: readonly string[];
+  curves?: readonly Curve[];
 }
 
 /** The row's figure: the one number that is compared with the target. */

@@ -5,11 +5,10 @@ import type { Bench, Case } from '../case.ts';
 import type { Row } from '../results.ts';
 import { startApp } from '../rig/app.ts';
 import { startBoreServer } from '../rig/bore-server.ts';
+import { type IdleVisitors, openIdleVisitors } from '../rig/idle-visitors.ts';
 import { readRssMb } from '../rig/proc.ts';
-import type { Program } from '../rig/process.ts';
 import { startSupervisor } from '../rig/supervisor.ts';
 import { OURS, type OwnName, type RunningTunnel, startTunnel } from '../rig/tunnels.ts';
-import { startVisitor } from '../rig/visitors.ts';
 import { median } from '../statistics.ts';
 
 /** The same with `quick`, because memory that is allocated once must not be divided by fewer visitors. */
@@ -64,9 +63,9 @@ async function measure(
   const starting = name === 'bore local' ? startTunnel(name, target) : startSupervisor(name, target);
   const tunnel = stack.adopt(await starting, one => one.stop());
   const idleMb = readRssMb(tunnel.pid);
-  const first = await connectHalf(tunnel, sendsRequest);
+  const first = stack.use(await connectHalf(tunnel, sendsRequest));
   const halfMb = readRssMb(tunnel.pid);
-  const second = await connectHalf(tunnel, sendsRequest);
+  const second = stack.use(await connectHalf(tunnel, sendsRequest));
   const fullMb = readRssMb(tunnel.pid);
   const connected = first.connected + second.connected;
   return {
@@ -78,36 +77,10 @@ async function measure(
   };
 }
 
-interface Half {
-  connected: number;
-  /** Ends the visitors. Resolves with how many were still connected. */
-  leave(): Promise<number>;
-}
-
-async function connectHalf(tunnel: RunningTunnel, sendsRequest: boolean): Promise<Half> {
-  const visitors = startIdleVisitors(tunnel, sendsRequest);
-  const { value: connected } = await readOpen(visitors, 1);
+async function connectHalf(tunnel: RunningTunnel, sendsRequest: boolean): Promise<IdleVisitors> {
+  const visitors = await openIdleVisitors(tunnel, HALF, sendsRequest);
   if (!sendsRequest) await delay(ACCEPT_MS);
-  const leave = async () => {
-    visitors.closeInput();
-    return (await readOpen(visitors, 2)).value;
-  };
-  return { connected, leave };
-}
-
-/** Each visitor sends one request and keeps the connection, as browsers do, or sends nothing. */
-function startIdleVisitors({ host, port }: RunningTunnel, sendsRequest: boolean): Program {
-  const args = ['-address', `${host}:${port}`, '-count', `${HALF}`];
-  return startVisitor('idle', sendsRequest ? [...args, '-ask'] : args);
-}
-
-/** The first line says how many visitors are connected, the second how many still were at the end. */
-async function readOpen(visitors: Program, line: 1 | 2): Promise<{ value: number }> {
-  let seen = 0;
-  return await visitors.waitFor(text => {
-    seen += 1;
-    return seen === line ? (JSON.parse(text) as { open: number }).open : undefined;
-  }, 'the number of connected visitors');
+  return visitors;
 }
 
 function buildRows(own: OwnName, memories: readonly Memory[]): Row[] {

@@ -86,6 +86,20 @@ describe('the report', () => {
     expect(report).toContain('## Not measured\n\n- B2 · Many streams');
   });
 
+  it('shows a curve as a table', () => {
+    const curve = {
+      of: 'visitors',
+      figures: ['memory, MB'],
+      points: [
+        { at: 10, values: [61.23] },
+        { at: 1000, values: [80] },
+      ],
+    };
+    expect(renderReport([createResult([], { curves: [curve] })], TITLES, new Map())).toContain(
+      '| visitors | 10 | 1,000 |\n| --- | --- | --- |\n| memory, MB | 61.2 | 80 |',
+    );
+  });
+
   it('shows the reason for a missed target, or says that it is not known', () => {
     const missed = [createResult([createRow({ samples: [0.5], reach: 0.9 })])];
     expect(renderReport(missed, TITLES, new Map([['B1', 'One thread is the limit.']]))).toContain(
