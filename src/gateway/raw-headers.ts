@@ -1,4 +1,4 @@
-// Header fields as Node and undici give them: names and values in turn, as on the wire. Used by every file of the
+// Header fields as Node gives them: names and values in turn, as on the wire. Used by every file of the
 // gateway that reads, changes or writes a whole head. Pure.
 
 /** `[name, value, name, value, …]`; names in any case. */
@@ -42,10 +42,4 @@ export function rewriteFields(raw: string[], wanted: string, rewrite: (value: st
     if (value === '') raw.splice(index, 2);
     else raw[index + 1] = value;
   }
-}
-
-/** undici gives fields as buffers, and nothing if there are no fields. */
-export function decodeFields(raw: unknown): RawHeaders {
-  if (!Array.isArray(raw)) return [];
-  return raw.map(part => (Buffer.isBuffer(part) ? part.toString('latin1') : String(part)));
 }

@@ -1,5 +1,5 @@
 // Says what is wrong with an answer that is not HTTP/1.1, and what to do about it. Used for the app's answers, by
-// app/process/readiness.ts (Node's errors) and by gateway/pages/notice.ts (undici's). Pure.
+// app/process/readiness.ts and gateway/pages/notice.ts. Pure.
 
 import { hasCode } from './errors.ts';
 import { sanitise } from './sanitise.ts';
@@ -65,18 +65,10 @@ const OTHER_PROTOCOLS: readonly [begins: RegExp, protocol: string][] = [
 /** Undefined if the error does not come from the bytes of an answer. */
 export function explainInvalidAnswer(error: unknown): InvalidAnswer | undefined {
   if (!(error instanceof Error)) return undefined;
-  if (hasCode(error, 'UND_ERR_HEADERS_OVERFLOW', 'HPE_HEADER_OVERFLOW'))
+  if (hasCode(error, 'HPE_HEADER_OVERFLOW'))
     return {
       problem: `its head is longer than ${MAX_ANSWER_HEAD_BYTES / 1024} KB`,
       remedy: 'let the app send fewer or shorter headers, such as cookies',
-    };
-  // undici reports every error in the rest of the head like this, once it has read a Content-Length (createError in
-  // lib/dispatcher/client-h1.js).
-  if (hasCode(error, 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'))
-    return {
-      problem:
-        'a header line after its Content-Length is not valid: a second Content-Length, a Transfer-Encoding, or a line that is not NAME: VALUE',
-      remedy: USE_LIBRARY,
     };
   if (!isParseError(error)) return undefined;
   if (/Expected HTTP/.test(error.message)) return explainFirstBytes(readRest(error));
@@ -86,15 +78,14 @@ export function explainInvalidAnswer(error: unknown): InvalidAnswer | undefined 
   return { problem, remedy };
 }
 
+/** llhttp's, as Node's own server and client report it, and ParseError of gateway/upstream/client/. */
 function isParseError(error: Error): boolean {
-  if (error.name === 'HTTPParserError') return true;
   return 'code' in error && String(error.code).startsWith('HPE_');
 }
 
-/** What came, from about where the parser stopped: all of it in Node's `rawPacket`, the rest in undici's `data`. */
+/** What came in the same read. */
 function readRest(error: Error): string {
-  if ('rawPacket' in error && Buffer.isBuffer(error.rawPacket)) return error.rawPacket.toString('latin1');
-  return 'data' in error && error.data !== undefined ? String(error.data) : '';
+  return 'rawPacket' in error && Buffer.isBuffer(error.rawPacket) ? error.rawPacket.toString('latin1') : '';
 }
 
 function explainFirstBytes(text: string): InvalidAnswer {

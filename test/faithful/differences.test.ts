@@ -140,19 +140,6 @@ describeFaithful('on purpose', '127.0.0.46', world => {
     visitor.close();
   });
 
-  it('undici takes an app for broken that sends 100 Continue without being asked', async () => {
-    const bytes =
-      'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
-    world.app.handle(({ socket }) => void socket.end(bytes));
-    const statuses = [];
-    for (const door of [world.direct, world.through]) {
-      const visitor = door.openVisitor();
-      statuses.push((await readAnswer(visitor.request({ method: 'POST', body: Buffer.from('x') }))).status);
-      visitor.close();
-    }
-    expect(statuses).toEqual([200, 502]);
-  });
-
   it('an answer without a date gets one', async () => {
     world.app.handle((_, response) => {
       response.sendDate = false;

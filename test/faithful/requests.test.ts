@@ -12,9 +12,8 @@ const noise = new Noise(11);
 const GAINS_LENGTH: ReadonlySet<string> = new Set(['PROPFIND', 'PUT', 'QUERY']);
 
 /**
- * What the gateway changes in a head on purpose: the app's own name in Host. The
- * length of a body moves behind the other fields, which says the same (RFC 9110, 5.3), and an empty body has a length
- * where it had none: undici sends one with methods it expects a body of, and instead of an empty chunked body.
+ * What the gateway changes in a head on purpose: the app's own name in Host. The length of a body moves behind the other fields, which says the same (RFC 9110, 5.3), and an empty body has a length
+ * where it had none: the gateway sends one with methods it expects a body of, and instead of an empty chunked body.
  */
 function differInHead(direct: SeenRequest, { app }: World): SeenRequest {
   const isLength = ([name]: Field) => name === 'content-length';
@@ -164,7 +163,7 @@ describeFaithful('a request', '127.0.0.28', world => {
       });
       const exchange = visitor.request({ method: 'POST', open: true });
       const pieces: string[] = [];
-      // undici holds the head back until the first piece of the body.
+      // The gateway holds the head back until the first piece of the body.
       await exchange.write('piece 0');
       const body = (await arrived.promise)[Symbol.asyncIterator]();
       for (let index = 1; index <= 5; index += 1) {

@@ -22,7 +22,7 @@ async function stage<T>(world: World, question: Ask, play: (visit: Visit) => Pro
     const arrived = Promise.withResolvers<[IncomingMessage, ServerResponse]>();
     world.app.handle((...both) => arrived.resolve(both));
     const exchange = visitor.request(question);
-    // undici holds a head back until the first piece of its body.
+    // The gateway holds a head back until the first piece of its body.
     if (question.open) await exchange.write('first');
     const [request, response] = await arrived.promise;
     try {

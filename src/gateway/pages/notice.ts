@@ -5,6 +5,7 @@ import { hasCode } from '../../shared/errors.ts';
 import { explainInvalidAnswer } from '../../shared/invalid-answer.ts';
 import { sanitise } from '../../shared/sanitise.ts';
 import type { AppState } from '../../shared/state.ts';
+import { isClientError } from '../upstream/client/errors.ts';
 
 /** All fields are plain text. `detail` comes from the app, and is sanitised to one line. */
 export interface Notice {
@@ -237,7 +238,7 @@ export function describeNoAnswer(error: Error): Notice {
       retryAfterS: NO_ANSWER_RETRY_S,
     };
   }
-  if (hasCode(error, 'UND_ERR_HEADERS_TIMEOUT'))
+  if (isClientError(error, 'ERR_APP_ANSWER_TIMEOUT'))
     return {
       status: 504,
       mood: 'trouble',
@@ -256,11 +257,11 @@ export function describeNoAnswer(error: Error): Notice {
 }
 
 function explainNoAnswer(error: Error): string {
-  if (hasCode(error, 'ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT'))
+  if (isClientError(error, 'ERR_APP_CONNECT_TIMEOUT') || hasCode(error, 'ECONNREFUSED'))
     return 'Nothing accepts connections on its port.';
-  if (hasCode(error, 'UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'))
+  if (isClientError(error, 'ERR_APP_CLOSED') || hasCode(error, 'ECONNRESET', 'EPIPE'))
     return 'It closed the connection without an answer.';
-  if (hasCode(error, 'UND_ERR_DESTROYED', 'UND_ERR_ABORTED'))
+  if (isClientError(error, 'ERR_APP_LEFT'))
     return 'It stopped, or moved to another port, during the request.';
   return 'What it sent could not be understood as an HTTP answer.';
 }

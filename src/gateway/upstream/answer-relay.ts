@@ -1,18 +1,18 @@
-// Relays one answer of the app to one visitor, piece by piece as undici reads it. Used by proxy.ts and upgrade.ts.
+// Relays one answer of the app to one visitor, piece by piece as it comes. Used by proxy.ts and upgrade.ts.
 
 import { STATUS_CODES } from 'node:http';
-import type { Dispatcher } from 'undici';
 import type { Coding } from '../../shared/content-coding.ts';
 import type { HttpResponse } from '../../shared/http-message.ts';
-import { countFields, decodeFields, type RawHeaders } from '../raw-headers.ts';
+import { countFields, type RawHeaders } from '../raw-headers.ts';
 import type { Visit } from '../visit.ts';
+import type { AnswerHandler, AnswerHead, Exchange, GiveBack } from './client/message.ts';
 import { addVary, type Compression, type Eligibility } from './compression.ts';
 import { EncodedAnswer } from './encoded-answer.ts';
 import { renderResponseHeaders, renderTrailers } from './headers.ts';
 import type { Names } from './names.ts';
 import { waitingHeads, writeFirst } from './waiting-heads.ts';
 
-export class AnswerRelay implements Dispatcher.DispatchHandler {
+export class AnswerRelay implements AnswerHandler {
   readonly response: HttpResponse;
   readonly names: Names;
   readonly onNoAnswer: (error: Error) => void;
@@ -25,7 +25,7 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
   #bodyHasBegun = false;
   /** Set if the body is compressed. */
   #encoded: EncodedAnswer | undefined;
-  #controller: Dispatcher.DispatchController | undefined;
+  #exchange: Exchange | undefined;
 
   /**
    * `onNoAnswer` is called at most once: if the app's answer has not begun, and the visitor still waits for one.
@@ -44,17 +44,16 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
     response.on('drain', () => (this.#encoded === undefined ? this.#resume() : this.#encoded.drained()));
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
+  onConnected(exchange: Exchange): void {
+    this.#exchange = exchange;
     if (this.response.destroyed) this.#endWithVisitor();
   }
 
-  onResponseStarted(): void {
+  onBegun(): void {
     this.hasBegun = true;
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number, _: unknown, reason = ''): void {
-    const raw = decodeFields(controller.rawHeaders);
+  onHead({ status, reason, headers: raw }: AnswerHead): void {
     if (status < 200) {
       this.#passInterim(status, raw);
       return;
@@ -70,14 +69,14 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
     this.#begin({ status, reason, headers }, this.#compression?.judge(this.#visit.request, status, raw));
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onData(chunk: Buffer, giveBack: GiveBack | undefined): void {
     waitingHeads.delete(this.#encoded ?? this.response);
-    if (!this.#write(chunk)) controller.pause();
+    if (!this.#write(chunk, giveBack)) this.#exchange?.pause();
   }
 
-  onResponseEnd(controller: Dispatcher.DispatchController): void {
+  onEnd(raw: RawHeaders): void {
     waitingHeads.delete(this.#encoded ?? this.response);
-    const trailers = renderTrailers(decodeFields(controller.rawTrailers), this.names);
+    const trailers = renderTrailers(raw, this.names);
     if (this.#encoded !== undefined) {
       this.#encoded.end(trailers);
       return;
@@ -86,7 +85,7 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
     this.response.end();
   }
 
-  onResponseError(_: Dispatcher.DispatchController | null, error: Error): void {
+  onError(error: Error): void {
     waitingHeads.delete(this.#encoded ?? this.response);
     if (this.response.destroyed) return;
     // An incomplete answer must not look complete: without the end of its framing, the visitor notices that it is not.
@@ -139,21 +138,24 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
     else this.response.writeHead(status, headers);
   }
 
-  #write(chunk: Buffer): boolean {
-    if (this.#encoded !== undefined) return this.#encoded.write(chunk);
+  /** Does not keep `chunk`, except until it is given back. */
+  #write(chunk: Buffer, giveBack: GiveBack | undefined): boolean {
     const isFirst = !this.#bodyHasBegun;
     this.#bodyHasBegun = true;
-    return isFirst ? writeFirst(this.response, chunk) : this.response.write(chunk);
+    if (giveBack !== undefined && this.#encoded === undefined) return this.response.write(chunk, giveBack);
+    giveBack?.();
+    if (this.#encoded !== undefined) return this.#encoded.write(Buffer.from(chunk));
+    return isFirst ? writeFirst(this.response, chunk) : this.response.write(Buffer.from(chunk));
   }
 
   #resume(): void {
-    this.#controller?.resume();
+    this.#exchange?.resume();
   }
 
   #endWithVisitor(): void {
     waitingHeads.delete(this.#encoded ?? this.response);
     this.#encoded?.close();
-    if (!this.response.writableFinished) this.#controller?.abort(new Error('the visitor is gone'));
+    if (!this.response.writableFinished) this.#exchange?.abort(new Error('the visitor is gone'));
   }
 }
 
@@ -164,10 +166,7 @@ interface Head {
   headers: string[];
 }
 
-/**
- * Whether the app's reason phrase differs from the usual one. If a status line comes in several packets, undici has
- * only the last part of the phrase: so the end of the usual phrase counts as the usual one.
- */
+/** Whether the app's reason phrase differs from the usual one, which Node writes by itself. */
 function isOwnReason(status: number, reason: string): boolean {
-  return /^[\t\x20-\x7e]+$/.test(reason) && STATUS_CODES[status]?.endsWith(reason) !== true;
+  return /^[\t\x20-\x7e]+$/.test(reason) && STATUS_CODES[status] !== reason;
 }

@@ -1,11 +1,12 @@
 // Streams a request to the app, and the answer to the visitor. Used by the last pass (pass.ts), and by upgrade.ts.
 
-import type { Dispatcher } from 'undici';
 import { hasCode } from '../../shared/errors.ts';
 import type { HttpRequest } from '../../shared/http-message.ts';
 import { hasBody, readTarget, type Visit } from '../visit.ts';
 import { AnswerRelay } from './answer-relay.ts';
 import type { AppAddress, AppLink } from './app-link.ts';
+import { isClientError } from './client/errors.ts';
+import type { RequestMessage } from './client/message.ts';
 import type { Compression } from './compression.ts';
 import { renderRequestHeaders } from './headers.ts';
 import { chooseNames, type Names } from './names.ts';
@@ -50,15 +51,15 @@ export function forwardRequest(visit: Visit, route: Route): void {
 }
 
 /** The request for the app: the target unchanged, a head of our own, the body streamed. */
-export function describeRequest(visit: Visit, route: Route, names: Names): Dispatcher.DispatchOptions {
+export function describeRequest(visit: Visit, route: Route, names: Names): RequestMessage {
   const { request } = visit;
   const headers = renderRequestHeaders(request.rawHeaders, names, visit.visitorAddress);
   if (request.headers.range === undefined) route.compression?.tags.restore(headers);
   return {
     method: request.method ?? 'GET',
-    path: readTarget(request),
+    target: readTarget(request),
     headers,
-    body: visit.body ?? (hasBody(request) ? openUpload(visit, route) : null),
+    body: visit.body ?? (hasBody(request) ? openUpload(visit, route) : undefined),
   };
 }
 
@@ -67,6 +68,6 @@ function mayTryAgain(request: HttpRequest, error: Error): boolean {
   return (
     IDEMPOTENT.has(request.method ?? '') &&
     !hasBody(request) &&
-    hasCode(error, 'UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE')
+    (isClientError(error, 'ERR_APP_CLOSED') || hasCode(error, 'ECONNRESET', 'EPIPE'))
   );
 }

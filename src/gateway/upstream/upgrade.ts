@@ -2,11 +2,11 @@
 // (pass.ts).
 
 import type { Duplex } from 'node:stream';
-import type { Dispatcher } from 'undici';
-import { decodeFields, forEachField, type RawHeaders } from '../raw-headers.ts';
+import { forEachField, type RawHeaders } from '../raw-headers.ts';
 import type { Upgrade, Visit } from '../visit.ts';
 import type { Recording } from '../webhooks/record/recording.ts';
 import { AnswerRelay } from './answer-relay.ts';
+import type { AnswerHead, RequestMessage } from './client/message.ts';
 import { renderResponseHeaders } from './headers.ts';
 import { chooseNames, type Names } from './names.ts';
 import { describeRequest, type Route } from './proxy.ts';
@@ -23,7 +23,7 @@ const MAX_EARLY_BYTES = 64 * 1024;
 /** An answer other than 101 is relayed as for an ordinary request, and then the connection is closed. */
 export function forwardUpgrade(visit: Visit, upgrade: Upgrade, route: Route): void {
   const names = chooseNames(visit, route.address);
-  const request = { ...describeRequest(visit, route, names), upgrade: 'websocket' };
+  const request: RequestMessage = { ...describeRequest(visit, route, names), upgrade: 'websocket' };
   const early = new EarlyBytes(visit, upgrade);
   const relay = new UpgradeRelay(visit, names, { upgrade, early, onNoAnswer: route.onNoAnswer });
   route.link.select(route.address).dispatch(request, relay);
@@ -91,30 +91,33 @@ class UpgradeRelay extends AnswerRelay {
     this.#early = options.early;
   }
 
-  onRequestUpgrade(
-    controller: Dispatcher.DispatchController,
-    _: number,
-    headers: Record<string, string | string[] | undefined>,
-    app: Duplex,
-  ): void {
+  onUpgrade({ headers }: AnswerHead, app: Duplex): void {
     const { socket } = this.#upgrade;
     app.on('error', ignore);
     if (socket.destroyed) {
       app.destroy();
       return;
     }
-    if (String(headers.upgrade).toLowerCase() !== 'websocket') {
+    if (readUpgrade(headers).toLowerCase() !== 'websocket') {
       app.destroy();
       this.onNoAnswer(new Error('the app switched to a protocol that was not requested'));
       return;
     }
     this.#upgrade.detachResponse();
     this.#recording?.upgrade();
-    socket.write(renderSwitch(decodeFields(controller.rawHeaders), this.names), 'latin1');
+    socket.write(renderSwitch(headers, this.names), 'latin1');
     const early = this.#early.take();
     if (early.length > 0) app.write(early);
     joinStreams(socket, app);
   }
+}
+
+function readUpgrade(headers: RawHeaders): string {
+  let protocol = '';
+  forEachField(headers, (name, value) => {
+    if (name.toLowerCase() === 'upgrade') protocol = value;
+  });
+  return protocol;
 }
 
 function renderSwitch(raw: RawHeaders, names: Names): string {

@@ -6,11 +6,11 @@ import type { HttpResponse } from '../../shared/http-message.ts';
 /** A first chunk up to this size is written as text, because Node then sends head and chunk in one write. */
 const TEXT_BYTES = 4_096;
 
-/** Writes the first chunk of a body. */
+/** Writes the first chunk of a body, which is copied. */
 export function writeFirst(response: HttpResponse, chunk: Buffer): boolean {
   return chunk.length <= TEXT_BYTES
     ? response.write(chunk.toString('latin1'), 'latin1')
-    : response.write(chunk);
+    : response.write(Buffer.from(chunk));
 }
 
 /** Ends an answer with the last chunk of its body, which may be the first one. */

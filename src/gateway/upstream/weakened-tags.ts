@@ -39,8 +39,13 @@ export class WeakenedTags {
   #remember(tag: string): void {
     if (tag.length > MAX_TAG_LENGTH) return;
     this.#strong.delete(tag);
-    this.#strong.add(tag);
+    this.#strong.add(copyText(tag));
     const [oldest] = this.#strong;
     if (this.#strong.size > MAX_TAGS && oldest !== undefined) this.#strong.delete(oldest);
   }
+}
+
+/** V8 makes a part of a text by a reference to the whole, here a head with the beginning of its body: up to 4 KB. */
+function copyText(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
 }

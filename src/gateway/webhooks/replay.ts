@@ -1,6 +1,5 @@
 // Sends a captured request again: to the app, as if its sender had sent it now, or to another URL. Made by gateway.ts.
 
-import type { Dispatcher } from 'undici';
 import type { CapturedRequest } from '../../shared/captured-request.ts';
 import { describeError, isTimeout } from '../../shared/errors.ts';
 import { cutQuery } from '../../shared/http-message.ts';
@@ -9,6 +8,8 @@ import { type ReplayAnswer, ReplayError, type ReplayOrder } from '../../shared/r
 import type { AppState } from '../../shared/state.ts';
 import type { OwnAddress } from '../own-address.ts';
 import { type AppAddress, AppLink, findAppAddress, openPool } from '../upstream/app-link.ts';
+import type { RequestMessage } from '../upstream/client/message.ts';
+import type { Client } from '../upstream/client/pool.ts';
 import type { Compression } from '../upstream/compression.ts';
 import type { ReplayedRequest, RequestRecorder } from './record/recorder.ts';
 import { hidesRequest, renderForApp, renderForHost, type SendResult, sendMessage } from './sending.ts';
@@ -40,8 +41,8 @@ export interface ReplayerOptions {
 
 /** Where a request goes, and how it is written there. */
 interface Passage {
-  connections: Dispatcher;
-  message: Dispatcher.DispatchOptions;
+  connections: Client;
+  message: RequestMessage;
   /** To be called when the answer is there. */
   close(): Promise<void>;
 }
@@ -132,8 +133,8 @@ export class Replayer {
 }
 
 function openToUrl(url: URL, request: WholeRequest): Passage {
-  const pool = openPool(url.origin, 0);
-  return { connections: pool, message: renderForHost(request, url.host), close: () => pool.destroy() };
+  const pool = openPool(url);
+  return { connections: pool, message: renderForHost(request, url.host), close: () => pool.close() };
 }
 
 /** If the URL is no more than an origin, the target of the request is kept. */

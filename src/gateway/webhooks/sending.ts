@@ -1,12 +1,20 @@
 // Sends a whole request to the app, as if its sender had sent it just now, or to another server. Used by queue/ and
 // replay.ts.
 
-import type { Dispatcher } from 'undici';
 import { describeError, hasCode } from '../../shared/errors.ts';
 import { hasRequestLine } from '../hidden-request.ts';
 import type { OwnAddress } from '../own-address.ts';
-import { decodeFields, forEachField, type RawHeaders, rewriteFields } from '../raw-headers.ts';
+import { forEachField, type RawHeaders, rewriteFields } from '../raw-headers.ts';
 import type { AppAddress } from '../upstream/app-link.ts';
+import { isClientError } from '../upstream/client/errors.ts';
+import type {
+  AnswerHandler,
+  AnswerHead,
+  Exchange,
+  GiveBack,
+  RequestMessage,
+} from '../upstream/client/message.ts';
+import type { Client } from '../upstream/client/pool.ts';
 import type { Compression } from '../upstream/compression.ts';
 import { renderRequestHeaders } from '../upstream/headers.ts';
 import { chooseNames, type RequestNames } from '../upstream/names.ts';
@@ -41,7 +49,7 @@ export function renderForApp(
   app: AppAddress,
   address: OwnAddress | undefined,
   compression: Compression | undefined,
-): Dispatcher.DispatchOptions {
+): RequestMessage {
   const names = chooseNames({ request: { headers: readNames(request.rawHeaders) }, address }, app);
   const message = renderMessage(request, names);
   compression?.tags.restore(message.headers);
@@ -49,18 +57,18 @@ export function renderForApp(
 }
 
 /** The message for a server that is not the app. */
-export function renderForHost(request: WholeRequest, host: string): Dispatcher.DispatchOptions {
+export function renderForHost(request: WholeRequest, host: string): RequestMessage {
   return renderMessage(request, { host, forwardedFields: [], toApp: (_, value) => value });
 }
 
 function renderMessage(
   { method, target, rawHeaders, body, visitorAddress }: WholeRequest,
   names: RequestNames,
-): Dispatcher.DispatchOptions & { headers: string[] } {
+): RequestMessage & { headers: string[] } {
   const headers = renderRequestHeaders(rawHeaders, names, visitorAddress);
-  // undici writes the right length; the field that came may be repeated, or that of a refused request and wrong.
+  // The client writes the right length; the field that came may be repeated, or that of a refused request and wrong.
   rewriteFields(headers, 'content-length', () => '');
-  return { method, path: target, headers, body: body.length > 0 ? body : null };
+  return { method, target, headers, body: body.length > 0 ? body : undefined };
 }
 
 /** The fields by which names.ts chooses; the first one counts if a field is repeated. */
@@ -80,25 +88,16 @@ export function hidesRequest({ body }: WholeRequest, app: AppAddress): boolean {
 
 /** Whether this error says that there was no connection: nothing of the request has been sent. */
 export function isUnreached(error: unknown): boolean {
-  return hasCode(
-    error,
-    'ECONNREFUSED',
-    'EHOSTDOWN',
-    'EHOSTUNREACH',
-    'ENETUNREACH',
-    'UND_ERR_CONNECT_TIMEOUT',
+  return (
+    isClientError(error, 'ERR_APP_CONNECT_TIMEOUT') ||
+    hasCode(error, 'ECONNREFUSED', 'EHOSTDOWN', 'EHOSTUNREACH', 'ENETUNREACH')
   );
-}
-
-/** Whether undici cannot write the request at all: another try would be in vain. */
-function isUnsendable(error: unknown): boolean {
-  return hasCode(error, 'UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED');
 }
 
 /** Never rejects. */
 export function sendMessage(
-  connections: Dispatcher,
-  message: Dispatcher.DispatchOptions,
+  connections: Client,
+  message: RequestMessage,
   { timeoutMs, keepBytes, signal }: SendRules,
 ): Promise<SendResult> {
   return new Promise(resolve => {
@@ -121,7 +120,7 @@ function toError(reason: unknown): Error {
 }
 
 /** Reads one answer, and calls back once. */
-class AnswerReader implements Dispatcher.DispatchHandler {
+class AnswerReader implements AnswerHandler {
   readonly #keepBytes: number;
   readonly #onEnd: (result: SendResult) => void;
   readonly #begun = performance.now();
@@ -130,7 +129,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   #kept = 0;
   #bodyBytes = 0;
   #isOver = false;
-  #controller: Dispatcher.DispatchController | undefined;
+  #exchange: Exchange | undefined;
 
   constructor(keepBytes: number, onEnd: (result: SendResult) => void) {
     this.#keepBytes = keepBytes;
@@ -139,34 +138,36 @@ class AnswerReader implements Dispatcher.DispatchHandler {
 
   /** Ends the request; what has come of the answer counts. */
   cut(reason: Error): void {
-    const controller = this.#controller;
-    this.#finish(controller === undefined ? { kind: 'unreached', error: reason } : this.#conclude(reason));
-    controller?.abort(reason);
+    const exchange = this.#exchange;
+    this.#finish(exchange === undefined ? { kind: 'unreached', error: reason } : this.#conclude(reason));
+    exchange?.abort(reason);
   }
 
   /** Called when the connection is there, before the first byte is sent. */
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    if (this.#isOver) controller.abort(new Error('the request is over'));
+  onConnected(exchange: Exchange): void {
+    this.#exchange = exchange;
+    if (this.#isOver) exchange.abort(new Error('the request is over'));
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
-    if (status >= 200) this.#head = { status, headers: decodeFields(controller.rawHeaders) };
+  onHead({ status, headers }: AnswerHead): void {
+    if (status >= 200) this.#head = { status, headers };
   }
 
-  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+  onData(chunk: Buffer, giveBack: GiveBack | undefined): void {
     this.#bodyBytes += chunk.length;
     const wanted = chunk.subarray(0, this.#keepBytes - this.#kept);
     this.#kept += wanted.length;
     if (wanted.length > 0) this.#chunks.push(Buffer.from(wanted));
+    giveBack?.();
   }
 
-  onResponseEnd(): void {
+  onEnd(): void {
     this.#finish(this.#conclude(new Error('the answer has no head')));
   }
 
-  onResponseError(_: Dispatcher.DispatchController | null, error: Error): void {
-    const isUnsent = this.#controller === undefined && !isUnsendable(error);
+  onError(error: Error): void {
+    // Another try would be in vain if the request cannot be written at all.
+    const isUnsent = this.#exchange === undefined && !isClientError(error, 'ERR_REQUEST_INVALID');
     this.#finish(isUnsent ? { kind: 'unreached', error } : this.#conclude(error));
   }
 

@@ -10,12 +10,9 @@
 // the close of the peer, the one that a write held.
 
 import { connect, type OnReadOpts, type Socket } from 'node:net';
+import { BULK_BYTES, borrowBuffer, returnBuffer, SHARED_BUFFER } from '../../shared/read-buffers.ts';
 import { resetSocket } from '../../shared/reset.ts';
 import { KEEP_ALIVE_MS } from '../timings.ts';
-import { borrowBuffer, returnBuffer, SHARED_BUFFER } from './read-buffers.ts';
-
-/** From this size of read on, a copy costs more than a buffer of its own. */
-const BULK_BYTES = 16 * 1_024;
 
 /** Where the app listens. */
 export interface Target {

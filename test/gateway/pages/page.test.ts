@@ -4,6 +4,7 @@ import { Window } from 'happy-dom';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { describeAway, describeNoAnswer, withoutReload } from '../../../src/gateway/pages/notice.ts';
 import { renderPage } from '../../../src/gateway/pages/page.ts';
+import { ClientError } from '../../../src/gateway/upstream/client/errors.ts';
 import type { AppState } from '../../../src/shared/state.ts';
 import { type Door, openDoor } from '../../support/gateway-door.ts';
 
@@ -67,8 +68,8 @@ describe('a page', () => {
   });
 
   it('does not reload if the app did not answer in time, which would start its work again', async () => {
-    const late = Object.assign(new Error('Headers Timeout Error'), { code: 'UND_ERR_HEADERS_TIMEOUT' });
-    const closed = Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' });
+    const late = new ClientError('ERR_APP_ANSWER_TIMEOUT', 'no answer came in time');
+    const closed = new ClientError('ERR_APP_CLOSED', 'the connection was closed');
     for (const notice of [describeNoAnswer(late), withoutReload(describeNoAnswer(closed))]) {
       const page = renderPage(notice);
       expect(page).not.toContain('http-equiv="refresh"');
