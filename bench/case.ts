@@ -13,6 +13,8 @@ export interface Bench {
   fromSource: boolean;
   /** How long B15 runs. */
   soakMinutes: number;
+  /** B15 sends as many visits as it can. */
+  crowd: boolean;
   /** Prints one line to the terminal. */
   log(line: string): void;
 }

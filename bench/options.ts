@@ -20,6 +20,8 @@ export interface Options {
   /** Only print what would run. */
   plan: boolean;
   soakMinutes: number;
+  /** B15 sends as many visits as it can. */
+  crowd: boolean;
 }
 
 export const USAGE = `npm run bench -- [B3 B4 …] [options]
@@ -30,7 +32,8 @@ Without names, it runs all cases but B15 that have no result yet.
   --render      only write RESULTS.md and ratios.svg, from the existing results
   --rounds N    how many rounds a comparison takes; each measures A B C C B A (default 5)
   --runs N      how often an outage is repeated (default 20)
-  --minutes N   how long B15 runs; it runs only if it is named (default 60)
+  --minutes N   how long B15 runs; it runs only if it is named (default 60, with --crowd 10)
+  --crowd       B15 sends as many visits as it can: in ten minutes as many as in eight hours or more at 20 per second
   --quick       a short check that everything works; its figures go to build/bench and mean nothing
   --busy        start even if the machine is busy; the result says so
   --wait        wait before each case until the machine is quiet, up to 15 minutes
@@ -46,6 +49,7 @@ export function parseOptions(args: readonly string[], known: readonly string[]):
       rounds: { type: 'string' },
       runs: { type: 'string' },
       minutes: { type: 'string' },
+      crowd: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       busy: { type: 'boolean', default: false },
       wait: { type: 'boolean', default: false },
@@ -59,13 +63,13 @@ export function parseOptions(args: readonly string[], known: readonly string[]):
   const unknown = names.filter(name => !known.includes(name));
   if (unknown.length > 0)
     throw new Error(`no such case: ${unknown.join(', ')}; the cases are ${known.join(', ')}`);
-  const { quick, busy, wait, fresh, render, plan } = values;
+  const { quick, busy, wait, fresh, render, plan, crowd } = values;
   return {
-    ...{ names, quick, busy, wait, fresh, render, plan },
+    ...{ names, quick, busy, wait, fresh, render, plan, crowd },
     fromSource: values['from-src'],
     rounds: parseCount('rounds', values.rounds ?? (quick ? '1' : '5')),
     runs: parseCount('runs', values.runs ?? (quick ? '2' : '20')),
-    soakMinutes: parseCount('minutes', values.minutes ?? (quick ? '1' : '60')),
+    soakMinutes: parseCount('minutes', values.minutes ?? (quick ? '1' : crowd ? '10' : '60')),
   };
 }
 

@@ -26,7 +26,7 @@ const WARM_REACH = { 'bore local': { reach: 0.6 } };
 export const firstByte: Case = {
   id: 'B7',
   title: 'The first byte on a new connection, 20, 50 and 150 ms away',
-  minutes: bench => (bench.quick ? 0.6 : 0.3 + bench.rounds * 0.65),
+  minutes: bench => (bench.quick ? 0.6 : 0.3 + bench.rounds * 0.6),
   run: async bench => {
     // At the same time, because they spend nearly all of it waiting.
     const rows = await Promise.all(ROUND_TRIPS_MS.map(rttMs => measureLink(bench, rttMs)));

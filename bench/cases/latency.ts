@@ -10,7 +10,7 @@ import { OURS, type OwnName, type PeerName, TUNNELS } from '../rig/tunnels.ts';
 import { type LatencyFigures, runRate, runVisitor } from '../rig/visitors.ts';
 
 const RATE_SECONDS = 2;
-const SEQUENCE = 30;
+const SEQUENCE = 15;
 
 /** How a request reaches the app: through a tunnel, or on the app's own port. */
 type PlainName = PeerName | OwnName;
@@ -22,7 +22,7 @@ const LIMITS_MS: Readonly<Record<OwnName, number>> = { raw: 0.3, gateway: 0.6 };
 export const addedLatency: Case = {
   id: 'B5',
   title: 'Latency added to an answer, at 500 requests per second',
-  minutes: bench => (bench.quick ? 0.4 : 0.6 + bench.rounds * 0.55),
+  minutes: bench => (bench.quick ? 0.4 : 0.4 + bench.rounds * 0.37),
   run: async bench => {
     await using testbed = await startTestbed(bench);
     const measured = await measureRoutes(bench, testbed, ROUTES, url =>
@@ -91,7 +91,7 @@ function describeDirect(measured: Rounds<Route>): string {
 export const twoWrites: Case = {
   id: 'B6',
   title: 'An answer in two small writes',
-  minutes: bench => (bench.quick ? 0.2 : 0.2 + bench.rounds * 0.35),
+  minutes: bench => (bench.quick ? 0.2 : 0.2 + bench.rounds * 0.18),
   run: async bench => {
     await using testbed = await startTestbed(bench);
     const apart = await measureHalves(bench, testbed, '/halves');

@@ -30,16 +30,16 @@ const PROGRAM = `
   }).listen(3000)\n`;
 const START_LIMIT_MS = 90_000;
 const CONNECTIONS = 8;
-const SECONDS = 2;
+const SECONDS = 1;
 const WARM_UP_REQUESTS = 30;
-const REQUESTS = 200;
+const REQUESTS = 100;
 const LARGE_REQUESTS = 7;
 const START_REACH_MS: Readonly<Record<Host, number>> = { node: 1_500, browser: 4_000 };
 
 export const osMode: Case = {
   id: 'B14',
   title: 'OS mode: start, requests per second and memory, in Node.js and in a browser',
-  minutes: bench => (bench.quick ? 0.5 : 0.4 + bench.rounds * 0.4),
+  minutes: bench => (bench.quick ? 0.5 : 0.2 + bench.rounds * 0.3),
   run: async bench => {
     await using stack = new AsyncDisposableStack();
     const environment = await prepare(stack);
@@ -53,7 +53,7 @@ export const osMode: Case = {
 export const osAnswers: Case = {
   id: 'B17',
   title: 'OS mode: answers through the tunnel, in Node.js and in a browser',
-  minutes: bench => (bench.quick ? 0.5 : 0.4 + bench.rounds * 0.5),
+  minutes: bench => (bench.quick ? 0.5 : 0.2 + bench.rounds * 0.35),
   run: async bench => {
     await using stack = new AsyncDisposableStack();
     const environment = await prepare(stack);

@@ -19,19 +19,19 @@ const LONG_OUTAGE_S = 30;
 /**
  * Lanes run in parallel, because they spend nearly all of the time waiting. Each is a server, a tunnel and visitors.
  */
-const LANES = 10;
+const LANES = 20;
 const WASMRUN_LANES = 5;
 const RATHOLE_LANES = 6;
 /** How many of them also have the outage of a minute. */
 const LONG_RUNS = 3;
 const RATHOLE_REACH = 0.5;
 /** Lanes start one after another, so that they do not all work at the same moment. */
-const STAGGER_MS = 600;
+const STAGGER_MS = 300;
 
 export const outages: Case = {
   id: 'B10',
   title: 'The server dies and comes back after 1, 5, 12 and 60 s',
-  minutes: bench => (bench.quick ? 0.5 : Math.ceil(bench.runs / LANES) * 1.7),
+  minutes: bench => (bench.quick ? 0.5 : Math.ceil(bench.runs / LANES) * 1.9),
   run: async bench => {
     await using stack = new AsyncDisposableStack();
     const app = stack.adopt(await startApp(), one => one.stop());

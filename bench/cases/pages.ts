@@ -21,7 +21,7 @@ const WITH_TLS = 'gateway with TLS';
 export const page: Case = {
   id: 'B8',
   title: 'A page of 30 objects, six connections or HTTP/2, 50 ms away',
-  minutes: bench => (bench.quick ? 0.6 : 0.2 + bench.rounds * 0.2),
+  minutes: bench => (bench.quick ? 0.6 : 0.3 + bench.rounds * 0.32),
   run: async bench => {
     await using stack = new AsyncDisposableStack();
     const link = stack.use(await startFarLink(bench, ROUND_TRIP_MS, FAR_NAMES));

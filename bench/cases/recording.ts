@@ -16,7 +16,7 @@ import { median } from '../statistics.ts';
 const PATH = '/sink';
 const BODY_BYTES = 2_048;
 const CONNECTIONS = 32;
-const SECONDS = 3;
+const SECONDS = 2;
 
 /** Each tunnel → the paths that it records. */
 const CAPTURES = { recorded: PATH, 'not recorded': '/elsewhere', 'capture: none': 'none' } as const;
@@ -29,7 +29,7 @@ const REACH: Readonly<Partial<Record<Name, number>>> = { recorded: 0.9, 'not rec
 export const recording: Case = {
   id: 'B19',
   title: 'Webhooks of 2 KB on 32 kept connections: recorded, on other paths, and without a recorder',
-  minutes: bench => (bench.quick ? 0.3 : 0.4 + bench.rounds * 0.32),
+  minutes: bench => (bench.quick ? 0.3 : 0.4 + bench.rounds * 0.22),
   run: async bench => {
     await using stack = new AsyncDisposableStack();
     const server = stack.adopt(await startBoreServer(), one => one.kill());

@@ -12,7 +12,7 @@ import { mean, median } from '../statistics.ts';
 const KEPT_CONNECTIONS = 32;
 const KEPT_SECONDS = 2;
 const CLOSING_CONNECTIONS = [8, 32, 128];
-const CLOSING_SECONDS = 2;
+const CLOSING_SECONDS = 1;
 export const CPU_PER_REQUEST = { key: 'cpuMicros', unit: 'µs/request' };
 
 /** A key may cost this much. */
@@ -83,7 +83,7 @@ function buildCpuRow(measured: Rounds<'gateway'>): Row {
 export const newConnections: Case = {
   id: 'B4',
   title: 'Requests per second on new connections, 8, 32 and 128 at a time',
-  minutes: bench => (bench.quick ? 0.8 : 1 + bench.rounds * 0.82),
+  minutes: bench => (bench.quick ? 0.8 : 0.9 + bench.rounds * 0.42),
   run: async bench => {
     await using testbed = await startTestbed(bench);
     const rows: Row[] = [];

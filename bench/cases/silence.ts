@@ -26,7 +26,7 @@ interface Silence {
 export const silence: Case = {
   id: 'B11',
   title: 'The link is silent for 20 s and comes back',
-  minutes: bench => Math.ceil(bench.runs / LANES) * 0.7,
+  minutes: bench => Math.ceil(bench.runs / LANES) * 0.45,
   run: async bench => {
     const all: Silence[] = [];
     for (let done = 0; done < bench.runs; done += LANES) {

@@ -23,7 +23,7 @@ import {
 import { median } from '../statistics.ts';
 
 const FREE_PORT_LIMIT_MS = 15_000;
-const RUNS = 20;
+const RUNS = 10;
 
 export const portFree: Case = {
   id: 'B12',
@@ -77,7 +77,7 @@ export const start: Case = {
   id: 'B13',
   title:
     'The start: from the start of the process to the tunnel, to the first line in the log, and to the URL',
-  minutes: bench => (bench.quick ? 0.3 : 1.3),
+  minutes: bench => (bench.quick ? 0.3 : 0.7),
   run: async bench => {
     await using stack = new AsyncDisposableStack();
     const server = stack.adopt(await startBoreServer(), one => one.kill());

@@ -1,7 +1,7 @@
 // B1: the speed of one large stream. B2: the speed of sixteen streams at a time. Run by main.ts.
 
 import { findFreePort } from '../../src/app/process/free-port.ts';
-import { type Bench, type Case, chooseSeconds } from '../case.ts';
+import { type Bench, type Case, chooseSeconds, WARM_UP_SECONDS } from '../case.ts';
 import { compare } from '../compare.ts';
 import type { Row } from '../results.ts';
 import { measureRounds, type Rounds } from '../rig/rounds.ts';
@@ -12,12 +12,12 @@ import { runIperf, runStream, startIperfServer } from '../rig/visitors.ts';
 const BYTES = 600e6;
 const QUICK_BYTES = 200e6;
 /** How much each tunnel carries before the first round, for the reason that WARM_UP_SECONDS gives. */
-const WARM_UP_BYTES = 2e9;
+const WARM_UP_BYTES = 1.2e9;
 export const DIRECTIONS = ['down', 'up'] as const;
 export type Direction = (typeof DIRECTIONS)[number];
 
 const STREAMS = 16;
-const IPERF_SECONDS = 2;
+const IPERF_SECONDS = 1;
 const IPERF_TUNNELS = [...PEERS, 'raw'] as const;
 type IperfName = (typeof IPERF_TUNNELS)[number];
 export const CPU_PER_GB = { key: 'cpuSeconds', unit: 's/GB' };
@@ -25,7 +25,7 @@ export const CPU_PER_GB = { key: 'cpuSeconds', unit: 's/GB' };
 export const oneStream: Case = {
   id: 'B1',
   title: 'One stream of 600 MB, in each direction',
-  minutes: bench => (bench.quick ? 0.3 : 0.6 + bench.rounds * 0.3),
+  minutes: bench => (bench.quick ? 0.3 : 0.5 + bench.rounds * 0.22),
   run: async bench => {
     await using testbed = await startTestbed(bench);
     const rows: Row[] = [];
@@ -79,7 +79,7 @@ function compareStreams(measured: Rounds<PeerName | OwnName>, direction: Directi
 export const sixteenStreams: Case = {
   id: 'B2',
   title: 'Sixteen streams at a time, with iperf3',
-  minutes: bench => (bench.quick ? 0.4 : 0.4 + bench.rounds * 0.5),
+  minutes: bench => (bench.quick ? 0.4 : 0.4 + bench.rounds * 0.3),
   run: async bench => {
     const port = await findFreePort();
     await using stack = new AsyncDisposableStack();
@@ -111,8 +111,8 @@ async function measureIperf(
 ): Promise<Rounds<IperfName>> {
   const seconds = chooseSeconds(bench, IPERF_SECONDS);
   const load = (name: IperfName) => runIperf(testbed.tunnel(name), { streams: STREAMS, seconds, direction });
-  // Twice, so that each tunnel is under load for WARM_UP_SECONDS.
-  for (const name of [...IPERF_TUNNELS, ...IPERF_TUNNELS]) await load(name);
+  for (const name of IPERF_TUNNELS)
+    for (let second = 0; second < WARM_UP_SECONDS; second += IPERF_SECONDS) await load(name);
   return await measureRounds(IPERF_TUNNELS, bench.rounds, name =>
     measureCpu(testbed.tunnel(name).pids, async () => {
       const { bytes, bytesPerSecond } = await load(name);

@@ -32,7 +32,7 @@ const SECOND_REACH = 0.2;
 export const webApp: Case = {
   id: 'B16',
   title: 'A built web app with 9 MB of WebAssembly, 50 ms away at 20 and 100 Mbit/s, until its main runs',
-  minutes: bench => (bench.quick ? 1 : 0.5 + bench.rounds * 1.5),
+  minutes: bench => (bench.quick ? 1 : 0.4 + bench.rounds * 0.7),
   run: async bench => {
     await using stack = new AsyncDisposableStack();
     const folder = stack.adopt(await writeWebApp(), one => rmSync(one, { recursive: true }));

@@ -14,7 +14,7 @@ export const CONTROL_PORT = 7835;
 export const PORT_RANGE = { min: 20_000, max: 32_000 };
 
 /** Several servers run at the same time, each on its own loopback address. Cases with one server use the first. */
-export const HOSTS = Array.from({ length: 20 }, (_, index) => `127.0.0.${190 + index}`);
+export const HOSTS = Array.from({ length: 25 }, (_, index) => `127.0.190.${index + 1}`);
 export const [HOST = ''] = HOSTS;
 
 export interface BoreServer {

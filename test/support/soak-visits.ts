@@ -22,7 +22,7 @@ const SLOW_PAUSE_MS = 250;
 
 /**
  * `GET /noise?seed=&length=` answers at once, `GET /slow?…` over two seconds, `POST /check?…` with a verdict on the
- * body. Listens on a port of 127.0.0.1.
+ * body, `GET /small` with two bytes. Listens on a port of 127.0.0.1.
  */
 export async function startSoakApp(): Promise<{ port: number; stop(): Promise<void> }> {
   const server = createServer((message, response) => {
@@ -33,6 +33,7 @@ export async function startSoakApp(): Promise<{ port: number; stop(): Promise<vo
 }
 
 async function serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (message.url === '/small') return void response.end('ok');
   const url = new URL(message.url ?? '/', 'http://app');
   const [seed, length] = ['seed', 'length'].map(name => Number(url.searchParams.get(name))) as [
     number,

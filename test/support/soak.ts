@@ -20,6 +20,8 @@ export interface SoakOptions {
   onEvent?: (event: SoakEvent) => void;
   /** Loopback address of the real bore server. */
   host?: string;
+  /** Sends more visits beside those that are checked, until `ending`. Resolves with how many were answered. */
+  crowd?: (host: string, ports: readonly number[], ending: AbortSignal) => Promise<number>;
 }
 
 /** An event to print while the soak runs. */
@@ -33,6 +35,8 @@ export interface SoakReport {
   seed: number;
   seconds: number;
   visits: number;
+  /** How many visits of the crowd were answered. */
+  crowdVisits: number;
   /** How many visits went through each kind of tunnel. */
   visitsByMode: Record<string, number>;
   /** Failed visits that a fault explains. */
@@ -87,11 +91,13 @@ class Soak {
 
   async run(): Promise<SoakReport> {
     const ending = AbortSignal.timeout(this.#options.seconds * 1_000);
+    const crowd = this.#options.crowd?.(this.#world.host, this.#world.tunnels.ports, ending) ?? 0;
     await Promise.all([this.#sendVisitors(ending), this.#sampleMemory(ending), this.#faults.run(ending)]);
+    const crowdVisits = await crowd;
     await Promise.all(this.#running);
     const leftBehind = await this.#awaitLeaving();
     await this.#world.tunnels.stop();
-    return this.#report(leftBehind);
+    return this.#report(leftBehind, crowdVisits);
   }
 
   async #sendVisitors(ending: AbortSignal): Promise<void> {
@@ -137,7 +143,7 @@ class Soak {
     }
   }
 
-  #report(leftBehind: number): SoakReport {
+  #report(leftBehind: number, crowdVisits: number): SoakReport {
     const { windows, counts, longestRecoveryMs, notRecovered } = this.#faults;
     const { unhandled, log } = this.#world.tunnels;
     const { inside, outside } = findLost(this.#failed, windows);
@@ -145,6 +151,7 @@ class Soak {
       seed: this.#options.seed,
       seconds: this.#options.seconds,
       visits: this.#visits,
+      crowdVisits,
       visitsByMode: this.#visitsByMode,
       lostInside: inside.length,
       lostOutside: outside,
