@@ -18,6 +18,15 @@ export const OWN_MARK = 'expose-';
 /** Signatures kept for one address, of some 200 bytes each: visitors whose cookies are of one second share one. */
 const MAX_SIGNATURES = 2_000;
 
+/** The characters of a signature: 32 bytes in base64url. */
+const MAC_LENGTH = 43;
+
+/** Expiry and signature. */
+const VALUE = /^\d{1,12}\.[\w-]{43}$/;
+
+/** Where the signature of a cookie is compared. */
+const compared = Buffer.alloc(MAC_LENGTH);
+
 /** What depends only on the address. It is made anew for another one, so nothing known holds at two addresses. */
 interface Place {
   readonly url: URL;
@@ -72,11 +81,15 @@ export class SessionCookies {
   }
 
   #isValid(value: string, place: Place): boolean {
-    const [, expires, mac] = /^(\d{1,12})\.([\w-]{43})$/.exec(value) ?? [];
-    if (expires === undefined || mac === undefined || Number(expires) * 1000 <= Date.now()) return false;
+    const dot = value.indexOf('.');
+    const expires = value.slice(0, dot);
+    const mac = value.slice(dot + 1);
     const known = place.signatures.get(expires);
+    if (known === undefined && !VALUE.test(value)) return false;
+    if (mac.length !== MAC_LENGTH || Number(expires) * 1000 <= Date.now()) return false;
     const right = known ?? Buffer.from(this.#sign(place, Number(expires)), 'latin1');
-    const isRight = timingSafeEqual(Buffer.from(mac, 'latin1'), right);
+    compared.write(mac, 'latin1');
+    const isRight = timingSafeEqual(compared, right);
     if (isRight && known === undefined) remember(place.signatures, expires, right);
     return isRight;
   }
