@@ -22,6 +22,8 @@ export class AnswerRelay implements AnswerHandler {
   readonly #compression: Compression | undefined;
   readonly #isHttp11: boolean;
   readonly #hasBody: boolean;
+  /** Over HTTP/2 a write is over when the chunk is queued: it is still needed then, and must be copied. */
+  readonly #isHttp2: boolean;
   #bodyHasBegun = false;
   /** Set if the body is compressed. */
   #encoded: EncodedAnswer | undefined;
@@ -39,6 +41,7 @@ export class AnswerRelay implements AnswerHandler {
     this.#compression = compression;
     this.#isHttp11 = request.httpVersion === '1.1';
     this.#hasBody = request.method !== 'HEAD';
+    this.#isHttp2 = request.wireVersion === '2.0';
     this.onNoAnswer = onNoAnswer;
     response.once('close', () => this.#endWithVisitor());
     response.on('drain', () => (this.#encoded === undefined ? this.#resume() : this.#encoded.drained()));
@@ -142,7 +145,8 @@ export class AnswerRelay implements AnswerHandler {
   #write(chunk: Buffer, giveBack: GiveBack | undefined): boolean {
     const isFirst = !this.#bodyHasBegun;
     this.#bodyHasBegun = true;
-    if (giveBack !== undefined && this.#encoded === undefined) return this.response.write(chunk, giveBack);
+    if (giveBack !== undefined && this.#encoded === undefined && !this.#isHttp2)
+      return this.response.write(chunk, giveBack);
     giveBack?.();
     if (this.#encoded !== undefined) return this.#encoded.write(Buffer.from(chunk));
     return isFirst ? writeFirst(this.response, chunk) : this.response.write(Buffer.from(chunk));
