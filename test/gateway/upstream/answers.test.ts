@@ -138,6 +138,8 @@ describe('the body of an answer', () => {
     ['two lengths apart, in another case', `${SIZED}A: b\r\ncontent-length: 5\r\n`],
     ['a length before chunks', `${SIZED}Transfer-Encoding: chunked\r\n`],
     ['chunks before a length', `Transfer-Encoding: chunked\r\n${SIZED}`],
+    ['a coding without a name', 'Transfer-Encoding:\r\n'],
+    ['a coding of white space', 'Transfer-Encoding: \t \r\n'],
   ])('is not read with %s', async (_, fields) => {
     for (const body of ['hello', '5\r\nhello\r\n0\r\n\r\n'])
       expectRefused(await scripted.ask({ pieces: [answerWith(fields, body)], end: 'close' }));

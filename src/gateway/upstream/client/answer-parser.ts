@@ -252,8 +252,12 @@ function readFraming(headers: RawHeaders): Framing {
   forEachField(headers, (name, value) => {
     // Lengths are compared first because that costs less, and almost all fields are others.
     if (name.length === 14 && name.toLowerCase() === 'content-length') framing.length = Number(value);
-    else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') framing.isCoded = true;
-    else if (name.length === 10 && name.toLowerCase() === 'keep-alive') framing.idleMs = readIdleMs(value);
+    else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
+      // Newer versions of llhttp refuse it, and this one takes it for a body until the connection ends.
+      if (value === '')
+        throw new ParseError('HPE_INVALID_TRANSFER_ENCODING', 'Empty Transfer-Encoding', Buffer.alloc(0));
+      framing.isCoded = true;
+    } else if (name.length === 10 && name.toLowerCase() === 'keep-alive') framing.idleMs = readIdleMs(value);
   });
   return framing;
 }
