@@ -47,7 +47,7 @@ interface Panel {
   toScore: (value: number, row: Row) => number;
 }
 
-const isRatio = (row: Row) => row.peer === 'bore local' || row.peer === 'wasmrun';
+const isRatio = ({ peer }: Row) => peer !== undefined && peer !== 'browser host';
 
 const PANELS: readonly Panel[] = [
   {
