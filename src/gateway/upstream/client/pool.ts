@@ -29,6 +29,7 @@ export interface Client {
 export class Pool implements Client, ConnectionOwner {
   readonly #server: Server;
   readonly #keepsAlive: boolean;
+  readonly #maxConnections: number;
   readonly #all = new Set<Connection>();
   /** The one used last is at the end, and is used first. Some may have closed. */
   #idle: Connection[] = [];
@@ -40,10 +41,14 @@ export class Pool implements Client, ConnectionOwner {
   readonly #onEmpty: (() => void)[] = [];
   #isClosed = false;
 
-  /** `keepsAlive`: false to use each connection only once. */
-  constructor(server: Server, { keepsAlive }: { keepsAlive: boolean }) {
+  /** `keepsAlive`: false to use each connection only once. `maxConnections`: for tests. */
+  constructor(
+    server: Server,
+    { keepsAlive, maxConnections = MAX_CONNECTIONS }: { keepsAlive: boolean; maxConnections?: number },
+  ) {
     this.#server = server;
     this.#keepsAlive = keepsAlive;
+    this.#maxConnections = maxConnections;
   }
 
   dispatch(message: RequestMessage, handler: AnswerHandler): void {
@@ -94,12 +99,15 @@ export class Pool implements Client, ConnectionOwner {
     for (const flight of flights) this.#send(flight, now);
     this.#idle.push(...this.#resting);
     this.#resting = [];
+    // A request that found none would otherwise wait until another connection becomes free. An upgrade needs a new one.
+    const isWanted = this.#waiting.some(({ message }) => message.upgrade === undefined);
+    if (isWanted && this.#idle.length > 0) this.#schedule();
   }
 
   #send(flight: Flight, now: number): void {
     const idle = flight.message.upgrade === undefined ? this.#takeIdle(now) : undefined;
     if (idle !== undefined) idle.send(flight);
-    else if (this.#all.size < MAX_CONNECTIONS) this.#open(flight);
+    else if (this.#all.size < this.#maxConnections) this.#open(flight);
     else this.#waiting.push(flight);
   }
 
