@@ -257,7 +257,7 @@ async function createFetch(environment) {
     if (!isProxied)
         return fetch;
     const dispatcher = await createDispatcher(environment);
-    const { fetch: fetchThrough } = await Promise.all(/* import() */[__webpack_require__.e(752), __webpack_require__.e(628)]).then(__webpack_require__.t.bind(__webpack_require__, 6752, 19));
+    const { fetch: fetchThrough } = await Promise.all(/* import() */[__webpack_require__.e(752), __webpack_require__.e(913)]).then(__webpack_require__.t.bind(__webpack_require__, 6752, 19));
     return (url, options) => fetchThrough(url, { ...options, dispatcher });
 }
 /** Uses only the given variables; left alone, undici would read the environment. Rejects with a ProxyError. */
@@ -268,7 +268,7 @@ async function createDispatcher(environment) {
         noProxy: readVariable(environment, 'NO_PROXY').value,
     };
     // Loaded late: it takes 14 MB, and most supervisors have no proxy.
-    const { EnvHttpProxyAgent } = await Promise.all(/* import() */[__webpack_require__.e(752), __webpack_require__.e(628)]).then(__webpack_require__.t.bind(__webpack_require__, 6752, 19));
+    const { EnvHttpProxyAgent } = await Promise.all(/* import() */[__webpack_require__.e(752), __webpack_require__.e(913)]).then(__webpack_require__.t.bind(__webpack_require__, 6752, 19));
     return new EnvHttpProxyAgent(proxies);
 }
 /** The proxy's URL; '' if there is none. */

@@ -787,7 +787,7 @@ async function run() {
         return 2;
     }
     // Loaded only now: an older Node would fail on the first module that it does not understand.
-    const { runCommand } = await Promise.all(/* import() */[__nccwpck_require__.e(628), __nccwpck_require__.e(650), __nccwpck_require__.e(722)]).then(__nccwpck_require__.bind(__nccwpck_require__, 8722));
+    const { runCommand } = await Promise.all(/* import() */[__nccwpck_require__.e(913), __nccwpck_require__.e(650), __nccwpck_require__.e(325)]).then(__nccwpck_require__.bind(__nccwpck_require__, 9325));
     const { readShell } = await __nccwpck_require__.e(/* import() */ 66).then(__nccwpck_require__.bind(__nccwpck_require__, 5066));
     return runCommand(process.argv.slice(2), readShell(process.env));
 }

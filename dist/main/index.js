@@ -11471,6 +11471,24 @@ const MIN_HIDDEN_LENGTH = 8;
 function secrets_isSame(given, wanted) {
     return (0,external_node_crypto_.timingSafeEqual)((0,external_node_crypto_.hash)('sha256', given, 'buffer'), (0,external_node_crypto_.hash)('sha256', wanted, 'buffer'));
 }
+/** The lengths of texts that `createComparison` keeps apart: a shorter one takes as long as one of this length. */
+const COMPARED_BLOCK_BYTES = 256;
+/**
+ * A function that compares texts with one secret, as `isSame` does, but without a hash for each of them: the gateway
+ * compares the credential of every request. Takes the same time for every text that is no longer than the secret, rounded
+ * up to whole blocks.
+ */
+function createComparison(wanted) {
+    const blocks = 1 + Math.floor(Buffer.byteLength(wanted) / COMPARED_BLOCK_BYTES);
+    const expected = Buffer.alloc(blocks * COMPARED_BLOCK_BYTES);
+    expected.write(wanted);
+    const compared = Buffer.alloc(expected.length);
+    return given => {
+        compared.fill(0).write(given);
+        // The length distinguishes a text that is cut, or ends with NUL bytes.
+        return timingSafeEqual(compared, expected) && given.length === wanted.length;
+    };
+}
 /** A function that replaces each of the texts by `***`, wherever it stands. */
 function createMask(hidden) {
     // The longest first: otherwise a secret that begins with another one would leave its end behind.
@@ -19123,7 +19141,7 @@ function isIsolatedByFile(folder) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/raw-headers.js
-// Header fields as Node and undici give them: names and values in turn, as on the wire. Used by every file of the
+// Header fields as Node gives them: names and values in turn, as on the wire. Used by every file of the
 // gateway that reads, changes or writes a whole head. Pure.
 /** Calls `onField` for each field, in order. */
 function raw_headers_forEachField(raw, onField) {
@@ -19139,11 +19157,15 @@ const PLAIN_NAME = /^[a-z\d-]*$/;
 function foldName(key) {
     return PLAIN_NAME.test(key) ? key : key.replaceAll(/[^a-z\d]/g, '-');
 }
+/** `wanted` is in lower case. The length is compared first, because few names have it. */
+function isName(name, wanted) {
+    return name?.length === wanted.length && name.toLowerCase() === wanted;
+}
 /** How many fields have this lower-case name. */
 function countFields(raw, wanted) {
     let count = 0;
     raw_headers_forEachField(raw, name => {
-        if (name.toLowerCase() === wanted)
+        if (isName(name, wanted))
             count += 1;
     });
     return count;
@@ -19151,7 +19173,7 @@ function countFields(raw, wanted) {
 /** Changes the value of each field of this lower-case name; a field whose value becomes empty is removed. */
 function rewriteFields(raw, wanted, rewrite) {
     for (let index = raw.length - 2; index >= 0; index -= 2) {
-        if (raw[index]?.toLowerCase() !== wanted)
+        if (!isName(raw[index], wanted))
             continue;
         const value = rewrite(raw[index + 1] ?? '');
         if (value === '')
@@ -19159,12 +19181,6 @@ function rewriteFields(raw, wanted, rewrite) {
         else
             raw[index + 1] = value;
     }
-}
-/** undici gives fields as buffers, and nothing if there are no fields. */
-function decodeFields(raw) {
-    if (!Array.isArray(raw))
-        return [];
-    return raw.map(part => (Buffer.isBuffer(part) ? part.toString('latin1') : String(part)));
 }
 
 ;// CONCATENATED MODULE: ./build/js/shared/http-message.js

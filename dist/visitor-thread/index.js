@@ -7868,20 +7868,23 @@ const ATTEMPTS_BEFORE_HINT = 3;
 
 ;// CONCATENATED MODULE: external "node:net"
 const external_node_net_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
-;// CONCATENATED MODULE: ./build/js/tunnel/relay/read-buffers.js
-// The buffers that raw visitors' bytes are read into. Used only by pipe.ts, whose opening comment describes a buffer's
-// life. To keep the bytes correct, no read goes into a buffer while a write may still use it.
-/** For small reads: every socket of the thread reads into this one in turn, and writes a copy. */
+;// CONCATENATED MODULE: ./build/js/shared/read-buffers.js
+// The buffers that bytes of sockets are read into. Used by tunnel/relay/pipe.ts, whose opening comment describes a
+// buffer's life, and by gateway/upstream/client/connection.ts. To keep the bytes correct, no read goes into a buffer
+// while a write may still use it.
+/** For small reads: every socket of the thread reads into this one in turn, and what is kept is copied. */
 const SHARED_BYTES = 64 * 1_024;
 /** For one direction in full flow: fewer and larger system calls. */
 const OWN_BYTES = 256 * 1_024;
 /** Buffers lent at a time, 16 MB for each thread; other directions go on with copies, a little slower. */
 const MAX_LENT = 64;
+/** From this size of read on, a copy costs more than a buffer of its own. */
+const BULK_BYTES = 16 * 1_024;
 /** Free again when the callback of the read that filled it returns. */
 const SHARED_BUFFER = Buffer.allocUnsafeSlow(SHARED_BYTES);
 const free = [];
 let lent = 0;
-/** A buffer for one direction only; undefined if too many are lent. Give it back with `returnBuffer`. */
+/** A buffer for one direction only; undefined if too many are lent. Give it back with one of the next two. */
 function borrowBuffer() {
     if (lent >= MAX_LENT)
         return undefined;
@@ -7892,6 +7895,10 @@ function borrowBuffer() {
 function returnBuffer(buffer) {
     lent -= 1;
     free.push(buffer);
+}
+/** For a buffer that a write may use for ever: it is not lent again. */
+function dropBuffer() {
+    lent -= 1;
 }
 
 ;// CONCATENATED MODULE: ./build/js/tunnel/relay/pipe.js
@@ -7909,8 +7916,6 @@ function returnBuffer(buffer) {
 
 
 
-/** From this size of read on, a copy costs more than a buffer of its own. */
-const BULK_BYTES = 16 * 1_024;
 class Pipe {
     #visitor;
     #app;
