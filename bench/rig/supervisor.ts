@@ -7,6 +7,7 @@ import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { ALLOCATOR_SETTINGS } from '../../src/supervisor/background.ts';
 import type { SupervisorConfig } from '../../src/supervisor/config.ts';
 import { OPEN_GATEWAY } from '../../test/support/open-gateway.ts';
 import { CONTROL_PORT, PORT_RANGE, SECRET } from './bore-server.ts';
@@ -34,6 +35,7 @@ export async function startSupervisor(name: OwnName, target: TunnelTarget): Prom
     process.execPath,
     [target.fromSource ? PROGRAMS.supervisorSource : PROGRAMS.supervisor],
     {
+      environment: ALLOCATOR_SETTINGS,
       input: JSON.stringify(describeConfig(name, target, folder)),
       onMessage: message => {
         const { controlUrl } = message as { controlUrl: string };
