@@ -34,9 +34,15 @@ export class Memo<Result extends NonNullable<unknown>> {
     if (text.length > this.#limits.textLength) return this.#compute(text);
     const known = this.#results.get(text);
     if (known !== undefined) return known;
-    const result = this.#compute(text);
+    const own = copyText(text);
+    const result = this.#compute(own);
     if (this.#results.size >= this.#limits.entries) this.#results.clear();
-    this.#results.set(text, result);
+    this.#results.set(own, result);
     return result;
   }
+}
+
+/** V8 makes a part of a text by a reference to the whole, such as the head it was found in: that must not be kept. */
+export function copyText(text: string): string {
+  return Buffer.from(text, 'utf16le').toString('utf16le');
 }

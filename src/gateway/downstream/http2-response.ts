@@ -21,7 +21,10 @@ const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
 /** Statuses whose answers have no body (RFC 9110, 15). */
 const NO_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
-/** How much of an answer is buffered for a visitor who reads slowly; undici delivers chunks of this size. */
+/**
+ * How much of an answer is buffered for a visitor who reads slowly. As much is written at a time: stalled-readers.ts sees a
+ * slow visitor's progress in whole pieces.
+ */
 const BUFFER_BYTES = 64 * 1024;
 
 export interface Http2ResponseEvents {
@@ -95,20 +98,26 @@ export class Http2Response extends Writable implements HttpResponse {
     this.headersSent = true;
     // Later, because the end often comes in the same tick: then the answer needs no empty frame that ends it, which would
     // be a TLS record and a write of its own.
-    process.nextTick(() => this.#send(chunk, done));
+    process.nextTick(() => {
+      const isLast = this.writableEnded && this.writableLength === chunk.length;
+      this.#respond(isLast ? 'one chunk' : 'more');
+      this.#send(chunk, isLast, done);
+    });
   }
 
-  #send(chunk: Buffer, done: () => void): void {
-    const isLast = this.writableEnded && this.writableLength === chunk.length;
-    this.#respond(isLast ? 'one chunk' : 'more');
+  /** `isLast`: nothing follows the chunk. */
+  #send(chunk: Buffer, isLast: boolean, done: () => void): void {
+    const piece = chunk.subarray(0, BUFFER_BYTES);
+    const rest = chunk.subarray(piece.length);
     const goOn = () => {
-      this.#events.onTaken(chunk.length);
-      done();
+      this.#events.onTaken(piece.length);
+      if (rest.length > 0) this.#send(rest, isLast, done);
+      else done();
     };
     // Drops the body if the status allows none, or the visitor has cancelled the request.
     if (this.#hasNoBody() || !this.#stream.writable) done();
-    else if (isLast) this.#stream.end(chunk, goOn);
-    else if (this.#stream.write(chunk)) goOn();
+    else if (isLast && rest.length === 0) this.#stream.end(piece, goOn);
+    else if (this.#stream.write(piece)) goOn();
     else this.#stream.once('drain', goOn);
   }
 

@@ -16,7 +16,8 @@ interface Wait {
 
 /**
  * Calls `close`, which must not throw, for each stream that has had bytes waiting for `stalledMs` and has sent none of
- * them. Progress is seen only in whole chunks as they were written, of 64 KB at most. `countTaken` counts the sent
+ * them. Progress is seen only in whole chunks as they were
+ * written: 256 KB at most, and 64 KB over HTTP/2. `countTaken` counts the sent
  * bytes of streams that do not count them. A stream with nothing waiting may be silent for any time.
  */
 export function watchStalledReaders<Stream extends Duplex>(

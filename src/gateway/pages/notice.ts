@@ -263,5 +263,6 @@ function explainNoAnswer(error: Error): string {
     return 'It closed the connection without an answer.';
   if (isClientError(error, 'ERR_APP_LEFT'))
     return 'It stopped, or moved to another port, during the request.';
+  if (isClientError(error, 'ERR_REQUEST_INVALID')) return 'The request could not be sent to it as it is.';
   return 'What it sent could not be understood as an HTTP answer.';
 }

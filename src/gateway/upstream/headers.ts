@@ -21,7 +21,7 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 // Replaced by our own values, or handled by the gateway: the app must not trust what a visitor claims about itself. The
 // addresses are those that frameworks, their plug-ins and clients of content delivery networks read by default: Rails
 // (`Client-IP`), chi and gin (Go), request-ip (npm), django-ipware, WebLogic, App Engine, Envoy, Netlify and others.
-// `Trailer` is removed because undici cannot send the trailers of a request. The two `-url` fields make some frameworks
+// `Trailer` is removed because the client cannot send the trailers of a request. The two `-url` fields make some frameworks
 // serve a path other than the requested one, for which access.ts might have required a key. `Proxy` would become HTTP_PROXY
 // in the environment of CGI programs, which then send their own requests through it (https://httpoxy.org).
 const NOT_FROM_VISITORS: ReadonlySet<string> = new Set([

@@ -59,8 +59,14 @@ export function describeRequest(visit: Visit, route: Route, names: Names): Reque
     method: request.method ?? 'GET',
     target: readTarget(request),
     headers,
-    body: visit.body ?? (hasBody(request) ? openUpload(visit, route) : undefined),
+    body: chooseBody(visit, route),
   };
+}
+
+/** What verification or the queue has read of a request without a body is empty: the app must not see it as a body. */
+function chooseBody(visit: Visit, route: Route): RequestMessage['body'] {
+  if (visit.body !== undefined) return visit.body.length > 0 ? visit.body : undefined;
+  return hasBody(visit.request) ? openUpload(visit, route) : undefined;
 }
 
 /** The app may close an idle connection at the moment we send on it; the visitor should not notice. */

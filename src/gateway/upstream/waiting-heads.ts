@@ -1,5 +1,6 @@
 // Heads of answers that wait for the first chunk of their body, so that both are sent in one write. Two small writes
-// take 44 ms through bore (Nagle at the server meets a delayed ACK at the visitor). Used by answer-relay.ts.
+// take 44 ms through bore (Nagle at the server meets a delayed ACK at the visitor). Used by answer-relay.ts
+// and encoded-answer.ts.
 
 import { ServerResponse } from 'node:http';
 import type { HttpResponse } from '../../shared/http-message.ts';

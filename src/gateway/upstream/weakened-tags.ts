@@ -2,6 +2,7 @@
 // (RFC 9110, 8.8.1). But some visitors send the tag back in If-Match, where a weak one never matches: the app gets its
 // own tag then. Used by compression.ts and proxy.ts.
 
+import { copyText } from '../../shared/memo.ts';
 import { rewriteFields } from '../raw-headers.ts';
 
 /** Far more than one visitor has in use at a time. If a tag is forgotten, the app gets the weak one. */
@@ -43,9 +44,4 @@ export class WeakenedTags {
     const [oldest] = this.#strong;
     if (this.#strong.size > MAX_TAGS && oldest !== undefined) this.#strong.delete(oldest);
   }
-}
-
-/** V8 makes a part of a text by a reference to the whole, here a head with the beginning of its body: up to 4 KB. */
-function copyText(text: string): string {
-  return Buffer.from(text, 'latin1').toString('latin1');
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type OutgoingHttpHeaders, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
 import { describe, expect, it } from 'vitest';
@@ -55,13 +55,14 @@ async function visit(port: number, bytes: string): Promise<Socket> {
 }
 
 /** An endless answer, as fast as it is read; `gone` counts the visitors who left. */
-function createFlood() {
+function createFlood(head: OutgoingHttpHeaders = {}) {
   const flood = {
     begun: 0,
     gone: 0,
     app: ((_, response) => {
       flood.begun += 1;
       const piece = Buffer.alloc(1 << 16, 'x');
+      response.writeHead(200, head);
       const pour = () => {
         while (response.write(piece));
       };
@@ -151,26 +152,32 @@ describe('a visitor is not closed', () => {
     expect([flood.gone, visitor.destroyed]).toEqual([0, false]);
   });
 
-  it('if it reads its answer slowly over HTTP/2, where most of it waits all the time', async () => {
-    const ca = new TestCa();
-    closers.push(() => ca.remove());
-    const flood = createFlood();
-    const door = await open(flood.app, {}, ca.issue(['DNS:localhost']));
-    const client = await FrameClient.open(door.port, ca.pem);
-    closers.push(() => client.close());
-    client.write(renderHeaders(1, listRequestFields({ ':authority': `127.0.0.1:${door.port}` })));
-    const payload = Buffer.alloc(4);
-    payload.writeUInt32BE(16_384);
-    const widen = () =>
-      client.write(
-        ...[0, 1].map(stream => renderFrame({ type: FRAME.windowUpdate, flags: 0, stream, payload })),
-      );
-    const count = () => client.ofType(FRAME.data).reduce((sum, frame) => sum + frame.payload.length, 0);
-    const timer = setInterval(widen, 20);
-    // Ten times the limit, at 800 KB a second.
-    await waitUntil(() => count() > 2_400_000, 'it has got 2.4 MB').finally(() => clearInterval(timer));
-    expect([flood.gone, client.closed]).toEqual([0, false]);
-  });
+  it.each([
+    ['known', { 'content-length': 1e9 }],
+    ['unknown', {}],
+  ])(
+    'if it reads its answer of %s length slowly over HTTP/2, where most of it waits all the time',
+    async (_, head) => {
+      const ca = new TestCa();
+      closers.push(() => ca.remove());
+      const flood = createFlood(head);
+      const door = await open(flood.app, {}, ca.issue(['DNS:localhost']));
+      const client = await FrameClient.open(door.port, ca.pem);
+      closers.push(() => client.close());
+      client.write(renderHeaders(1, listRequestFields({ ':authority': `127.0.0.1:${door.port}` })));
+      const payload = Buffer.alloc(4);
+      payload.writeUInt32BE(16_384);
+      const widen = () =>
+        client.write(
+          ...[0, 1].map(stream => renderFrame({ type: FRAME.windowUpdate, flags: 0, stream, payload })),
+        );
+      const count = () => client.ofType(FRAME.data).reduce((sum, frame) => sum + frame.payload.length, 0);
+      const timer = setInterval(widen, 20);
+      // Ten times the limit, at 800 KB a second.
+      await waitUntil(() => count() > 2_400_000, 'it has got 2.4 MB').finally(() => clearInterval(timer));
+      expect([flood.gone, client.closed]).toEqual([0, false]);
+    },
+  );
 
   it('if nothing waits for it: event streams and long polls may be silent', async () => {
     let say: (text: string) => void = () => {};

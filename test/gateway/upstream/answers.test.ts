@@ -292,6 +292,12 @@ describe('the head of an answer', () => {
       }
   });
 
+  it('is refused with a status below 100 at once, also if the app keeps the connection open', async () => {
+    const seen = await scripted.ask({ pieces: [sized('', 'HTTP/1.1 099 OK')] });
+    expectRefused(seen);
+    expect(seen.answer?.status).toBe(502);
+  });
+
   it.each([
     'HTTP/1.1 99 OK',
     'HTTP/1.1 099 OK',

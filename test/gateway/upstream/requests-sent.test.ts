@@ -145,6 +145,14 @@ describe('the body that the app gets', () => {
     },
   );
 
+  it('has a length that the visitor wrote with zeros in front', async () => {
+    const request = await send(
+      `POST / HTTP/1.1\r\n${HOST}Content-Length: 000000000000000000005\r\n\r\nhello`,
+    );
+    expect(request.lines.filter(isFraming)).toEqual(['content-length: 5']);
+    expect(request.body).toBe('hello');
+  });
+
   it('is whole in chunks, without extensions and trailers', async () => {
     const head = `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n`;
     const chunks = cut(BYTES, 60).map(chunk => `${chunk.length.toString(16)};a="b"\r\n${chunk}\r\n`);

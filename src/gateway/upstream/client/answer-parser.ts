@@ -179,6 +179,7 @@ export class AnswerParser implements Findings {
   #endHead({ status, isUpgrade, keepsAlive }: { status: number; isUpgrade: boolean; keepsAlive: boolean }) {
     const head = { status, reason: this.#reason, headers: this.#fields };
     trimValues(head.headers);
+    if (status < 100) throw new ParseError('HPE_INVALID_STATUS', 'Invalid response status', Buffer.alloc(0));
     if (status === 101) this.#upgrade(head, isUpgrade);
     else if (status < 200) this.#passInterim(head);
     else this.#beginBody(head, keepsAlive);

@@ -5,12 +5,12 @@ import { connect as connectTls } from 'node:tls';
 import { hasCode } from '../../../shared/errors.ts';
 import type { RawHeaders } from '../../raw-headers.ts';
 import { type AnswerEvents, AnswerParser } from './answer-parser.ts';
-import { ClientError } from './errors.ts';
+import { ClientError, toError } from './errors.ts';
 import type { Carrier, Flight } from './flight.ts';
 import type { AnswerHandler, AnswerHead } from './message.ts';
 import { Reader } from './reader.ts';
 
-/** The app is on this machine: if connecting takes longer, its accept queue is full. */
+/** The app is mostly on this machine: if connecting takes longer, its accept queue is full. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
@@ -246,10 +246,6 @@ function conclude(handler: AnswerHandler, act: () => void): void {
   } catch (error) {
     handler.onError(toError(error));
   }
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }
 
 function open({ host, port, isTls }: Server, reader: Reader | undefined): Socket {

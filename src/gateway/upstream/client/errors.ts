@@ -7,7 +7,7 @@
  * - `ERR_APP_ANSWER_TIMEOUT`: the head of the answer did not come in time.
  * - `ERR_APP_LEFT`: the pool was closed, because the app stopped or moved.
  * - `ERR_APP_SWITCHED`: the answer was a 101 that was not asked for.
- * - `ERR_REQUEST_INVALID`: the request cannot be written; nothing of it was sent.
+ * - `ERR_REQUEST_INVALID`: the request cannot be written, or not to its end.
  */
 export type ClientErrorCode =
   | 'ERR_APP_CLOSED'
@@ -44,4 +44,8 @@ export class ParseError extends Error {
     this.code = code;
     this.rawPacket = rawPacket;
   }
+}
+
+export function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }

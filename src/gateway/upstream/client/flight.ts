@@ -93,7 +93,7 @@ export class Flight implements Exchange, BodySink {
     const { text, length } = this.#head;
     if (length !== undefined && this.#written + chunk.length > length) {
       this.fail(invalidLength(length));
-      return false;
+      return true;
     }
     const isFirst = this.#written === 0;
     this.#written += chunk.length;

@@ -6,7 +6,7 @@ import type { RawHeaders } from '../../raw-headers.ts';
 
 export interface RequestMessage {
   method: string;
-  /** Begins with `/`, or is a whole URL. */
+  /** Begins with `/`. */
   target: string;
   /** With `host`, and without the fields about the connection, which the client writes. */
   headers: RawHeaders;

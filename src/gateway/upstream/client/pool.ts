@@ -6,7 +6,7 @@
 // request goes there. For the same reason, a connection rests until the next turn of the event loop after each answer.
 
 import { Connection, type ConnectionOwner, type Server } from './connection.ts';
-import { ClientError } from './errors.ts';
+import { ClientError, toError } from './errors.ts';
 import { Flight } from './flight.ts';
 import type { AnswerHandler, RequestMessage } from './message.ts';
 
@@ -56,7 +56,7 @@ export class Pool implements Client, ConnectionOwner {
       if (this.#isClosed) throw left();
       this.#waiting.push(new Flight(message, handler, this.#keepsAlive));
     } catch (error) {
-      handler.onError(error instanceof Error ? error : new Error(String(error)));
+      handler.onError(toError(error));
       return;
     }
     this.#schedule();
@@ -96,12 +96,21 @@ export class Pool implements Client, ConnectionOwner {
     const now = performance.now();
     const flights = this.#waiting;
     this.#waiting = [];
-    for (const flight of flights) this.#send(flight, now);
+    for (const flight of flights) this.#attempt(flight, now);
     this.#idle.push(...this.#resting);
     this.#resting = [];
     // A request that found none would otherwise wait until another connection becomes free. An upgrade needs a new one.
     const isWanted = this.#waiting.some(({ message }) => message.upgrade === undefined);
     if (isWanted && this.#idle.length > 0) this.#schedule();
+  }
+
+  /** An exception fails this one request, not those behind it: nobody above catches it. */
+  #attempt(flight: Flight, now: number): void {
+    try {
+      this.#send(flight, now);
+    } catch (error) {
+      flight.handler.onError(toError(error));
+    }
   }
 
   #send(flight: Flight, now: number): void {

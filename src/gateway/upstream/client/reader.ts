@@ -19,14 +19,17 @@ export class Reader {
   readonly onread: OnReadOpts;
   readonly #lent = new Set<LentBuffer>();
   #own: LentBuffer | undefined;
+  /** Whether what was read is worth a buffer: a small piece must not hold a large one. */
+  #isBulk = false;
 
   /** `onRead` gets what was read, valid until it returns; false pauses the socket. */
   constructor(onRead: (bytes: Buffer) => boolean) {
     this.onread = {
       buffer: () => this.#own?.bytes ?? SHARED_BUFFER,
       callback: length => {
+        this.#isBulk = length >= BULK_BYTES;
         const goesOn = onRead((this.#own?.bytes ?? SHARED_BUFFER).subarray(0, length));
-        this.#chooseNext(length);
+        this.#chooseNext();
         return goesOn;
       },
     };
@@ -34,7 +37,7 @@ export class Reader {
 
   /** During `onRead`: lends a piece of what was read; undefined if it must be copied. */
   lend(): GiveBack | undefined {
-    return this.#own?.lend();
+    return this.#isBulk ? this.#own?.lend() : undefined;
   }
 
   /** Nothing is read any more. */
@@ -45,10 +48,9 @@ export class Reader {
     this.#lent.clear();
   }
 
-  #chooseNext(length: number): void {
-    const isBulk = length >= BULK_BYTES;
-    if (this.#own !== undefined && (!isBulk || this.#own.isLent)) this.#release();
-    if (isBulk) this.#own ??= this.#borrow();
+  #chooseNext(): void {
+    if (this.#own !== undefined && (!this.#isBulk || this.#own.isLent)) this.#release();
+    if (this.#isBulk) this.#own ??= this.#borrow();
   }
 
   #borrow(): LentBuffer | undefined {

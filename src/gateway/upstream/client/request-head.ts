@@ -9,10 +9,11 @@ const TOKEN = /^[!#$%&'*+.^_`|~\dA-Za-z-]+$/;
 /** RFC 9110, 5.5, each character a byte. */
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** No white space, and no control character. */
-const TARGET = /^(?:\/|https?:\/\/)[\x21-\xff]*$/;
+/** A path: no white space, and no control character. */
+const TARGET = /^\/[\x21-\x7e\x80-\xff]*$/;
 
-const DIGITS = /^\d{1,15}$/;
+/** As Node's parser, which accepts zeros before the number. */
+const DIGITS = /^0*\d{1,15}$/;
 
 /** These say where a message ends, or what is to become of its connection: only the client knows that. */
 const OWN_FIELDS: ReadonlySet<string> = new Set([
@@ -40,7 +41,7 @@ export interface RequestHead {
 export function renderRequestHead(message: RequestMessage, keepsAlive: boolean): RequestHead {
   const { method, target, headers, upgrade } = message;
   if (!TOKEN.test(method)) throw invalid('its method is not a token');
-  if (!TARGET.test(target)) throw invalid('its target is neither a path nor a URL');
+  if (!TARGET.test(target)) throw invalid('its target is not a path');
   if (upgrade !== undefined && !TOKEN.test(upgrade)) throw invalid('its upgrade is not a token');
   let [host, fields, length]: [string | undefined, string, number | undefined] = [undefined, '', undefined];
   for (let index = 0; index < headers.length; index += 2) {
