@@ -24840,12 +24840,17 @@ class Memo {
         const known = this.#results.get(text);
         if (known !== undefined)
             return known;
-        const result = this.#compute(text);
+        const own = copyText(text);
+        const result = this.#compute(own);
         if (this.#results.size >= this.#limits.entries)
             this.#results.clear();
-        this.#results.set(text, result);
+        this.#results.set(own, result);
         return result;
     }
+}
+/** V8 makes a part of a text by a reference to the whole, such as the head it was found in: that must not be kept. */
+function copyText(text) {
+    return Buffer.from(text, 'utf16le').toString('utf16le');
 }
 
 ;// CONCATENATED MODULE: ./build/js/shared/content-coding.js
@@ -26626,6 +26631,9 @@ class ParseError extends Error {
         this.rawPacket = rawPacket;
     }
 }
+function toError(error) {
+    return error instanceof Error ? error : new Error(String(error));
+}
 
 ;// CONCATENATED MODULE: ./build/js/gateway/pages/notice.js
 // The text of the gateway's own answers: one notice for each reason why a visitor does not get the app's answer. Used
@@ -26847,6 +26855,8 @@ function explainNoAnswer(error) {
         return 'It closed the connection without an answer.';
     if (isClientError(error, 'ERR_APP_LEFT'))
         return 'It stopped, or moved to another port, during the request.';
+    if (isClientError(error, 'ERR_REQUEST_INVALID'))
+        return 'The request could not be sent to it as it is.';
     return 'What it sent could not be understood as an HTTP answer.';
 }
 
@@ -28015,7 +28025,8 @@ class CountedRequest extends external_node_http_.IncomingMessage {
 const stalled_readers_SWEEPS_PER_LIMIT = 4;
 /**
  * Calls `close`, which must not throw, for each stream that has had bytes waiting for `stalledMs` and has sent none of
- * them. Progress is seen only in whole chunks as they were written, of 64 KB at most. `countTaken` counts the sent
+ * them. Progress is seen only in whole chunks as they were
+ * written: 256 KB at most, and 64 KB over HTTP/2. `countTaken` counts the sent
  * bytes of streams that do not count them. A stream with nothing waiting may be silent for any time.
  */
 function watchStalledReaders(listOpen, stalledMs, close, countTaken = countBytes) {
@@ -28440,7 +28451,10 @@ const CONNECTION_FIELDS = new Set([
 ]);
 /** Statuses whose answers have no body (RFC 9110, 15). */
 const http2_response_NO_BODY = new Set([204, 205, 304]);
-/** How much of an answer is buffered for a visitor who reads slowly; undici delivers chunks of this size. */
+/**
+ * How much of an answer is buffered for a visitor who reads slowly. As much is written at a time: stalled-readers.ts sees a
+ * slow visitor's progress in whole pieces.
+ */
 const BUFFER_BYTES = 64 * 1024;
 class Http2Response extends external_node_stream_.Writable {
     statusCode = 200;
@@ -28503,21 +28517,29 @@ class Http2Response extends external_node_stream_.Writable {
         this.headersSent = true;
         // Later, because the end often comes in the same tick: then the answer needs no empty frame that ends it, which would
         // be a TLS record and a write of its own.
-        process.nextTick(() => this.#send(chunk, done));
+        process.nextTick(() => {
+            const isLast = this.writableEnded && this.writableLength === chunk.length;
+            this.#respond(isLast ? 'one chunk' : 'more');
+            this.#send(chunk, isLast, done);
+        });
     }
-    #send(chunk, done) {
-        const isLast = this.writableEnded && this.writableLength === chunk.length;
-        this.#respond(isLast ? 'one chunk' : 'more');
+    /** `isLast`: nothing follows the chunk. */
+    #send(chunk, isLast, done) {
+        const piece = chunk.subarray(0, BUFFER_BYTES);
+        const rest = chunk.subarray(piece.length);
         const goOn = () => {
-            this.#events.onTaken(chunk.length);
-            done();
+            this.#events.onTaken(piece.length);
+            if (rest.length > 0)
+                this.#send(rest, isLast, done);
+            else
+                done();
         };
         // Drops the body if the status allows none, or the visitor has cancelled the request.
         if (this.#hasNoBody() || !this.#stream.writable)
             done();
-        else if (isLast)
-            this.#stream.end(chunk, goOn);
-        else if (this.#stream.write(chunk))
+        else if (isLast && rest.length === 0)
+            this.#stream.end(piece, goOn);
+        else if (this.#stream.write(piece))
             goOn();
         else
             this.#stream.once('drain', goOn);
@@ -29730,7 +29752,7 @@ const HOP_BY_HOP = new Set([
 // Replaced by our own values, or handled by the gateway: the app must not trust what a visitor claims about itself. The
 // addresses are those that frameworks, their plug-ins and clients of content delivery networks read by default: Rails
 // (`Client-IP`), chi and gin (Go), request-ip (npm), django-ipware, WebLogic, App Engine, Envoy, Netlify and others.
-// `Trailer` is removed because undici cannot send the trailers of a request. The two `-url` fields make some frameworks
+// `Trailer` is removed because the client cannot send the trailers of a request. The two `-url` fields make some frameworks
 // serve a path other than the requested one, for which access.ts might have required a key. `Proxy` would become HTTP_PROXY
 // in the environment of CGI programs, which then send their own requests through it (https://httpoxy.org).
 const NOT_FROM_VISITORS = new Set([
@@ -30027,7 +30049,7 @@ function sendMessage(connections, message, { timeoutMs, keepBytes, signal }) {
         });
         const isLate = new DOMException('no answer in time', 'TimeoutError');
         const timer = setTimeout(() => reader.cut(isLate), timeoutMs);
-        const abort = () => reader.cut(toError(signal?.reason));
+        const abort = () => reader.cut(sending_toError(signal?.reason));
         signal?.addEventListener('abort', abort, { once: true });
         if (signal?.aborted)
             abort();
@@ -30035,7 +30057,7 @@ function sendMessage(connections, message, { timeoutMs, keepBytes, signal }) {
             connections.dispatch(message, reader);
     });
 }
-function toError(reason) {
+function sending_toError(reason) {
     return reason instanceof Error ? reason : new Error(errors_describeError(reason));
 }
 /** Reads one answer, and calls back once. */
@@ -30110,6 +30132,7 @@ class AnswerReader {
 // (RFC 9110, 8.8.1). But some visitors send the tag back in If-Match, where a weak one never matches: the app gets its
 // own tag then. Used by compression.ts and proxy.ts.
 
+
 /** Far more than one visitor has in use at a time. If a tag is forgotten, the app gets the weak one. */
 const MAX_TAGS = 2_000;
 const MAX_TAG_LENGTH = 256;
@@ -30145,10 +30168,6 @@ class WeakenedTags {
         if (this.#strong.size > MAX_TAGS && oldest !== undefined)
             this.#strong.delete(oldest);
     }
-}
-/** V8 makes a part of a text by a reference to the whole, here a head with the beginning of its body: up to 4 KB. */
-function copyText(text) {
-    return Buffer.from(text, 'latin1').toString('latin1');
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/upstream/compression.js
@@ -30273,7 +30292,8 @@ function isForeign({ headers }) {
 
 ;// CONCATENATED MODULE: ./build/js/gateway/upstream/waiting-heads.js
 // Heads of answers that wait for the first chunk of their body, so that both are sent in one write. Two small writes
-// take 44 ms through bore (Nagle at the server meets a delayed ACK at the visitor). Used by answer-relay.ts.
+// take 44 ms through bore (Nagle at the server meets a delayed ACK at the visitor). Used by answer-relay.ts
+// and encoded-answer.ts.
 
 /** A first chunk up to this size is written as text, because Node then sends head and chunk in one write. */
 const TEXT_BYTES = 4_096;
@@ -30832,8 +30852,14 @@ function proxy_describeRequest(visit, route, names) {
         method: request.method ?? 'GET',
         target: readTarget(request),
         headers,
-        body: visit.body ?? (hasBody(request) ? openUpload(visit, route) : undefined),
+        body: chooseBody(visit, route),
     };
+}
+/** What verification or the queue has read of a request without a body is empty: the app must not see it as a body. */
+function chooseBody(visit, route) {
+    if (visit.body !== undefined)
+        return visit.body.length > 0 ? visit.body : undefined;
+    return hasBody(visit.request) ? openUpload(visit, route) : undefined;
 }
 /** The app may close an idle connection at the moment we send on it; the visitor should not notice. */
 function mayTryAgain(request, error) {
@@ -31632,6 +31658,8 @@ class AnswerParser {
     #endHead({ status, isUpgrade, keepsAlive }) {
         const head = { status, reason: this.#reason, headers: this.#fields };
         trimValues(head.headers);
+        if (status < 100)
+            throw new ParseError('HPE_INVALID_STATUS', 'Invalid response status', Buffer.alloc(0));
         if (status === 101)
             this.#upgrade(head, isUpgrade);
         else if (status < 200)
@@ -31726,7 +31754,7 @@ function readIdleMs(keepAlive) {
 
 ;// CONCATENATED MODULE: ./build/js/shared/read-buffers.js
 // The buffers that bytes of sockets are read into. Used by tunnel/relay/pipe.ts, whose opening comment describes a
-// buffer's life, and by gateway/upstream/client/connection.ts. To keep the bytes correct, no read goes into a buffer
+// buffer's life, and by gateway/upstream/client/reader.ts. To keep the bytes correct, no read goes into a buffer
 // while a write may still use it.
 /** For small reads: every socket of the thread reads into this one in turn, and what is kept is copied. */
 const SHARED_BYTES = 64 * 1_024;
@@ -31769,20 +31797,23 @@ class Reader {
     onread;
     #lent = new Set();
     #own;
+    /** Whether what was read is worth a buffer: a small piece must not hold a large one. */
+    #isBulk = false;
     /** `onRead` gets what was read, valid until it returns; false pauses the socket. */
     constructor(onRead) {
         this.onread = {
             buffer: () => this.#own?.bytes ?? SHARED_BUFFER,
             callback: length => {
+                this.#isBulk = length >= BULK_BYTES;
                 const goesOn = onRead((this.#own?.bytes ?? SHARED_BUFFER).subarray(0, length));
-                this.#chooseNext(length);
+                this.#chooseNext();
                 return goesOn;
             },
         };
     }
     /** During `onRead`: lends a piece of what was read; undefined if it must be copied. */
     lend() {
-        return this.#own?.lend();
+        return this.#isBulk ? this.#own?.lend() : undefined;
     }
     /** Nothing is read any more. */
     close() {
@@ -31792,11 +31823,10 @@ class Reader {
             buffer.drop();
         this.#lent.clear();
     }
-    #chooseNext(length) {
-        const isBulk = length >= BULK_BYTES;
-        if (this.#own !== undefined && (!isBulk || this.#own.isLent))
+    #chooseNext() {
+        if (this.#own !== undefined && (!this.#isBulk || this.#own.isLent))
             this.#release();
-        if (isBulk)
+        if (this.#isBulk)
             this.#own ??= this.#borrow();
     }
     #borrow() {
@@ -31870,7 +31900,7 @@ class LentBuffer {
 
 
 
-/** The app is on this machine: if connecting takes longer, its accept queue is full. */
+/** The app is mostly on this machine: if connecting takes longer, its accept queue is full. */
 const connection_CONNECT_TIMEOUT_MS = 10_000;
 /**
  * How long the app may take to send its head. Local models and reports need many minutes. If the visitor leaves, the
@@ -32033,7 +32063,7 @@ class Connection {
             act();
         }
         catch (error) {
-            this.fail(connection_toError(error));
+            this.fail(toError(error));
         }
     }
     /** Whether the end of the connection is the end of an answer. */
@@ -32088,11 +32118,8 @@ function conclude(handler, act) {
         act();
     }
     catch (error) {
-        handler.onError(connection_toError(error));
+        handler.onError(toError(error));
     }
-}
-function connection_toError(error) {
-    return error instanceof Error ? error : new Error(String(error));
 }
 function connection_open({ host, port, isTls }, reader) {
     if (isTls)
@@ -32110,9 +32137,10 @@ function closedEarly() {
 const request_head_TOKEN = /^[!#$%&'*+.^_`|~\dA-Za-z-]+$/;
 /** RFC 9110, 5.5, each character a byte. */
 const request_head_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-/** No white space, and no control character. */
-const TARGET = /^(?:\/|https?:\/\/)[\x21-\xff]*$/;
-const DIGITS = /^\d{1,15}$/;
+/** A path: no white space, and no control character. */
+const TARGET = /^\/[\x21-\x7e\x80-\xff]*$/;
+/** As Node's parser, which accepts zeros before the number. */
+const DIGITS = /^0*\d{1,15}$/;
 /** These say where a message ends, or what is to become of its connection: only the client knows that. */
 const request_head_OWN_FIELDS = new Set([
     'connection',
@@ -32132,7 +32160,7 @@ function renderRequestHead(message, keepsAlive) {
     if (!request_head_TOKEN.test(method))
         throw invalid('its method is not a token');
     if (!TARGET.test(target))
-        throw invalid('its target is neither a path nor a URL');
+        throw invalid('its target is not a path');
     if (upgrade !== undefined && !request_head_TOKEN.test(upgrade))
         throw invalid('its upgrade is not a token');
     let [host, fields, length] = [undefined, '', undefined];
@@ -32259,7 +32287,7 @@ class Flight {
         const { text, length } = this.#head;
         if (length !== undefined && this.#written + chunk.length > length) {
             this.fail(invalidLength(length));
-            return false;
+            return true;
         }
         const isFirst = this.#written === 0;
         this.#written += chunk.length;
@@ -32360,7 +32388,7 @@ class Pool {
             this.#waiting.push(new Flight(message, handler, this.#keepsAlive));
         }
         catch (error) {
-            handler.onError(error instanceof Error ? error : new Error(String(error)));
+            handler.onError(toError(error));
             return;
         }
         this.#schedule();
@@ -32403,13 +32431,22 @@ class Pool {
         const flights = this.#waiting;
         this.#waiting = [];
         for (const flight of flights)
-            this.#send(flight, now);
+            this.#attempt(flight, now);
         this.#idle.push(...this.#resting);
         this.#resting = [];
         // A request that found none would otherwise wait until another connection becomes free. An upgrade needs a new one.
         const isWanted = this.#waiting.some(({ message }) => message.upgrade === undefined);
         if (isWanted && this.#idle.length > 0)
             this.#schedule();
+    }
+    /** An exception fails this one request, not those behind it: nobody above catches it. */
+    #attempt(flight, now) {
+        try {
+            this.#send(flight, now);
+        }
+        catch (error) {
+            flight.handler.onError(toError(error));
+        }
     }
     #send(flight, now) {
         const idle = flight.message.upgrade === undefined ? this.#takeIdle(now) : undefined;

@@ -7870,7 +7870,7 @@ const ATTEMPTS_BEFORE_HINT = 3;
 const external_node_net_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
 ;// CONCATENATED MODULE: ./build/js/shared/read-buffers.js
 // The buffers that bytes of sockets are read into. Used by tunnel/relay/pipe.ts, whose opening comment describes a
-// buffer's life, and by gateway/upstream/client/connection.ts. To keep the bytes correct, no read goes into a buffer
+// buffer's life, and by gateway/upstream/client/reader.ts. To keep the bytes correct, no read goes into a buffer
 // while a write may still use it.
 /** For small reads: every socket of the thread reads into this one in turn, and what is kept is copied. */
 const SHARED_BYTES = 64 * 1_024;
