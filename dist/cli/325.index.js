@@ -16628,9 +16628,6 @@ class ParseError extends Error {
         this.rawPacket = rawPacket;
     }
 }
-function errors_toError(error) {
-    return error instanceof Error ? error : new Error(String(error));
-}
 
 ;// CONCATENATED MODULE: ./build/js/gateway/pages/notice.js
 // The text of the gateway's own answers: one notice for each reason why a visitor does not get the app's answer. Used
@@ -18417,6 +18414,7 @@ function renderHeaders(raw) {
 
 
 
+
 /** These fields describe an HTTP/1 connection, and would make an HTTP/2 answer malformed (RFC 9113, 8.2.2). */
 const CONNECTION_FIELDS = new Set([
     'connection',
@@ -18586,7 +18584,7 @@ class Http2Response extends external_node_stream_.Writable {
         catch (error) {
             if (!this.#stream.closed)
                 this.#stream.close(external_node_http2_.constants.NGHTTP2_INTERNAL_ERROR);
-            this.destroy(error instanceof Error ? error : new Error(String(error)));
+            this.destroy((0,errors/* toError */.iT)(error));
         }
     }
 }
@@ -20008,16 +20006,13 @@ function sendMessage(connections, message, { timeoutMs, keepBytes, signal }) {
         });
         const isLate = new DOMException('no answer in time', 'TimeoutError');
         const timer = setTimeout(() => reader.cut(isLate), timeoutMs);
-        const abort = () => reader.cut(sending_toError(signal?.reason));
+        const abort = () => reader.cut((0,errors/* toError */.iT)(signal?.reason));
         signal?.addEventListener('abort', abort, { once: true });
         if (signal?.aborted)
             abort();
         else
             connections.dispatch(message, reader);
     });
-}
-function sending_toError(reason) {
-    return reason instanceof Error ? reason : new Error((0,errors/* describeError */.Uc)(reason));
 }
 /** Reads one answer, and calls back once. */
 class AnswerReader {
@@ -20321,6 +20316,7 @@ const waitingHeads = new WaitingHeads();
 
 
 
+
 /** A body that has come whole and is not longer is encoded at once (see compressAtOnce). */
 const encoded_answer_AT_ONCE_BYTES = 16 * 1024;
 /** How much may wait for the encoder before the app is paused. */
@@ -20401,7 +20397,7 @@ class EncodedAnswer {
             act();
         }
         catch (error) {
-            this.#options.response.destroy(error instanceof Error ? error : new Error(String(error)));
+            this.#options.response.destroy((0,errors/* toError */.iT)(error));
         }
     }
     #advance() {
@@ -22022,7 +22018,7 @@ class Connection {
             act();
         }
         catch (error) {
-            this.fail(errors_toError(error));
+            this.fail((0,errors/* toError */.iT)(error));
         }
     }
     /** Whether the end of the connection is the end of an answer. */
@@ -22077,7 +22073,7 @@ function conclude(handler, act) {
         act();
     }
     catch (error) {
-        handler.onError(errors_toError(error));
+        handler.onError((0,errors/* toError */.iT)(error));
     }
 }
 function connection_open({ host, port, isTls }, reader) {
@@ -22312,6 +22308,7 @@ function invalidLength(length) {
 
 
 
+
 /**
  * As many as the requests that connection-slots.ts lets run in both groups, so that no request waits for a connection.
  */
@@ -22347,7 +22344,7 @@ class Pool {
             this.#waiting.push(new Flight(message, handler, this.#keepsAlive));
         }
         catch (error) {
-            handler.onError(errors_toError(error));
+            handler.onError((0,errors/* toError */.iT)(error));
             return;
         }
         this.#schedule();
@@ -22404,7 +22401,7 @@ class Pool {
             this.#send(flight, now);
         }
         catch (error) {
-            flight.handler.onError(errors_toError(error));
+            flight.handler.onError((0,errors/* toError */.iT)(error));
         }
     }
     #send(flight, now) {

@@ -378,6 +378,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("zlib");
 /* harmony export */   Tm: () => (/* binding */ TunnelError),
 /* harmony export */   Uc: () => (/* binding */ describeError),
 /* harmony export */   dz: () => (/* binding */ InputError),
+/* harmony export */   iT: () => (/* binding */ toError),
 /* harmony export */   kL: () => (/* binding */ isTimeout),
 /* harmony export */   uV: () => (/* binding */ AppError),
 /* harmony export */   up: () => (/* binding */ hasCode)
@@ -417,6 +418,10 @@ class AppError extends Error {
         this.lastLines = options.lastLines ?? [];
         this.restartable = options.restartable ?? true;
     }
+}
+/** What was thrown, as an Error: JavaScript can throw anything. */
+function toError(thrown) {
+    return thrown instanceof Error ? thrown : new Error(describeError(thrown));
 }
 /** The message of anything thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
 function describeError(error) {

@@ -2001,6 +2001,10 @@ class errors_AppError extends Error {
         this.restartable = options.restartable ?? true;
     }
 }
+/** What was thrown, as an Error: JavaScript can throw anything. */
+function toError(thrown) {
+    return thrown instanceof Error ? thrown : new Error(errors_describeError(thrown));
+}
 /** The message of anything thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
 function errors_describeError(error) {
     if (!(error instanceof Error))
@@ -10868,7 +10872,7 @@ async function client_callControl(address, route, timeoutMs = ANSWER_TIMEOUT_MS,
         const body = await (0,consumers_namespaceObject.json)(response);
         if (isSuccess(response))
             return body;
-        throw toError(response, body);
+        throw client_toError(response, body);
     }
     catch (error) {
         // Node's own error only says that the request was aborted.
@@ -10876,7 +10880,7 @@ async function client_callControl(address, route, timeoutMs = ANSWER_TIMEOUT_MS,
         throw error;
     }
 }
-function toError({ statusCode = 0 }, body) {
+function client_toError({ statusCode = 0 }, body) {
     return new ControlError(statusCode, is(ErrorSchema, body) ? body.error : `the API answered ${statusCode}`);
 }
 function send(address, route, signal, { sent, accept } = {}) {
@@ -10929,7 +10933,7 @@ function isConnectionLost(error) {
 async function* openEvents(address, route, signal) {
     const response = await send(address, route, signal, { accept: 'text/event-stream' });
     if (!isSuccess(response))
-        throw toError(response, await json(response).catch(() => undefined));
+        throw client_toError(response, await json(response).catch(() => undefined));
     yield* readEvents(response);
 }
 /** Server-sent events. The API writes one `event` line and one `data` line for each; a line may have 100 MB. */

@@ -86582,6 +86582,10 @@ class AppError extends Error {
         this.restartable = options.restartable ?? true;
     }
 }
+/** What was thrown, as an Error: JavaScript can throw anything. */
+function toError(thrown) {
+    return thrown instanceof Error ? thrown : new Error(describeError(thrown));
+}
 /** The message of anything thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
 function describeError(error) {
     if (!(error instanceof Error))

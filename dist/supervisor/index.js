@@ -13098,6 +13098,10 @@ class AppError extends Error {
         this.restartable = options.restartable ?? true;
     }
 }
+/** What was thrown, as an Error: JavaScript can throw anything. */
+function toError(thrown) {
+    return thrown instanceof Error ? thrown : new Error(errors_describeError(thrown));
+}
 /** The message of anything thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
 function errors_describeError(error) {
     if (!(error instanceof Error))
@@ -26631,9 +26635,6 @@ class ParseError extends Error {
         this.rawPacket = rawPacket;
     }
 }
-function toError(error) {
-    return error instanceof Error ? error : new Error(String(error));
-}
 
 ;// CONCATENATED MODULE: ./build/js/gateway/pages/notice.js
 // The text of the gateway's own answers: one notice for each reason why a visitor does not get the app's answer. Used
@@ -28439,6 +28440,7 @@ function renderHeaders(raw) {
 
 
 
+
 /** These fields describe an HTTP/1 connection, and would make an HTTP/2 answer malformed (RFC 9113, 8.2.2). */
 const CONNECTION_FIELDS = new Set([
     'connection',
@@ -28608,7 +28610,7 @@ class Http2Response extends external_node_stream_.Writable {
         catch (error) {
             if (!this.#stream.closed)
                 this.#stream.close(external_node_http2_.constants.NGHTTP2_INTERNAL_ERROR);
-            this.destroy(error instanceof Error ? error : new Error(String(error)));
+            this.destroy(toError(error));
         }
     }
 }
@@ -30049,16 +30051,13 @@ function sendMessage(connections, message, { timeoutMs, keepBytes, signal }) {
         });
         const isLate = new DOMException('no answer in time', 'TimeoutError');
         const timer = setTimeout(() => reader.cut(isLate), timeoutMs);
-        const abort = () => reader.cut(sending_toError(signal?.reason));
+        const abort = () => reader.cut(toError(signal?.reason));
         signal?.addEventListener('abort', abort, { once: true });
         if (signal?.aborted)
             abort();
         else
             connections.dispatch(message, reader);
     });
-}
-function sending_toError(reason) {
-    return reason instanceof Error ? reason : new Error(errors_describeError(reason));
 }
 /** Reads one answer, and calls back once. */
 class AnswerReader {
@@ -30362,6 +30361,7 @@ const waitingHeads = new WaitingHeads();
 
 
 
+
 /** A body that has come whole and is not longer is encoded at once (see compressAtOnce). */
 const encoded_answer_AT_ONCE_BYTES = 16 * 1024;
 /** How much may wait for the encoder before the app is paused. */
@@ -30442,7 +30442,7 @@ class EncodedAnswer {
             act();
         }
         catch (error) {
-            this.#options.response.destroy(error instanceof Error ? error : new Error(String(error)));
+            this.#options.response.destroy(toError(error));
         }
     }
     #advance() {
@@ -32350,6 +32350,7 @@ function invalidLength(length) {
 // A connection is chosen synchronously, but only when everything that has already arrived has been read (setImmediate):
 // so a server that has closed an idle connection, or sent bytes on it that nobody asked for, is noticed before the next
 // request goes there. For the same reason, a connection rests until the next turn of the event loop after each answer.
+
 
 
 

@@ -44,6 +44,11 @@ export class AppError extends Error {
   }
 }
 
+/** What was thrown, as an Error: JavaScript can throw anything. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(describeError(thrown));
+}
+
 /** The message of anything thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -4,6 +4,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { constants, type OutgoingHttpHeaders as Http2Headers, type ServerHttp2Stream } from 'node:http2';
 import { Writable } from 'node:stream';
+import { toError } from '../../shared/errors.ts';
 import type { HttpResponse } from '../../shared/http-message.ts';
 import { forEachField, type RawHeaders } from '../raw-headers.ts';
 
@@ -178,7 +179,7 @@ export class Http2Response extends Writable implements HttpResponse {
       send();
     } catch (error) {
       if (!this.#stream.closed) this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-      this.destroy(error instanceof Error ? error : new Error(String(error)));
+      this.destroy(toError(error));
     }
   }
 }

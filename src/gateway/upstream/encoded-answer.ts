@@ -5,6 +5,7 @@ import type { Transform } from 'node:stream';
 import { type Coding, MIN_BYTES } from '../../shared/content-coding.ts';
 import { compressAtOnce, openEncoder, savesEnough } from '../../shared/encoder.ts';
 import type { EncoderSlots } from '../../shared/encoder-slots.ts';
+import { toError } from '../../shared/errors.ts';
 import type { HttpResponse } from '../../shared/http-message.ts';
 import { endWith, writeFirst } from './waiting-heads.ts';
 
@@ -101,7 +102,7 @@ export class EncodedAnswer {
     try {
       act();
     } catch (error) {
-      this.#options.response.destroy(error instanceof Error ? error : new Error(String(error)));
+      this.#options.response.destroy(toError(error));
     }
   }
 

@@ -1,7 +1,7 @@
 // Sends a whole request to the app, as if its sender had sent it just now, or to another server. Used by queue/ and
 // replay.ts.
 
-import { describeError, hasCode } from '../../shared/errors.ts';
+import { hasCode, toError } from '../../shared/errors.ts';
 import { hasRequestLine } from '../hidden-request.ts';
 import type { OwnAddress } from '../own-address.ts';
 import { forEachField, type RawHeaders, rewriteFields } from '../raw-headers.ts';
@@ -113,10 +113,6 @@ export function sendMessage(
     if (signal?.aborted) abort();
     else connections.dispatch(message, reader);
   });
-}
-
-function toError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(describeError(reason));
 }
 
 /** Reads one answer, and calls back once. */

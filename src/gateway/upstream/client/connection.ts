@@ -2,10 +2,10 @@
 
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { hasCode } from '../../../shared/errors.ts';
+import { hasCode, toError } from '../../../shared/errors.ts';
 import type { RawHeaders } from '../../raw-headers.ts';
 import { type AnswerEvents, AnswerParser } from './answer-parser.ts';
-import { ClientError, toError } from './errors.ts';
+import { ClientError } from './errors.ts';
 import type { Carrier, Flight } from './flight.ts';
 import type { AnswerHandler, AnswerHead } from './message.ts';
 import { Reader } from './reader.ts';

@@ -45,7 +45,3 @@ export class ParseError extends Error {
     this.rawPacket = rawPacket;
   }
 }
-
-export function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
-}

@@ -5,8 +5,9 @@
 // so a server that has closed an idle connection, or sent bytes on it that nobody asked for, is noticed before the next
 // request goes there. For the same reason, a connection rests until the next turn of the event loop after each answer.
 
+import { toError } from '../../../shared/errors.ts';
 import { Connection, type ConnectionOwner, type Server } from './connection.ts';
-import { ClientError, toError } from './errors.ts';
+import { ClientError } from './errors.ts';
 import { Flight } from './flight.ts';
 import type { AnswerHandler, RequestMessage } from './message.ts';
 
