@@ -6,11 +6,11 @@ import { type CaseResult, computeFigure, type Row, scoreRow, scoreValue } from '
 import { describeSpread } from './statistics.ts';
 
 /** All lengths are in the SVG's own pixels. */
-const WIDTH = 960;
+const WIDTH = 1_140;
 const MARGIN = 20;
-const LEFT = 410;
-const RIGHT = 740;
-const FIGURES = 832;
+const LEFT = 590;
+const RIGHT = 920;
+const FIGURES = 1_012;
 const TARGETS = WIDTH - MARGIN;
 const ROW = 19;
 /** The title of a case, with some space above. */
